@@ -1,0 +1,1 @@
+"""Keeps one WhatsApp Web session alive and tells the truth about it."""

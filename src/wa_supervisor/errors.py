@@ -1,0 +1,53 @@
+"""Every error this package raises, as one tree.
+
+SupervisorError
+├── ConfigError           a setting is wrong; nothing was started
+├── StoreError            the session's files cannot be used as they are
+│   ├── LockHeld          another supervisor owns the session
+│   └── UnsafePermissions others could read the session's keys
+├── SessionError          the session process could not be started or spoken to
+└── LoopbackError         the WhatsApp-shaped test server was misused (see `loopback`)
+
+Misuse raises. What the outside world does never raises: it becomes a fact.
+"""
+
+from __future__ import annotations
+
+
+class SupervisorError(Exception):
+    """The base of all errors of this package.
+
+    The message says what happened and why; `hint` is the command or the change that helps.
+    """
+
+    hint: str | None
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        if type(self) is SupervisorError:
+            raise TypeError("raise a leaf of SupervisorError, not the base")
+        super().__init__(message)
+        self.hint = hint
+
+
+class ConfigError(SupervisorError):
+    """Raised when a setting is unknown, malformed or contradicts another one."""
+
+
+class StoreError(SupervisorError):
+    """Raised when a session's files cannot be used as they are."""
+
+
+class LockHeld(StoreError):
+    """Raised when another process owns the session; the message names the holder."""
+
+
+class UnsafePermissions(StoreError):
+    """Raised when other users could read or replace the session's keys."""
+
+
+class SessionError(SupervisorError):
+    """Raised when the session process cannot be started or spoken to."""
+
+
+class LoopbackError(SupervisorError):
+    """Raised when the WhatsApp-shaped test server is misused."""
