@@ -1,0 +1,86 @@
+"""Where a session process dials: straight out, through a proxy, or a test server on loopback."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path  # noqa: TC003 - pydantic reads the annotation at run time
+from typing import TYPE_CHECKING, Annotated, Final, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_SCHEMES: Final = frozenset({"http", "https", "socks5"})
+
+# Everything Go's ProxyFromEnvironment reads (golang.org/x/net/http/httpproxy), both spellings.
+_PROXY_VARIABLES: Final = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
+_BYPASS_VARIABLES: Final = ("NO_PROXY", "no_proxy")
+_TEST_ONLY: Final = ("ca_file", "noise_root", "keepalive")
+
+
+class Endpoint(BaseModel):
+    """How the client reaches WhatsApp.
+
+    `proxy` is an http, https or socks5 URL and may hold credentials. The other three exist for a
+    test server: `ca_file` is the PEM file to trust instead of the system's authorities,
+    `noise_root` the 64 hex digits of the key that signs the server's certificates, `keepalive`
+    the factor applied to whatsmeow's keepalive timers. They are refused unless `proxy` is on
+    this machine, so that a session with real keys cannot be led to trust somebody else.
+    """
+
+    # A URL may hold a password: no error may quote its input.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    proxy: SecretStr | None = None
+    ca_file: Path | None = None
+    noise_root: Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}$")] | None = None
+    keepalive: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        loopback = False
+        if self.proxy is not None:
+            loopback = _is_loopback(_proxy_host(self.proxy.get_secret_value()))
+        given = [name for name in _TEST_ONLY if getattr(self, name) is not None]
+        if given and not loopback:
+            raise ValueError(
+                f"{', '.join(given)} may only be set together with a proxy on a loopback address "
+                "(for example proxy = 'http://127.0.0.1:8443'): they replace what the client trusts"
+            )
+        return self
+
+    def environment(self, base: Mapping[str, str]) -> dict[str, str]:
+        """Return `base` as the session process must find it when it is executed.
+
+        Go reads its environment once, as it was at exec; what is set later is ignored.
+        """
+        variables = dict(base)
+        if self.proxy is not None:
+            for name in _BYPASS_VARIABLES:
+                variables.pop(name, None)
+            for name in _PROXY_VARIABLES:
+                variables[name] = variables[name.lower()] = self.proxy.get_secret_value()
+        if self.ca_file is not None:
+            variables["SSL_CERT_FILE"] = str(self.ca_file.absolute())
+        return variables
+
+
+def _proxy_host(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise ValueError("proxy is not a URL; write it as http://host:port") from None
+    if parts.scheme not in _SCHEMES or not host or port == 0:
+        raise ValueError("proxy must be http://host:port, https://host:port or socks5://host:port")
+    return host
+
+
+def _is_loopback(host: str) -> bool:
+    """Tell whether the host is this machine; a name that must be resolved first never is."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

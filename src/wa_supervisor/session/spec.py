@@ -1,0 +1,49 @@
+"""What a session process is told when it starts, and what its exit codes mean."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from pathlib import Path  # noqa: TC003 - public annotation
+from typing import TYPE_CHECKING
+
+from .endpoint import Endpoint
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+
+class ExitCode(enum.IntEnum):
+    """Why a session process ended by itself; anything else is a crash or a signal."""
+
+    STOPPED = 0  # it was asked to
+    ENDED = 3  # connect() came back: the facts before it say why
+    ORPHANED = 4  # the supervisor went away
+    BOT_FAILED = 5  # the bot could not be imported, or its function raised
+    UNUSABLE = 6  # neonize is missing, incomplete or not the one we know
+
+
+@dataclass(frozen=True, slots=True)
+class ChildSpec:
+    """One session process to start.
+
+    `database` is the SQLite file, in a directory that exists. With `phone` (international
+    digits) a device that is not paired asks for a pair code instead of showing QRs. `bot` is
+    "module:function"; the function is called with the neonize client before it connects.
+    """
+
+    session: str
+    database: Path
+    generation: int
+    phone: SecretStr | None = None
+    bot: str | None = None
+    endpoint: Endpoint = Endpoint()
+
+
+@dataclass(frozen=True, slots=True)
+class StopBounds:
+    """How long each rung of the stop ladder may take, in seconds."""
+
+    ask: float = 2.0
+    term: float = 0.5
+    kill: float = 1.0
