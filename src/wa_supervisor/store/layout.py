@@ -1,0 +1,170 @@
+"""Where a session's files live, and who may read them.
+
+One absolute path is computed once and used everywhere: by the lock, the purge and the session
+process. The files hold the private keys of a linked device, so nobody but their owner may open
+them. neonize would create its database with the umask's mode (0644 on most systems), therefore
+the empty file is made here first; SQLite gives its sidecars the mode of the database.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import stat
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING
+
+from platformdirs import user_state_path
+
+from ..errors import ConfigError, StoreError, UnsafePermissions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+APP_NAME = "wa-supervisor"
+
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}", re.ASCII)
+_OTHERS = 0o077  # any permission of the group or of the world
+_CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+_SIDECARS = ("-wal", "-shm", "-journal")  # https://sqlite.org/tempfiles.html
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFiles:
+    """The files of one session. `directory` is absolute."""
+
+    name: str
+    directory: Path
+
+    @classmethod
+    def at(cls, name: str, data_dir: Path | None = None) -> SessionFiles:
+        """Say where the session lives, without touching the disk.
+
+        `data_dir` may start with `~` and hold `$NAME` or `${NAME}` (`$$` is a dollar sign); they
+        are expanded here and nowhere else. Without it the user's state directory is taken.
+        Raises ConfigError for a name or path that cannot be used.
+        """
+        validate_name(name)
+        root = user_state_path(APP_NAME, appauthor=False) if data_dir is None else expand(data_dir)
+        return cls(name, root.absolute() / "sessions" / name)
+
+    @classmethod
+    def open(cls, name: str, data_dir: Path | None = None) -> SessionFiles:
+        """Say where the session lives and make it ready, see `at` and `prepare`."""
+        files = cls.at(name, data_dir)
+        files.prepare()
+        return files
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file in which whatsmeow keeps the device."""
+        return self.directory / "session.db"
+
+    @property
+    def sidecars(self) -> tuple[Path, ...]:
+        """The files SQLite may keep beside the database; without it they are waste."""
+        return tuple(self.directory / (self.database.name + end) for end in _SIDECARS)
+
+    @property
+    def lock(self) -> Path:
+        """The file whose lock says which process owns the session."""
+        return self.directory / "lock"
+
+    def prepare(self) -> None:
+        """Make the directory (0700) and an empty database (0600), or check those that exist.
+
+        To be called before every start of a session process: a purge removes the database.
+        Raises UnsafePermissions if others could read the files, StoreError if they cannot be
+        made or are not what they should be (a symbolic link is never followed).
+        """
+        try:
+            _make_private_directories(self.directory)
+            _check(self.directory, stat.S_ISDIR, "directory", 0o700)
+            _make_private_file(self.database)
+            _check(self.database, stat.S_ISREG, "regular file", 0o600)
+        except OSError as error:
+            raise StoreError(
+                f"cannot prepare the files of session {self.name!r}: "
+                f"{Path(error.filename or self.directory).name}: {error.strerror}",
+                hint=f"check who owns {self.directory}, or choose another place with --data-dir",
+            ) from error
+
+
+def validate_name(name: str) -> str:
+    """Give the session name back, or raise ConfigError if it cannot be a directory's name."""
+    if _NAME.fullmatch(name) is None:
+        raise ConfigError(
+            f"{name[:80]!r} cannot be a session name: use 1 to 64 letters, digits, '.', '_' "
+            "or '-', and no '.' at the start",
+            hint="for example --session shop",
+        )
+    return name
+
+
+def expand(path: Path) -> Path:
+    """Expand a leading `~` and the environment variables of a path, once.
+
+    What an expansion brings in is not expanded again. Raises ConfigError that names the variable
+    or user which does not exist.
+    """
+    head, *tail = path.parts or (".",)
+    if head.startswith("~"):
+        home = os.path.expanduser(head)  # noqa: PTH111 (only the head: the rest may hold `$`)
+        if home == head:
+            raise ConfigError(f"there is no home directory for {head!r} in data_dir")
+    else:
+        home = _substitute(head)
+    return Path(home, *map(_substitute, tail))
+
+
+def _substitute(part: str) -> str:
+    try:
+        return Template(part).substitute(os.environ)
+    except KeyError as error:
+        raise ConfigError(
+            f"data_dir uses the environment variable {error.args[0]}, which is not set",
+            hint=f"set {error.args[0]}, or write the path out",
+        ) from None
+    except ValueError:
+        raise ConfigError(
+            f"data_dir has a '$' that starts no variable name, in {part!r}",
+            hint="write '$$' for a dollar sign",
+        ) from None
+
+
+def _make_private_directories(directory: Path) -> None:
+    # Path.mkdir(parents=True) gives its mode to the leaf only.
+    missing = []
+    for path in (directory, *directory.parents):
+        if os.path.lexists(path):
+            break
+        missing.append(path)
+    for path in reversed(missing):
+        path.mkdir(mode=0o700, exist_ok=True)
+
+
+def _make_private_file(path: Path) -> None:
+    try:
+        os.close(os.open(path, _CREATE, 0o600))
+    except FileExistsError:
+        return
+
+
+def _check(path: Path, is_kind: Callable[[int], bool], kind: str, mode: int) -> None:
+    found = path.lstat().st_mode
+    if not is_kind(found):
+        what = "a symbolic link" if stat.S_ISLNK(found) else "something else"
+        raise StoreError(
+            f"{path.name!r} should be a {kind}, but is {what}",
+            hint=f"move it away: {path}",
+        )
+    if sys.platform != "win32" and stat.S_IMODE(found) & _OTHERS:
+        raise UnsafePermissions(
+            f"others could open {path.name!r}: its mode is {stat.S_IMODE(found):04o}, "
+            f"but it guards the keys of a linked device and must be {mode:04o}",
+            hint=f"chmod {mode:o} {shlex.quote(str(path))}",
+        )

@@ -1,0 +1,205 @@
+"""One supervisor per session: an operating system lock that dies with its holder.
+
+The kernel's lock alone decides. What is written in the file only explains who holds it, so stale
+content and reused process ids do no harm. The file is never removed: a lock on a removed file
+would guard nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ..errors import LockHeld, StoreError
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from .layout import SessionFiles
+
+PATIENCE = 0.3  # seconds to wait for a holder that is dying, or a `read_holder` looking
+
+_OPEN = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+_RECORD = 1024  # bytes; a fixed size and one write, so that a reader never sees half of it
+_POLL = 0.02  # seconds
+_LOCKED_BYTE = 1 << 30  # Windows' locks bar readers too: lock far behind the content
+
+
+class Holder(BaseModel):
+    """Who holds, or last held, a session's lock."""
+
+    model_config = ConfigDict(frozen=True)
+
+    session: str = Field(max_length=64)
+    pid: int
+    host: str = Field(max_length=255)
+    since: datetime
+    command: str = Field(max_length=64)
+
+    def __str__(self) -> str:
+        since = self.since.astimezone(UTC)
+        return (
+            f"pid {self.pid} on host {self.host} since {since:%Y-%m-%d %H:%M} UTC ({self.command})"
+        )
+
+
+class SessionLock:
+    """The exclusive right to run one session, as a context manager.
+
+    `command` is what a second starter is told about us. It must not hold arguments of the user:
+    they may be phone numbers. The descriptor is not inherited by children.
+    """
+
+    def __init__(self, files: SessionFiles, *, command: str | None = None) -> None:
+        self._files = files
+        self._command = (command or Path(sys.argv[0]).name or "python")[:64]
+        self._descriptor: int | None = None
+
+    def acquire(self) -> None:
+        """Take the lock, waiting at most `PATIENCE` seconds.
+
+        Raises LockHeld, which names the holder, and StoreError if the file cannot be used.
+        """
+        if self._descriptor is not None:
+            raise StoreError(f"this process already holds the lock of {self._files.name!r}")
+        with contextlib.ExitStack() as undo:
+            try:
+                descriptor = os.open(self._files.lock, _OPEN, 0o600)
+                undo.callback(os.close, descriptor)
+                if not _lock_within(descriptor, PATIENCE):
+                    raise self._held(descriptor)
+                self._write_record(descriptor)
+            except OSError as error:
+                raise StoreError(
+                    f"cannot lock session {self._files.name!r}: lock: {error.strerror}",
+                    hint=f"check {self._files.lock}",
+                ) from error
+            undo.pop_all()
+        self._descriptor = descriptor
+
+    def release(self) -> None:
+        """Give the lock back; without the lock this does nothing."""
+        if self._descriptor is not None:
+            descriptor, self._descriptor = self._descriptor, None
+            _unlock(descriptor)
+            os.close(descriptor)
+
+    def __enter__(self) -> Self:
+        self.acquire()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.release()
+
+    def _write_record(self, descriptor: int) -> None:
+        holder = Holder(
+            session=self._files.name,
+            pid=os.getpid(),
+            host=platform.node()[:255] or "unknown",
+            since=datetime.now(UTC).replace(microsecond=0),
+            command=self._command,
+        )
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        os.write(descriptor, holder.model_dump_json().encode().ljust(_RECORD - 1) + b"\n")
+
+    def _held(self, descriptor: int) -> LockHeld:
+        holder = _read_record(descriptor)
+        who = str(holder) if holder else "another process"
+        stop = f"`kill {holder.pid}` on {holder.host}" if holder else "end that process"
+        return LockHeld(
+            f"session {self._files.name!r} is already supervised by {who}",
+            hint=f"stop that one first ({stop}), or run another session with --session NAME",
+        )
+
+
+def read_holder(files: SessionFiles) -> Holder | None:
+    """Say who supervises the session now, or None if nobody does.
+
+    The lock is tried for an instant. Raises StoreError if the file cannot be used, or if the
+    lock is held but its content is not readable.
+    """
+    try:
+        descriptor = os.open(files.lock, _OPEN & ~os.O_CREAT)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StoreError(f"cannot read the lock of {files.name!r}: {error.strerror}") from error
+    try:
+        if _try_lock(descriptor):
+            _unlock(descriptor)
+            return None
+        holder = _read_record(descriptor)
+    except OSError as error:
+        raise StoreError(f"cannot read the lock of {files.name!r}: {error.strerror}") from error
+    finally:
+        os.close(descriptor)
+    if holder is None:
+        raise StoreError(f"session {files.name!r} is locked by a process that left no name")
+    return holder
+
+
+def _read_record(descriptor: int) -> Holder | None:
+    # A new holder writes right after it locks: give it that moment.
+    end = time.monotonic() + PATIENCE
+    while True:
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        try:
+            return Holder.model_validate_json(os.read(descriptor, _RECORD))
+        except ValidationError:
+            if time.monotonic() >= end:
+                return None
+        time.sleep(_POLL)
+
+
+def _lock_within(descriptor: int, seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while not _try_lock(descriptor):
+        if time.monotonic() >= end:
+            return False
+        time.sleep(_POLL)
+    return True
+
+
+if sys.platform == "win32":
+
+    def _try_lock(descriptor: int) -> bool:
+        os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except PermissionError:
+            return False
+        return True
+
+    def _unlock(descriptor: int) -> None:
+        os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
+
+else:
+
+    def _try_lock(descriptor: int) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _unlock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
