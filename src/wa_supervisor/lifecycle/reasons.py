@@ -1,0 +1,162 @@
+"""Why a session waits or gave up: one code each, a sentence for the operator, and who must act.
+
+Rule of this file: a reason exists here once. The chart names it, `--json` prints its code, the
+terminal prints its sentence, the documentation's table is made from it.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+
+class Who(enum.Enum):
+    """Who can change the situation."""
+
+    NOBODY = "nobody: it heals by itself"
+    OPERATOR = "you"
+    PHONE = "the person with the phone"
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What a reason means to the person on call."""
+
+    sentence: str
+    who: Who = Who.NOBODY
+    action: str = ""
+
+
+class Reason(enum.Enum):
+    """Why the session is in Backoff, LoggedOut or GaveUp. The value is the public code."""
+
+    # The network and the server
+    DIAL_FAILED = "dial_failed"
+    START_TIMEOUT = "start_timeout"
+    LINK_TIMEOUT = "link_timeout"
+    RECONNECT_TIMEOUT = "reconnect_timeout"
+    KEEPALIVE_LOST = "keepalive_lost"
+    FLAPPING = "flapping"
+    CONNECT_REFUSED = "connect_refused"
+    DIAL_BUDGET = "dial_budget"
+    RETRIES_EXHAUSTED = "retries_exhausted"
+    # The session process
+    CHILD_EXITED = "child_exited"
+    CHILD_STUCK = "child_stuck"
+    # Pairing
+    PAIRING_EXPIRED = "pairing_expired"
+    PAIRING_FAILED = "pairing_failed"
+    PAIR_CODE_LIMITED = "pair_code_limited"
+    PASSKEY_REQUIRED = "passkey_required"
+    PHONE_WITHOUT_MULTIDEVICE = "phone_without_multidevice"
+    # WhatsApp's decisions
+    LOGGED_OUT = "logged_out"
+    LOGIN_REJECTED = "login_rejected"
+    LOCKED = "locked"
+    BANNED = "banned"
+    TEMPORARY_BAN = "temporary_ban"
+    BANNED_AGAIN = "banned_again"
+    REPLACED = "replaced"
+    OUTDATED = "outdated"
+    BAD_USER_AGENT = "bad_user_agent"
+    # The session's files
+    PURGED = "purged"
+    RESTORED = "restored"
+    PURGE_FAILED = "purge_failed"
+    STORAGE_FAILED = "storage_failed"
+    # The operator
+    RESUMED = "resumed"
+    RELINK = "relink"
+    STOPPED = "stopped"
+
+    @property
+    def explanation(self) -> Explanation:
+        """The sentence, the person and the action for this reason."""
+        return EXPLANATIONS[self]
+
+
+_RESUME = "Mend the cause, then start `wa-supervisor run` again."
+_RELINK = "Start `wa-supervisor run` again and scan the new QR."
+
+EXPLANATIONS: dict[Reason, Explanation] = {
+    Reason.DIAL_FAILED: Explanation("WhatsApp could not be reached; the dial or handshake failed."),
+    Reason.START_TIMEOUT: Explanation("The client started but nothing came of it in time."),
+    Reason.LINK_TIMEOUT: Explanation("The phone paired, but the first login never completed."),
+    Reason.RECONNECT_TIMEOUT: Explanation("The client kept redialling without success."),
+    Reason.KEEPALIVE_LOST: Explanation("The connection is open but WhatsApp no longer answers."),
+    Reason.FLAPPING: Explanation("The connection comes and goes too often; easing off."),
+    Reason.CONNECT_REFUSED: Explanation("WhatsApp refused the connection for now."),
+    Reason.DIAL_BUDGET: Explanation("The hourly budget of dials is spent; waiting for room in it."),
+    Reason.RETRIES_EXHAUSTED: Explanation(
+        "Every retry was used up without a stable connection.", Who.OPERATOR, _RESUME
+    ),
+    Reason.CHILD_EXITED: Explanation("The session process died (a crash never costs the pairing)."),
+    Reason.CHILD_STUCK: Explanation(
+        "The session process could not be ended, not even by SIGKILL.",
+        Who.OPERATOR,
+        "Look for a process in uninterruptible sleep (`ps -o pid,stat,wchan`), then start again.",
+    ),
+    Reason.PAIRING_EXPIRED: Explanation("Nobody scanned the QR in time.", Who.PHONE, _RELINK),
+    Reason.PAIRING_FAILED: Explanation("Pairing broke off; a fresh attempt will be made."),
+    Reason.PAIR_CODE_LIMITED: Explanation(
+        "WhatsApp hands out no more pair codes for this number for now."
+    ),
+    Reason.PASSKEY_REQUIRED: Explanation(
+        "This account insists on a passkey, which neonize cannot present.",
+        Who.PHONE,
+        "Remove the passkey requirement in WhatsApp's settings, or use another account.",
+    ),
+    Reason.PHONE_WITHOUT_MULTIDEVICE: Explanation(
+        "The phone that scanned does not have multi-device switched on; the QR is still valid.",
+        Who.PHONE,
+        "Update WhatsApp on the phone, then scan again.",
+    ),
+    Reason.LOGGED_OUT: Explanation("The device was unlinked; its keys are dead."),
+    Reason.LOGIN_REJECTED: Explanation("WhatsApp did not accept the keys at login."),
+    Reason.LOCKED: Explanation(
+        "WhatsApp locked the account (403).",
+        Who.PHONE,
+        "Open WhatsApp on the phone and follow it, then start `wa-supervisor run` again.",
+    ),
+    Reason.BANNED: Explanation(
+        "WhatsApp banned the account (406).",
+        Who.PHONE,
+        "Appeal in WhatsApp on the phone. Do not pair again before it is settled.",
+    ),
+    Reason.TEMPORARY_BAN: Explanation("WhatsApp banned the account for a time; waiting it out."),
+    Reason.BANNED_AGAIN: Explanation(
+        "WhatsApp banned the account repeatedly; retrying would make it worse.",
+        Who.OPERATOR,
+        "Find out what the bot sends, change it, and only then start `wa-supervisor run` again.",
+    ),
+    Reason.REPLACED: Explanation(
+        "Another program connected with the same keys.",
+        Who.OPERATOR,
+        "Find the other program and stop it, then start `wa-supervisor run` again.",
+    ),
+    Reason.OUTDATED: Explanation(
+        "WhatsApp no longer accepts this client version.",
+        Who.OPERATOR,
+        "Upgrade neonize (`pip install -U neonize`), then start `wa-supervisor run` again.",
+    ),
+    Reason.BAD_USER_AGENT: Explanation(
+        "WhatsApp rejected the client's description of itself (409).",
+        Who.OPERATOR,
+        "Upgrade neonize (`pip install -U neonize`), then start `wa-supervisor run` again.",
+    ),
+    Reason.PURGED: Explanation("The dead session was cleared away; pairing starts afresh."),
+    Reason.RESTORED: Explanation("The last good snapshot was put back; trying it once."),
+    Reason.PURGE_FAILED: Explanation(
+        "The dead session's files could not be cleared away; nothing was paired on top.",
+        Who.OPERATOR,
+        "Mend what the detail says (permissions, disk), then start `wa-supervisor run` again.",
+    ),
+    Reason.STORAGE_FAILED: Explanation(
+        "The session database could not be used.",
+        Who.OPERATOR,
+        "Mend what the detail says (permissions, disk), then start `wa-supervisor run` again.",
+    ),
+    Reason.RESUMED: Explanation("Trying again at an operator's word."),
+    Reason.RELINK: Explanation("An operator asked for a new pairing."),
+    Reason.STOPPED: Explanation("An operator stopped the supervisor."),
+}
