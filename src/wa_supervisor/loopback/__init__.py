@@ -1,0 +1,52 @@
+"""A WhatsApp-shaped server on 127.0.0.1, for the demo, the tests and the benchmarks.
+
+It is shaped by what whatsmeow accepts, not by captures of WhatsApp: it proves how neonize reacts,
+not what WhatsApp would say. It sends nothing off the machine and refuses to be reached from
+another.
+"""
+
+from __future__ import annotations
+
+from .answers import Failure, Refs, Silence, StreamError, Success
+from .connection import Connection
+from .errors import (
+    ExpiredRef,
+    LoopbackTimeout,
+    Malformed,
+    NotLoopback,
+    PairingRefused,
+    PeerGone,
+    UnknownNumber,
+    UnknownRef,
+    WrongCode,
+)
+from .observations import Kind, Observation
+from .phone import Device, PairFault, Phone
+from .server import Endpoint, LoopbackServer
+from .world import Step
+
+__all__ = [
+    "Connection",
+    "Device",
+    "Endpoint",
+    "ExpiredRef",
+    "Failure",
+    "Kind",
+    "LoopbackServer",
+    "LoopbackTimeout",
+    "Malformed",
+    "NotLoopback",
+    "Observation",
+    "PairFault",
+    "PairingRefused",
+    "PeerGone",
+    "Phone",
+    "Refs",
+    "Silence",
+    "Step",
+    "StreamError",
+    "Success",
+    "UnknownNumber",
+    "UnknownRef",
+    "WrongCode",
+]

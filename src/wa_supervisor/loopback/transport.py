@@ -1,0 +1,75 @@
+"""From an accepted TCP connection to a WebSocket: CONNECT proxy, TLS, upgrade.
+
+The client dials through us as its HTTP proxy, so nothing of it ever leaves the machine: any target
+but WhatsApp's is refused and recorded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from http import HTTPStatus
+from typing import NoReturn
+
+from .errors import Malformed, PeerGone
+from .observations import Dialled
+from .websocket import CHUNK, WebSocket
+from .world import Step, World
+
+HOST = "web.whatsapp.com"
+_TARGET = f"{HOST}:443"
+_END_OF_HEADERS = b"\r\n\r\n"
+_TLS_SECONDS = 20.0
+
+
+async def accept(
+    world: World,
+    tls: ssl.SSLContext,
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+) -> WebSocket:
+    """Take a client through the three steps.
+
+    Raises `PeerGone` when the client left or was sent away, `Malformed` when it does not speak
+    HTTP, and what TLS and the socket raise.
+    """
+    await _connect(world, reader, writer)
+    if world.stalled is Step.TLS:
+        await _hang(reader)
+    await writer.start_tls(tls, ssl_handshake_timeout=_TLS_SECONDS)
+    websocket = WebSocket(reader, writer)
+    request = await websocket.requested()
+    if world.stalled is Step.UPGRADE:
+        await _hang(reader)
+    websocket.answer(request, world.upgrade_status)
+    return websocket
+
+
+async def _connect(
+    world: World, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    try:
+        head = await reader.readuntil(_END_OF_HEADERS)
+        method, target, _version = head.split(b"\r\n", 1)[0].decode("ascii").split(" ")
+    except asyncio.IncompleteReadError:
+        raise PeerGone("the client closed before it named a target") from None
+    except (asyncio.LimitOverrunError, ValueError):
+        raise Malformed("the client did not send an HTTP request") from None
+    if method != "CONNECT" or target != _TARGET:
+        status = HTTPStatus.FORBIDDEN
+    elif world.stalled is Step.CONNECT:
+        world.record(Dialled(target, None))
+        await _hang(reader)
+    else:
+        status = HTTPStatus(world.proxy_status or HTTPStatus.OK)
+    world.record(Dialled(target, status))
+    writer.write(f"HTTP/1.1 {status.value} {status.phrase}\r\n\r\n".encode())
+    if status is not HTTPStatus.OK:
+        raise PeerGone(f"the proxy answered {status.value}")
+
+
+async def _hang(reader: asyncio.StreamReader) -> NoReturn:
+    """Swallow everything until the client gives up."""
+    while await reader.read(CHUNK):
+        pass
+    raise PeerGone("the client gave up waiting")

@@ -1,0 +1,79 @@
+"""What the rooms of one server share: the weather, the scripts, the phones and the log."""
+
+from __future__ import annotations
+
+from collections import deque
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from .answers import LoginAnswer, Refs, RegistrationAnswer, Script, Success
+from .observations import Kind, Observation
+from .waiting import Waiters
+
+if TYPE_CHECKING:
+    from .connection import Connection
+    from .phone import Device, Phone
+
+_UNCLAIMED = 1000  # connections kept for `next_connection`; older ones are forgotten
+
+
+class Step(Enum):
+    """The steps of a client's way in, in order; the server can stall at each."""
+
+    CONNECT = "connect"
+    TLS = "tls"
+    UPGRADE = "upgrade"
+    HANDSHAKE = "handshake"
+    PAIRING = "pairing"
+    LOGIN = "login"
+
+
+class World:
+    """The state of one server; the public attributes may be set at any time."""
+
+    def __init__(self, *, qr_refs: int, timeout: float) -> None:
+        self.timeout = timeout
+        """Seconds a client has for each answer the server waits for."""
+        self.proxy_status: int | None = None
+        """HTTP status with which CONNECT is refused; None to connect."""
+        self.upgrade_status: int | None = None
+        """HTTP status with which the WebSocket is refused; None to accept."""
+        self.answer_iqs = True
+        """Whether requests are answered after the login's success."""
+        self.rate_limit_pair_codes = False
+        """Whether pair codes are refused with 429 rate-overlimit."""
+        self.replace_older = True
+        """Whether a login ends older connections of its device, as WhatsApp does."""
+        self.log: list[Observation] = []
+        """Everything seen so far, in order."""
+        self.stalled: Step | None = None
+        self.changes = Waiters()
+        self.login_script: Script[LoginAnswer] = Script(Success())
+        self.registration_script: Script[RegistrationAnswer] = Script(Refs(qr_refs))
+        self.phones: dict[str, Phone] = {}
+        self.introduced: list[Connection] = []
+        self.arrivals: deque[Connection] = deque(maxlen=_UNCLAIMED)
+        self.refs: dict[bytes, Connection | None] = {}
+
+    def record(self, observation: Observation) -> None:
+        """Append to the log and wake those who wait."""
+        self.log.append(observation)
+        self.changes.wake()
+
+    @property
+    def connections(self) -> tuple[Connection, ...]:
+        """The connections which are open and have said what they came for, oldest first."""
+        return tuple(connection for connection in self.introduced if connection.open)
+
+    def connections_of(self, device: Device) -> tuple[Connection, ...]:
+        """Return a device's open logins, oldest first."""
+        logins = (each for each in self.connections if each.kind is Kind.LOGIN)
+        return tuple(login for login in logins if login.device is device)
+
+    def device(self, number: str, index: int, noise_key: bytes) -> Device | None:
+        """Return the device with this address and Noise key, linked still or not."""
+        phone = self.phones.get(number)
+        for device in phone.ever_linked if phone else ():
+            if (device.index, device.noise_key) == (index, noise_key):
+                return device
+        return None

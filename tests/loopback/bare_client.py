@@ -1,0 +1,138 @@
+"""A bare neonize program: no supervisor, only what an ordinary bot has.
+
+Started as `python bare_client.py DATABASE NOISE_ROOT [--pair-code NUMBER] [--keepalive-scale X]` with
+HTTPS_PROXY and SSL_CERT_FILE pointing at a loopback server: Go reads both as they were at exec.
+Prints one JSON object a line on the file descriptor which was its standard output:
+
+    {"kind": "qr", "payload": ...}           {"kind": "login-status", "status": ...}
+    {"kind": "pair-code", "code": ...}       {"kind": "pair-code-refused", "error": ...}
+    {"kind": "event", "name": "LoggedOut", "fields": {...}}
+    {"kind": "returned"}                     {"kind": "raised", "error": ...}
+
+and obeys one word a line on its standard input: stop, logout, disconnect. End of input, or the end
+of connect(), ends the process at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import json
+import os
+import struct
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+WHATSAPP_NOISE_ROOT = bytes.fromhex(
+    "142375574d0a587166aae71ebe516437c4a28b73e3695c6ce1f7f9545da8ee6b"  # handshake.go
+)
+KEEPALIVE_SECONDS = (10, 20, 30, 180)  # deadline, interval from and to, give up; keepalive.go
+EVENTS = (
+    "QR",
+    "PairStatus",
+    "Connected",
+    "KeepAliveTimeout",
+    "KeepAliveRestored",
+    "LoggedOut",
+    "StreamReplaced",
+    "TemporaryBan",
+    "ConnectFailure",
+    "ClientOutdated",
+    "StreamError",
+    "Disconnected",
+)
+_OUT = os.fdopen(os.dup(1), "w", buffering=1)
+
+
+def say(kind: str, **details: object) -> None:
+    _OUT.write(json.dumps({"kind": kind, **details}) + "\n")
+
+
+def patch_once(old: bytes, new: bytes) -> None:
+    """Replace a constant of the loaded Go library, in this process's memory only."""
+    assert len(old) == len(new)
+    hits: list[int] = []
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        fields = line.split()
+        if fields[1].startswith("rw") and fields[-1].endswith("neonize-linux-amd64.so"):
+            start, end = (int(edge, 16) for edge in fields[0].split("-"))
+            memory = ctypes.string_at(start, end - start)
+            at = memory.find(old)
+            while at >= 0:
+                hits.append(start + at)
+                at = memory.find(old, at + 1)
+    if len(hits) != 1:
+        sys.exit(f"expected the constant once in neonize's library, found it {len(hits)} times")
+    ctypes.memmove(hits[0], new, len(new))
+
+
+def scale_keepalive(scale: float) -> None:
+    def pack(seconds: tuple[float, ...]) -> bytes:
+        return struct.pack("<4q", *(int(each * 1_000_000_000) for each in seconds))
+
+    patch_once(pack(KEEPALIVE_SECONDS), pack(tuple(each * scale for each in KEEPALIVE_SECONDS)))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("database")
+    parser.add_argument("noise_root", type=bytes.fromhex)
+    parser.add_argument("--pair-code", metavar="NUMBER")
+    parser.add_argument("--keepalive-scale", type=float)
+    options = parser.parse_args()
+    if not os.environ.get("HTTPS_PROXY", "").startswith("http://127.0.0.1:"):
+        sys.exit("HTTPS_PROXY must point at a loopback server: this program never dials WhatsApp")
+
+    from google.protobuf.json_format import MessageToDict
+    from neonize import events
+    from neonize.client import NewClient
+
+    os.dup2(2, 1)  # Go prints on standard output
+    patch_once(WHATSAPP_NOISE_ROOT, options.noise_root)
+    if options.keepalive_scale:
+        scale_keepalive(options.keepalive_scale)
+
+    client = NewClient(options.database, uuid=f"bare.{os.getpid()}")
+
+    def on_qr(_client: Any, payload: bytes) -> None:
+        say("qr", payload=payload.decode())
+        if options.pair_code:
+            number, options.pair_code = options.pair_code, None
+            try:
+                say("pair-code", code=client.PairPhone(number, False))
+            except Exception as error:
+                say("pair-code-refused", error=str(error))
+
+    def on_login_status(_uuid: int, status: int) -> None:
+        say("login-status", status=ctypes.string_at(status).decode())
+
+    def listen(name: str) -> None:
+        @client.event(getattr(events, f"{name}Ev"))
+        def handle(_client: Any, event: Any) -> None:
+            fields = {} if name == "QR" else MessageToDict(event)
+            say("event", name=name, fields=fields)
+
+    client.event.qr(on_qr)
+    assert hasattr(client, "_NewClient__onLoginStatus")
+    client._NewClient__onLoginStatus = on_login_status
+    for name in EVENTS:
+        listen(name)
+
+    def obey() -> None:
+        for line in sys.stdin:
+            getattr(client, line.strip())()
+        os._exit(0)
+
+    threading.Thread(target=obey, daemon=True).start()
+    try:
+        client.connect()
+    except Exception as error:
+        say("raised", error=str(error))
+    else:
+        say("returned")
+    os._exit(0)
+
+
+main()
