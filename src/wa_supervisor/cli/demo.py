@@ -1,0 +1,158 @@
+"""`wa-supervisor demo`: the whole lifecycle on the real neonize, with no account and no network."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from collections import deque
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from pydantic import SecretStr
+from rich.console import Console, Group
+from rich.text import Text
+
+from ..errors import SupervisorError
+from ..loopback import LoopbackServer
+from ..session.endpoint import Endpoint
+from ..settings import PairingSettings, Settings
+from ..supervisor import Supervisor
+from .chart_view import chart
+from .exits import Exit
+from .run import stop_on_signals
+from .screen import Screen
+from .story import EXPECTED, CodeBox, Story, Trail
+
+if TYPE_CHECKING:
+    from rich.console import ConsoleOptions, RenderResult
+
+    from ..records import StepRecord
+
+LIMIT = 60.0
+"""Seconds after which the demo is called stuck. It takes about 15."""
+
+
+class DemoScreen(Screen):
+    """The chart with the current state lit, the story so far, the last facts, the QR."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console)
+        self._started = time.monotonic()
+        self._state = "Init"
+        self._facts: deque[str] = deque(maxlen=6)
+        self._sentence = ""
+
+    def tell(self, sentence: str) -> None:
+        """Show a sentence of the story."""
+        self._sentence = sentence
+        if not self.is_live:
+            self.line(sentence)
+        self.refresh()
+
+    def step(self, record: StepRecord) -> None:
+        """Show a step."""
+        super().step(record)
+        if not record.taken:
+            return
+        self._state = record.after
+        moved = record.before != record.after
+        what = f"{record.before} -> {record.after}" if moved else record.after
+        why = f" ({record.reason})" if record.reason else ""
+        line = f"{what:24} {record.fact}{why}"
+        self._facts.append(f"{self._clock()}  {line}")
+        if not self.is_live:
+            self.line(line)
+        self.refresh()
+
+    def _clock(self) -> str:
+        return f"{time.monotonic() - self._started:5.1f} s"
+
+    def line(self, text: str) -> None:
+        """Print a line with the time since the start."""
+        self.console.print(f"{self._clock()}  {text}", markup=False, highlight=False)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw what fits: while a QR needs the room, the rest gives way."""
+        header = Group(
+            chart(self._state),
+            Text(f"\n{self._sentence}\n", style="bold"),
+            *(Text(line, style="dim", no_wrap=True, overflow="ellipsis") for line in self._facts),
+            self.status_line(),
+        )
+        height = len(console.render_lines(header, options.update(height=None)))
+        code = self.code_height(options)
+        if code == 0 or height + code <= options.size.height:
+            yield header
+        else:
+            yield Text(self._sentence, style="bold")
+        yield from super().__rich_console__(console, options)
+
+
+def demo(
+    fast: Annotated[bool, typer.Option(help="Do not pause for the reader.")] = False,
+) -> None:
+    """Show the whole lifecycle on the real neonize against a server on this machine."""
+    console = Console()
+    screen = DemoScreen(console)
+    raise typer.Exit(asyncio.run(_demo(screen, pace=0.0 if fast else 1.0)))
+
+
+async def _demo(screen: DemoScreen, *, pace: float) -> Exit:
+    trail, codes = Trail(), CodeBox()
+    async with LoopbackServer() as server:
+        with tempfile.TemporaryDirectory(prefix="wa-supervisor-demo-") as directory:
+            supervisor = Supervisor(_settings(server, Path(directory)), sinks=[screen, codes])
+            supervisor.on_step(trail.step)
+            supervisor.on_step(screen.step)
+            story = Story(server, supervisor, trail, codes, screen.tell, pace)
+            with screen.live(supervisor), stop_on_signals(supervisor.stop):
+                broken = await _play(story, supervisor)
+        if server.overlaps:
+            broken = f"the server saw two clients of one device at once: {server.overlaps}"
+    return _verdict(screen, trail, broken)
+
+
+def _settings(server: LoopbackServer, directory: Path) -> Settings:
+    endpoint = server.endpoint
+    return Settings(
+        session="demo",
+        data_dir=directory,
+        pairing=PairingSettings(qr=[]),
+        endpoint=Endpoint(
+            proxy=SecretStr(endpoint.proxy),
+            ca_file=Path(endpoint.ca_file),
+            noise_root=endpoint.noise_root,
+        ),
+    )
+
+
+async def _play(story: Story, supervisor: Supervisor) -> str | None:
+    """Run the session and the story side by side; say what broke, if anything did."""
+    running = asyncio.create_task(supervisor.run())
+    playing = asyncio.create_task(story.play())
+    await asyncio.wait({running, playing}, timeout=LIMIT, return_when=asyncio.FIRST_COMPLETED)
+    interrupted = running.done() and not playing.done()
+    supervisor.stop()
+    await running
+    if interrupted or not playing.done():
+        await asyncio.wait({playing}, timeout=1)
+    if not playing.done():
+        playing.cancel()
+        return "it was interrupted" if interrupted else f"it was not over after {LIMIT:.0f} s"
+    failure = playing.exception()
+    if failure is not None and not isinstance(failure, SupervisorError):
+        raise failure
+    return str(failure) if failure else None
+
+
+def _verdict(screen: DemoScreen, trail: Trail, broken: str | None) -> Exit:
+    went = tuple(trail.states)
+    if broken is None and went == EXPECTED:
+        screen.line(f"Every expected state was reached: {' -> '.join(went)}.")
+        return Exit.OK
+    screen.line(f"The demo failed: {broken or 'the session went another way'}.")
+    screen.line(f"  expected: {' -> '.join(EXPECTED)}")
+    screen.line(f"  went:     {' -> '.join(went)}")
+    return Exit.FAILED

@@ -1,0 +1,53 @@
+"""Exit codes: what a service manager may act on.
+
+The numbers are sysexits.h's where one fits. With `run --on-give-up exit`, a unit that lists them
+in `RestartPreventExitStatus=` does not undo a GaveUp.
+"""
+
+from __future__ import annotations
+
+import enum
+
+from ..lifecycle import Reason
+
+
+class Exit(enum.IntEnum):
+    """How a command ended."""
+
+    OK = 0
+    """Stopped by an operator, or done."""
+    FAILED = 1
+    """A demo or simulation did not go as promised."""
+    USAGE = 2
+    """A command line or a setting is wrong."""
+    STORE = 3
+    """The session's files cannot be used, or another supervisor holds them."""
+    PAIRING = 69
+    """GaveUp: a person must pair (nobody scanned, or the account wants a passkey)."""
+    STORAGE = 74
+    """GaveUp: files could not be purged or the database could not be used."""
+    RETRIES = 75
+    """GaveUp: retries exhausted, or the session process could not be ended."""
+    CONFLICT = 76
+    """GaveUp: another program uses the same keys."""
+    ACCOUNT = 77
+    """GaveUp: WhatsApp locked or banned the account."""
+    OUTDATED = 78
+    """GaveUp: WhatsApp wants another client version."""
+
+
+GIVE_UP: dict[Reason, Exit] = {
+    Reason.PAIRING_EXPIRED: Exit.PAIRING,
+    Reason.PASSKEY_REQUIRED: Exit.PAIRING,
+    Reason.PURGE_FAILED: Exit.STORAGE,
+    Reason.STORAGE_FAILED: Exit.STORAGE,
+    Reason.RETRIES_EXHAUSTED: Exit.RETRIES,
+    Reason.CHILD_STUCK: Exit.RETRIES,
+    Reason.REPLACED: Exit.CONFLICT,
+    Reason.LOCKED: Exit.ACCOUNT,
+    Reason.BANNED: Exit.ACCOUNT,
+    Reason.BANNED_AGAIN: Exit.ACCOUNT,
+    Reason.OUTDATED: Exit.OUTDATED,
+    Reason.BAD_USER_AGENT: Exit.OUTDATED,
+}
+"""Every reason the chart gives up for."""

@@ -1,0 +1,131 @@
+"""`wa-supervisor run`: supervise one session until a signal or an operator ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from ..lifecycle import PROFILES, Phase
+from ..pairing import open_sink
+from ..settings import load_settings
+from ..supervisor import Outcome, Supervisor
+from .exits import GIVE_UP, Exit
+from .logs import configure_logging
+from .screen import Screen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ..records import StepRecord
+    from ..settings import Loaded
+
+
+class OnGiveUp(str, Enum):
+    """What `run` does once only a person can help."""
+
+    WAIT = "wait"
+    EXIT = "exit"
+
+
+def run(  # noqa: PLR0913 - one parameter for each option
+    session: Annotated[str | None, typer.Option(help="The session's name.")] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Where sessions are kept (default: the state directory).")
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="A TOML file with settings.")] = None,
+    profile: Annotated[
+        str | None, typer.Option(help=f"How to back off: {' or '.join(PROFILES)}.")
+    ] = None,
+    phone: Annotated[
+        str | None,
+        typer.Option(help="Pair by a code typed on the phone with this number, not by QR."),
+    ] = None,
+    qr: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Where to show the QR: terminal, png:PATH, svg:PATH, payload:PATH. Repeatable."
+        ),
+    ] = None,
+    bot: Annotated[
+        str | None,
+        typer.Option(help="module:function, called with the neonize client before it connects."),
+    ] = None,
+    on_give_up: Annotated[
+        OnGiveUp, typer.Option(help="Once only a person can help: wait for one, or exit.")
+    ] = OnGiveUp.WAIT,
+    json: Annotated[
+        bool, typer.Option("--json", help="One JSON object for each step on standard output.")
+    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what was ignored.")] = False,
+) -> None:
+    """Supervise a session: pair it, keep it connected, and know when to stop."""
+    pairing: dict[str, Any] = {"phone": phone, "qr": qr or None}
+    if phone is not None:
+        pairing["mode"] = "code"
+    loaded = load_settings(
+        config,
+        {
+            "session": session,
+            "data_dir": data_dir,
+            "profile": profile,
+            "pairing": pairing,
+            "bot": bot,
+        },
+    )
+    outcome = _supervise(loaded, on_give_up=on_give_up, as_json=json, verbose=verbose)
+    if outcome.phase is Phase.GAVE_UP and outcome.reason is not None:
+        told = outcome.reason.explanation
+        print(f"wa-supervisor: gave up: {told.sentence}", file=sys.stderr)
+        if told.action:
+            print(f"  {told.who.value} must act: {told.action}", file=sys.stderr)
+        raise typer.Exit(GIVE_UP.get(outcome.reason, Exit.FAILED))
+    raise typer.Exit(Exit.OK)
+
+
+def _supervise(loaded: Loaded, *, on_give_up: OnGiveUp, as_json: bool, verbose: bool) -> Outcome:
+    settings = loaded.settings
+    # Standard output belongs to --json; what is for a person goes to standard error.
+    console = Console(stderr=True)
+    configure_logging(console, as_json=as_json and not console.is_terminal, verbose=verbose)
+    for warning in loaded.warnings:
+        console.print(f"warning: {warning}", markup=False, highlight=False)
+    screen = Screen(console)
+    sinks = [screen if text == "terminal" else open_sink(text) for text in settings.pairing.qr]
+    supervisor = Supervisor(settings, sinks=sinks, on_give_up=on_give_up.value)
+    supervisor.on_step(screen.step)
+    if as_json:
+        supervisor.on_step(_print_json)
+    with screen.live(supervisor):
+        return asyncio.run(_until_signalled(supervisor))
+
+
+def _print_json(record: StepRecord) -> None:
+    if record.taken:
+        print(record.model_dump_json(exclude={"taken"}), flush=True)
+
+
+async def _until_signalled(supervisor: Supervisor) -> Outcome:
+    with stop_on_signals(supervisor.stop):
+        return await supervisor.run()
+
+
+@contextlib.contextmanager
+def stop_on_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """Have Ctrl-C and SIGTERM call `stop` while this lasts; they interrupt nothing."""
+    before = {
+        number: signal.signal(number, lambda *_: stop())
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,123 @@
+"""What the supervisor does for each effect of the core.
+
+No handler blocks the loop: it starts work, and the end of the work is posted as a fact. What the
+outside does wrong is a fact too; only a defect of ours raises.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from .errors import StoreError
+from .lifecycle import effects, facts
+from .session.link import ChildSpec
+from .store import is_paired, purge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .lifecycle.effects import Effect
+    from .lifecycle.facts import Fact
+    from .pairing import Sink
+    from .session.link import SessionLink
+    from .settings import Settings
+    from .store import SessionFiles
+
+log = logging.getLogger("wa_supervisor")
+
+
+@dataclass(frozen=True)
+class Handlers:
+    """Carries out effects for one run of one session."""
+
+    settings: Settings
+    files: SessionFiles
+    link: SessionLink
+    sinks: tuple[Sink, ...]
+    tasks: asyncio.TaskGroup
+    post: Callable[[Fact], None]
+    # Starts and stops of the child happen in the order in which the core asked for them.
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def carry_out(self, effect: Effect) -> None:
+        """Do what the effect asks for, or start doing it."""
+        match effect:
+            case effects.StartChild(generation):
+                self.tasks.create_task(self._start_child(generation))
+            case effects.StopChild(_, log_out, pairing):
+                self.tasks.create_task(self._stop_child(log_out=log_out, pairing=pairing))
+            case effects.PurgeSession(reason):
+                log.info("clearing the dead session away (%s)", reason.value)
+                self.tasks.create_task(self._purge())
+            case effects.RestoreSession():
+                # The store keeps no snapshots yet; the core then takes the keys for dead.
+                self.post(facts.NothingToRestore())
+            case effects.ShowQr(payload, lifetime):
+                self._each_sink(lambda sink: sink.show_qr(payload, lifetime))
+            case effects.ShowPairCode(code, lifetime):
+                self._each_sink(lambda sink: sink.show_code(code, lifetime))
+            case effects.HidePairing():
+                self._each_sink(lambda sink: sink.hide())
+            case effects.Tell(reason):
+                told = reason.explanation
+                log.warning("%s %s", told.sentence, told.action)
+            case _:
+                raise NotImplementedError(effect.name)
+
+    def close_sinks(self) -> None:
+        """Take every code away for good."""
+        self._each_sink(lambda sink: sink.close())
+
+    async def _start_child(self, generation: int) -> None:
+        async with self._turn:
+            try:
+                spec = await asyncio.to_thread(self._specify, generation)
+            except StoreError as error:
+                detail = _explained(error)
+                self.post(facts.StorageFailed(generation, detail))
+                self.post(facts.ChildExited(generation, None, None, detail))
+            else:
+                await self.link.start(spec)
+
+    def _specify(self, generation: int) -> ChildSpec:
+        """Make the files ready. No child lives yet, so the database may be read."""
+        settings, files = self.settings, self.files
+        files.prepare()
+        paired = is_paired(files.database)
+        log.info("starting the client, %s", "with its keys" if paired else "to be paired")
+        by_code = settings.pairing.mode == "code" and not paired
+        return ChildSpec(
+            session=settings.session,
+            database=files.database,
+            generation=generation,
+            phone=settings.pairing.phone if by_code else None,
+            bot=settings.bot,
+            endpoint=settings.endpoint,
+        )
+
+    async def _stop_child(self, *, log_out: bool, pairing: bool) -> None:
+        async with self._turn:
+            await self.link.stop(log_out=log_out, pairing=pairing)
+
+    async def _purge(self) -> None:
+        try:
+            await asyncio.to_thread(purge, self.files)
+        except StoreError as error:
+            self.post(facts.PurgeFailed(_explained(error)))
+        else:
+            self.post(facts.PurgeDone())
+
+    def _each_sink(self, deed: Callable[[Sink], None]) -> None:
+        for sink in self.sinks:
+            try:
+                deed(sink)
+            except (StoreError, OSError) as error:
+                # A sink that fails must not cost the session; the others still show the code.
+                log.warning("a code could not be shown or taken away: %s", error)
+
+
+def _explained(error: StoreError) -> str:
+    return f"{error}; {error.hint}" if error.hint else str(error)

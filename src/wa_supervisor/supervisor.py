@@ -1,0 +1,178 @@
+"""The shell around the core: one inbox, one set of timers, one task that owns both.
+
+Facts reach the inbox from the session process, from the handlers and from an operator in any
+thread. The loop waits for the next fact or for the core's next deadline, whichever comes first,
+publishes the step and has its effects carried out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import math
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from .handlers import Handlers
+from .lifecycle import Child, Phase, SessionCore, Work, facts
+from .pairing import open_sink
+from .records import Status, StepRecord
+from .session.link import SessionLink
+from .store import SessionFiles, SessionLock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from .lifecycle import Reason, Step
+    from .lifecycle.facts import Fact
+    from .pairing import Sink
+    from .settings import Settings
+
+log = logging.getLogger("wa_supervisor")
+
+
+STOP_BOUND = 4.5
+"""Seconds from an operator's stop to the end of `run`, whatever the session process does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended: in Stopped, or in GaveUp if it was told not to wait there."""
+
+    phase: Phase
+    reason: Reason | None
+    detail: str = ""
+
+
+class Supervisor:
+    """Keeps one WhatsApp session alive. Safe to embed: no signal handlers, no global state.
+
+    `sinks` say where a QR or pair code is shown; without them `settings.pairing.qr` does. With
+    `on_give_up="wait"` the supervisor rests in GaveUp until an operator calls `resume`, `relink`
+    or `stop`; with "exit" `run` returns instead. `start_method` is for tests; None takes what the
+    platform does best.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        sinks: Iterable[Sink] | None = None,
+        on_give_up: Literal["wait", "exit"] = "wait",
+        start_method: Literal["fork", "spawn"] | None = None,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.settings = settings
+        self.files = SessionFiles.at(settings.session, settings.data_dir)
+        self._sinks = tuple(map(open_sink, settings.pairing.qr) if sinks is None else sinks)
+        self._on_give_up = on_give_up
+        self._start_method: Literal["fork", "spawn"] | None = start_method
+        self._core = SessionCore(policy=settings.policy, jitter=jitter)
+        self._listeners: list[Callable[[StepRecord], None]] = []
+        self._inbox: asyncio.Queue[Fact] = asyncio.Queue()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._last_moment = math.inf
+
+    def on_step(self, listener: Callable[[StepRecord], None]) -> None:
+        """Have `listener` called with every step, on the supervisor's loop. It must not block."""
+        self._listeners.append(listener)
+
+    @property
+    def status(self) -> Status:
+        """How the session stands. Read from another thread it may be a moment old."""
+        return Status.of(self.settings.session, self._core, self._now())
+
+    def stop(self) -> None:
+        """Stop, keeping the session. From any thread; `run` returns within 5 s."""
+        self._operate(facts.Stop())
+
+    def resume(self) -> None:
+        """Try again now, with a fresh budget of retries. From any thread."""
+        self._operate(facts.Resume())
+
+    def relink(self) -> None:
+        """Log out, clear the session away and pair afresh. From any thread."""
+        self._operate(facts.Relink())
+
+    def run_forever(self) -> Outcome:
+        """Run in this thread until stopped, as `run` does. For programs without asyncio."""
+        return asyncio.run(self.run())
+
+    async def run(self) -> Outcome:
+        """Supervise the session until an operator stops it.
+
+        Raises LockHeld if another process supervises it, UnsafePermissions if others could read
+        its keys, StoreError if its directory cannot be used. What happens after that is in the
+        outcome and in the steps; it does not raise.
+        """
+        if self._loop is not None:
+            raise RuntimeError("a Supervisor runs once; make a new one")
+        self._loop = asyncio.get_running_loop()
+        await asyncio.to_thread(self.files.prepare)
+        post = self._inbox.put_nowait
+        with SessionLock(self.files):
+            link = SessionLink(post, start_method=self._start_method)
+            async with contextlib.aclosing(link), asyncio.TaskGroup() as tasks:
+                handlers = Handlers(self.settings, self.files, link, self._sinks, tasks, post)
+                try:
+                    await self._own_the_core(handlers)
+                finally:
+                    handlers.close_sinks()
+        session = self._core.session
+        return Outcome(session.phase, session.reason, session.detail)
+
+    def _now(self) -> float:
+        return self._loop.time() if self._loop else 0.0
+
+    def _operate(self, fact: Fact) -> None:
+        if self._loop is None:
+            self._inbox.put_nowait(fact)
+            return
+        with contextlib.suppress(RuntimeError):  # the loop is closed: there is nothing to steer
+            self._loop.call_soon_threadsafe(self._inbox.put_nowait, fact)
+
+    async def _own_the_core(self, handlers: Handlers) -> None:
+        core = self._core
+        self._take(core.handle(facts.Start(), self._now()), handlers)
+        while not self._over:
+            # Clocks first: a flood of facts must not keep them from ringing.
+            step = core.tick(self._now())
+            if step is None:
+                fact = await self._next_fact()
+                if fact is None:
+                    continue
+                step = core.handle(fact, self._now())
+            self._take(step, handlers)
+
+    async def _next_fact(self) -> Fact | None:
+        """Wait for a fact, but no longer than until the next deadline."""
+        deadline = self._core.deadline
+        until = self._last_moment if deadline is None else min(deadline, self._last_moment)
+        try:
+            async with asyncio.timeout_at(None if until == math.inf else until):
+                return await self._inbox.get()
+        except TimeoutError:
+            return None
+
+    @property
+    def _over(self) -> bool:
+        session = self._core.session
+        if self._now() >= self._last_moment:
+            log.error("the session process did not end within %s s of the stop", STOP_BOUND)
+            return True
+        resting = session.phase is Phase.STOPPED or (
+            session.phase is Phase.GAVE_UP and self._on_give_up == "exit"
+        )
+        return resting and session.child is Child.NONE and session.work is Work.NONE
+
+    def _take(self, step: Step, handlers: Handlers) -> None:
+        record = StepRecord.of(step, self.settings.session, self._core.session, self._now())
+        log.log(logging.INFO if step.taken else logging.DEBUG, "%s", record)
+        if step.after is Phase.STOPPED and step.before is not Phase.STOPPED:
+            self._last_moment = self._now() + STOP_BOUND
+        for listener in self._listeners:
+            listener(record)
+        for effect in step.effects:
+            handlers.carry_out(effect)
