@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from pathlib import Path  # noqa: TC003 - pydantic reads the annotation at run time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Self
 from urllib.parse import urlsplit
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
-from pathlib import Path  # noqa: TC003 - public annotation
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .endpoint import Endpoint
@@ -37,7 +37,7 @@ class ChildSpec:
     generation: int
     phone: SecretStr | None = None
     bot: str | None = None
-    endpoint: Endpoint = Endpoint()
+    endpoint: Endpoint = field(default_factory=Endpoint)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,86 @@
+"""Takes secrets out of text that people or machines will keep.
+
+Two layers. `redact` knows the shapes WhatsApp's secrets have; a `Redactor` also knows the very
+secrets it was shown. Neither can recognise the text of a message: that must never be formatted
+into text at all.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_MIN_SECRET: Final = 4  # shorter "secrets" would blacken ordinary words
+_MIN_MIXED: Final = 3
+
+# whatsmeow's pair-code.go draws from this alphabet (Crockford's base32 without 0).
+_CODE: Final = "[1-9A-HJ-NP-TV-Z]"
+
+_QR_URL: Final = re.compile(r"(?:https?://)?wa\.me/settings/linked_devices\S*", re.IGNORECASE)
+_QR_CLASSIC: Final = re.compile(r"\b\d@[A-Za-z0-9+/=,_-]{16,}")
+_JID: Final = re.compile(
+    r"[\w.:+-]+@(s\.whatsapp\.net|c\.us|g\.us|lid|hosted(?:\.lid)?|newsletter|broadcast|call|bot)\b"
+)
+_PAIR_CODE: Final = re.compile(rf"(?<![\w-]){_CODE}{{4}}-?{_CODE}{{4}}(?![\w-])")
+_PADDED: Final = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{18,}={1,2}")
+_HEX: Final = re.compile(r"(?<![0-9A-Za-z])(?:0x)?[0-9a-fA-F]{32,}(?![0-9A-Za-z])")
+_BLOB: Final = re.compile(r"[A-Za-z0-9+/_-]{40,}")
+# Digits with the separators people write into phone numbers. What Go's traces and log lines are
+# full of is stepped over: addresses, dates, process ids.
+_NUMBER: Final = re.compile(
+    r"(?P<keep>\b0x[0-9a-fA-F]+|\b\d{4}-\d\d-\d\d\b|\bpid[ =:]*\d+)"
+    r"|(?:\+|00)?\(?\d(?:[ ()-]{0,2}\d){6,}"
+)
+
+
+def redact(text: str) -> str:
+    """Replace everything in `text` that is shaped like a secret of a session.
+
+    QR payloads, JIDs and LIDs, pair codes, keys in base64 or hexadecimal, phone numbers.
+    """
+    text = _QR_URL.sub("<qr>", text)
+    text = _QR_CLASSIC.sub("<qr>", text)
+    text = _JID.sub(r"<jid>@\1", text)
+    text = _PADDED.sub("<key>", text)
+    text = _HEX.sub("<key>", text)
+    text = _BLOB.sub(_blob, text)
+    text = _PAIR_CODE.sub("<code>", text)
+    return _NUMBER.sub(lambda match: match["keep"] or "<number>", text)
+
+
+class Redactor:
+    """A `redact` that also knows exact secrets, however they are shaped."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._secrets: set[str] = set()
+        self._pattern: re.Pattern[str] | None = None
+        for secret in secrets:
+            self.learn(secret)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self._secrets)} secrets)"
+
+    def learn(self, secret: str) -> None:
+        """Remember a secret: from now on it is replaced wherever it stands."""
+        if len(secret) < _MIN_SECRET or secret in self._secrets:
+            return
+        self._secrets.add(secret)
+        longest_first = sorted(self._secrets, key=len, reverse=True)
+        self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+
+    def __call__(self, text: str) -> str:
+        """Return `text` without the secrets it knows and without what looks like one."""
+        if self._pattern is not None:
+            text = self._pattern.sub("<secret>", text)
+        return redact(text)
+
+
+def _blob(match: re.Match[str]) -> str:
+    """Replace a long run of letters and digits if it is mixed like a key, not like a path."""
+    token = match[0]
+    kinds = (str.isdigit, str.isupper, str.islower)
+    mixed = all(sum(map(kind, token)) >= _MIN_MIXED for kind in kinds)
+    return "<key>" if mixed else token

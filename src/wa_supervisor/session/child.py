@@ -1,0 +1,246 @@
+"""The session process: one neonize client, from its start to its end.
+
+It is forked by the fork server, or run as `python -m wa_supervisor.session.child FD PARENT`. It
+ends when the supervisor says so, when the supervisor goes away, or when connect() comes back.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+from urllib.parse import quote
+
+from ..errors import SessionError
+from ..redaction import redact
+from . import adapter, gopreload, protocol, trust
+from .spec import ExitCode
+from .wire import Wire
+
+if TYPE_CHECKING:
+    from ..lifecycle.facts import ChildFact
+
+_log = logging.getLogger(__name__)
+
+_PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
+_LOGGERS: Final = ("neonize", "whatsmeow", "Whatsmeow", "wa_supervisor")
+_STOP_AGAIN_SECONDS: Final = 0.2
+_LAST_SECONDS: Final = 0.4  # of a stop's bound, kept for saying bye
+
+
+def die_with(parent: int) -> None:
+    """Ask the kernel to kill this process when `parent` dies; the socket's end is the other way.
+
+    On Linux only; it is a no-op elsewhere.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before the kernel was asked
+        os._exit(ExitCode.ORPHANED)
+
+
+def main(sock: socket.socket) -> NoReturn:
+    """Run what the first frame says. Never returns."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    wire = Wire(sock)
+    try:
+        run = wire.receive_run()
+        gopreload.preload()
+        neonize = gopreload.load_library()
+        _trust(run)
+    except SessionError as error:
+        print(error, f"Try: {error.hint}" if error.hint else "", sep="\n", file=sys.stderr)  # noqa: T201
+        wire.leave(0, ExitCode.UNUSABLE)
+    session = _Session(run, wire)
+    wire.start(session.on_stop)
+    wire.send(protocol.Hello(generation=run.generation, pid=os.getpid(), neonize=neonize))
+    try:
+        if run.bot is not None:
+            _register_bot(run.bot, session.client)
+    except BaseException:  # noqa: BLE001 - whatever a bot raises, SystemExit too
+        traceback.print_exc()
+        wire.leave(run.generation, ExitCode.BOT_FAILED)
+    session.connect()
+
+
+def _trust(run: protocol.Run) -> None:
+    if run.noise_root is not None:
+        trust.swap_noise_root(gopreload.library_path(), run.noise_root)
+    if run.keepalive is not None:
+        trust.scale_keepalive(gopreload.library_path(), run.keepalive)
+
+
+def _register_bot(bot: str, client: Any) -> None:  # noqa: ANN401 - neonize ships no types
+    module, _, function = bot.partition(":")
+    if not module or not function:
+        raise SessionError(f"bot must be written module:function, not {bot!r}")
+    sys.path.insert(0, str(Path.cwd()))
+    getattr(importlib.import_module(module), function)(client)
+
+
+class _Forward(logging.Handler):
+    """Sends log records up, redacted."""
+
+    def __init__(self, wire: Wire, generation: int) -> None:
+        super().__init__()
+        self._wire = wire
+        self._generation = generation
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            message = redact(record.getMessage())[: protocol.MAX_MESSAGE]
+        except Exception:  # noqa: BLE001 - as every handler does
+            self.handleError(record)
+            return
+        self._wire.log(
+            protocol.Log(
+                generation=self._generation,
+                level=record.levelno,
+                logger=record.name,
+                message=message,
+            )
+        )
+
+
+class _Session:
+    """A neonize client whose every word is turned into a fact."""
+
+    def __init__(self, run: protocol.Run, wire: Wire) -> None:
+        from neonize.client import NewClient  # noqa: PLC0415 - never in the supervisor
+
+        self._run = run
+        self._wire = wire
+        self._generation = run.generation
+        self._qrs = 0
+        self._pairing = False
+        self._stopping = threading.Event()
+        self._returned = threading.Event()
+        # The path goes into an SQLite URI, where ? # and % have a meaning. The uuid is fresh for
+        # every generation: an old client's finalizer stops whoever has its uuid.
+        self.client: Any = NewClient(quote(run.database), uuid=f"{run.session}.{run.generation}")
+
+    def connect(self) -> NoReturn:
+        """Connect, and end the process when that returns."""
+        self._capture_logs()
+        self._subscribe()
+        try:
+            self.client.connect()
+        except Exception as error:  # noqa: BLE001 - any way it ends is a fact
+            self._returned.set()
+            if not self._stopping.is_set():
+                self._tell(adapter.fact_of_error(str(error), self._generation))
+        self._returned.set()
+        code = ExitCode.STOPPED if self._stopping.is_set() else ExitCode.ENDED
+        self._wire.leave(self._generation, code)
+
+    def on_stop(self, stop: protocol.Stop) -> None:
+        """Begin to stop, on a thread of its own: every call into Go may block."""
+        if not self._stopping.is_set():
+            self._stopping.set()
+            threading.Thread(target=self._stop, args=(stop,), daemon=True, name="stop").start()
+
+    def _stop(self, stop: protocol.Stop) -> None:
+        deadline = time.monotonic() + stop.within - _LAST_SECONDS
+        if not self._pairing:  # while pairing there is nothing to save, and stop() ends nothing
+            if stop.log_out:
+                self._bounded(self._log_out, deadline)
+            # A stop() that arrives before Go has a client is lost: hence again and again.
+            while not self._returned.is_set() and time.monotonic() < deadline:
+                self._bounded(self.client.stop, deadline)
+                self._returned.wait(_STOP_AGAIN_SECONDS)
+        self._wire.leave(self._generation, ExitCode.STOPPED)
+
+    def _bounded(self, call: Any, deadline: float) -> None:  # noqa: ANN401 - untyped neonize
+        thread = threading.Thread(target=call, daemon=True)
+        thread.start()
+        thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _log_out(self) -> None:
+        try:
+            self.client.logout()
+        except Exception as error:  # noqa: BLE001 - offline or unpaired: the files go anyway
+            _log.warning("The device could not be unlinked: %s", redact(str(error)))
+
+    def _tell(self, fact: ChildFact | None) -> None:
+        if fact is not None:
+            self._wire.send(protocol.fact_frame(fact))
+
+    def _capture_logs(self) -> None:
+        handler = _Forward(self._wire, self._generation)
+        for name in _LOGGERS:
+            logger = logging.getLogger(name)
+            logger.addHandler(handler)
+            logger.propagate = False
+        # neonize hands this logger's level to Go. At DEBUG, QRs and whole stanzas are logged.
+        logging.getLogger("neonize.utils.log").setLevel(logging.WARNING)
+        # Said at every start; media operations that miss ffmpeg say so themselves.
+        logging.getLogger("neonize.utils.ffmpeg").setLevel(logging.ERROR)
+        gopreload.start_log_worker()
+
+    def _subscribe(self) -> None:
+        from neonize import events  # noqa: PLC0415 - never in the supervisor
+
+        codes = {event.DESCRIPTOR.name: code for event, code in events.EVENT_TO_INT.items()}
+        names = {codes[name]: name for name in adapter.EVENTS}
+        event = self.client.event
+        for code in names:  # neonize keeps one handler an event: the bot's goes first
+            event.list_func.setdefault(code, lambda *_: None)
+        execute = event.execute
+
+        def tap(uuid: int, binary: int, size: int, code: int) -> None:
+            if name := names.get(code):
+                message = events.INT_TO_EVENT[code].FromString(ctypes.string_at(binary, size))
+                self._pairing = False
+                self._tell(adapter.fact_of_event(name, message, self._generation))
+            try:
+                execute(uuid, binary, size, code)
+            except Exception as error:  # noqa: BLE001 - ctypes would only print it
+                # Its text may quote a message; where it happened does not.
+                where = "".join(traceback.format_tb(error.__traceback__))
+                _log.error("A handler of the bot raised %s:\n%s", type(error).__name__, where)
+
+        event.execute = tap
+        event.qr(self._on_qr)
+        setattr(self.client, gopreload.LOGIN_STATUS_HOOK, self._on_status)
+
+    def _on_status(self, _uuid: int, status: int) -> None:
+        word = ctypes.string_at(status).decode(errors="replace")
+        if word == "success":
+            self._pairing = False
+        self._tell(adapter.fact_of_status(word, self._generation))
+
+    def _on_qr(self, _client: Any, payload: bytes) -> None:  # noqa: ANN401 - untyped neonize
+        self._pairing = True
+        if self._run.phone is None:
+            self._tell(adapter.qr_fact(payload, self._qrs, self._generation))
+        elif self._qrs == 0:
+            # Off this thread: whatsmeow gives pairing up if its QRs are not taken in time.
+            threading.Thread(target=self._pair_phone, daemon=True, name="pair-phone").start()
+        self._qrs += 1
+
+    def _pair_phone(self) -> None:
+        assert self._run.phone is not None
+        digits = "".join(filter(str.isdigit, self._run.phone.get_secret_value()))
+        try:
+            code = self.client.PairPhone(digits, show_push_notification=True)
+        except Exception as error:  # noqa: BLE001 - any refusal is a fact
+            _log.warning("No pair code: %s", redact(str(error)))
+            self._tell(adapter.fact_of_pair_error(str(error), self._generation))
+        else:
+            self._tell(adapter.pair_code_fact(code, self._generation))
+
+
+if __name__ == "__main__":
+    die_with(int(sys.argv[2]))
+    os.set_inheritable(int(sys.argv[1]), False)  # noqa: FBT003 - what a bot starts must not hold our line
+    main(socket.socket(fileno=int(sys.argv[1])))

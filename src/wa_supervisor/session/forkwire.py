@@ -1,0 +1,75 @@
+"""What the supervisor and its fork server say to each other: one JSON object a packet.
+
+A request carries two descriptors: the line of the new session process, and the pipe that shall
+be its fd 1 and 2. `forked` carries one: the process's pidfd.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+MAX_PACKET: Final = 8192
+_MAX_FDS: Final = 2
+_CLOEXEC: Final = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
+
+
+class _Packet(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Ready(_Packet):
+    """neonize is imported; the first fork will be quick."""
+
+    kind: Literal["ready"] = "ready"
+
+
+class Fork(_Packet):
+    """Fork a session process."""
+
+    kind: Literal["fork"] = "fork"
+    request: int
+
+
+class Forked(_Packet):
+    """The process runs."""
+
+    kind: Literal["forked"] = "forked"
+    request: int
+    pid: int
+
+
+class Refused(_Packet):
+    """The kernel would not fork."""
+
+    kind: Literal["refused"] = "refused"
+    request: int
+    error: str
+
+
+class Exited(_Packet):
+    """The process was reaped; `status` is as `os.waitpid` gave it."""
+
+    kind: Literal["exited"] = "exited"
+    pid: int
+    status: int
+
+
+_PACKET: Final[TypeAdapter[Ready | Fork | Forked | Refused | Exited]] = TypeAdapter(
+    Annotated[Ready | Fork | Forked | Refused | Exited, Field(discriminator="kind")]
+)
+
+
+def send(sock: socket.socket, packet: Ready | Fork | Forked | Refused | Exited, *fds: int) -> None:
+    """Send a packet with descriptors; the sender may close its own at once."""
+    socket.send_fds(sock, [packet.model_dump_json().encode()], fds)
+
+
+def receive(
+    sock: socket.socket,
+) -> tuple[Ready | Fork | Forked | Refused | Exited, list[int]] | None:
+    """Return a packet and the descriptors that came with it, None at the end of the line."""
+    data, fds, _, _ = socket.recv_fds(sock, MAX_PACKET, _MAX_FDS, flags=_CLOEXEC)
+    return (_PACKET.validate_json(data), fds) if data else None
