@@ -1,0 +1,162 @@
+"""Sinks that are files: for an image viewer, a web server, or another program.
+
+A file is private (0600), appears whole (written beside its place, then renamed) and is gone as
+soon as its code is dead. One that a crash left behind goes when the sink is made again. A file
+that is not ours is never overwritten.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+from ..errors import ConfigError, StoreError
+from .matrix import FILE_BORDER, MARK, make_matrix, png, svg
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pydantic import SecretStr
+
+_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+_WHAT_WE_WRITE = 1 << 16  # bytes to look at; our images are marked at the start
+_MARKED_WITHIN = 300  # bytes
+_ONE_WORD = re.compile(rb"\S{1,4096}")
+
+
+class FileSink(ABC):
+    """A file that holds the live QR, or nothing.
+
+    Raises ConfigError if the file's directory is missing or its place is taken by something else.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+        self._draft = self.path.with_name(f".{self.path.name}.{MARK}")
+        self._written: tuple[int, int] | None = None  # device and inode
+        if not self.path.parent.is_dir():
+            raise ConfigError(
+                f"cannot show a QR in {path.name}: there is no directory {path.parent}",
+                hint=f"mkdir -p {path.parent}",
+            )
+        self._remove_leftovers()
+
+    @abstractmethod
+    def render(self, payload: SecretStr) -> bytes:
+        """Make the file's content out of a QR's payload."""
+
+    @abstractmethod
+    def is_ours(self, content: bytes, mode: int) -> bool:
+        """Say whether a file with this beginning and these permissions was written by us."""
+
+    def show_qr(self, payload: SecretStr, lifetime: float) -> None:
+        """Put this QR into the file."""
+        del lifetime
+        self._write(self.render(payload))
+
+    def show_code(self, code: SecretStr, lifetime: float) -> None:
+        """Take the file away: an image of a pair code would help nobody."""
+        del code, lifetime
+        self.hide()
+
+    def hide(self) -> None:
+        """Remove the file, unless somebody put another one in its place."""
+        if self._written is None:
+            return
+        try:
+            found = self.path.lstat()
+            if (found.st_dev, found.st_ino) == self._written:
+                self.path.unlink()
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise StoreError(
+                f"cannot remove {self.path.name}: {error.strerror}", hint=f"rm {self.path}"
+            ) from error
+        self._written = None
+
+    def close(self) -> None:
+        """Remove the file."""
+        self.hide()
+
+    def _write(self, content: bytes) -> None:
+        try:
+            self._draft.unlink(missing_ok=True)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW
+            with os.fdopen(os.open(self._draft, flags, 0o600), "wb") as file:
+                file.write(content)
+                made = os.fstat(file.fileno())
+            self._draft.replace(self.path)
+        except OSError as error:
+            raise StoreError(
+                f"cannot write {self.path.name}: {error.strerror}",
+                hint=f"check {self.path.parent}, or choose another place with --qr",
+            ) from error
+        self._written = (made.st_dev, made.st_ino)
+
+    def _remove_leftovers(self) -> None:
+        try:
+            self._draft.unlink(missing_ok=True)
+            try:
+                descriptor = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | _NOFOLLOW)
+            except FileNotFoundError:
+                return
+            with os.fdopen(descriptor, "rb") as file:
+                mode = os.fstat(descriptor).st_mode
+                content = file.read(_WHAT_WE_WRITE) if stat.S_ISREG(mode) else b""
+            if not stat.S_ISREG(mode) or (content and not self.is_ours(content, mode)):
+                raise self._taken()
+            self.path.unlink(missing_ok=True)
+        except OSError as error:
+            raise self._taken(f" ({error.strerror})") from error
+
+    def _taken(self, why: str = "") -> ConfigError:
+        return ConfigError(
+            f"cannot show a QR in {self.path.name}: what is there was not written by {MARK}{why}",
+            hint="move it away, or choose another name",
+        )
+
+
+class PngFile(FileSink):
+    """A PNG image of the live QR."""
+
+    def render(self, payload: SecretStr) -> bytes:
+        """Make the image."""
+        return png(make_matrix(payload, FILE_BORDER))
+
+    def is_ours(self, content: bytes, mode: int) -> bool:
+        """Look for our mark in the PNG's first chunks."""
+        del mode
+        return content.startswith(b"\x89PNG") and MARK.encode() in content[:_MARKED_WITHIN]
+
+
+class SvgFile(FileSink):
+    """An SVG image of the live QR."""
+
+    def render(self, payload: SecretStr) -> bytes:
+        """Make the image."""
+        return svg(make_matrix(payload, FILE_BORDER))
+
+    def is_ours(self, content: bytes, mode: int) -> bool:
+        """Look for our mark at the start of the SVG."""
+        del mode
+        return content.startswith(b"<svg") and MARK.encode() in content[:_MARKED_WITHIN]
+
+
+class PayloadFile(FileSink):
+    """The bare text of the live QR or pair code, for another program; no newline is added."""
+
+    def render(self, payload: SecretStr) -> bytes:
+        """Reveal the text: that is what the file is for."""
+        return payload.get_secret_value().encode()
+
+    def show_code(self, code: SecretStr, lifetime: float) -> None:
+        """Put this pair code into the file."""
+        self.show_qr(code, lifetime)
+
+    def is_ours(self, content: bytes, mode: int) -> bool:
+        """Accept one private word: the text cannot carry a mark."""
+        return stat.S_IMODE(mode) == 0o600 and _ONE_WORD.fullmatch(content) is not None  # noqa: PLR2004

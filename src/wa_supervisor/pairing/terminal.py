@@ -1,0 +1,110 @@
+"""The terminal as a sink of its own: it draws the view in place and takes it away again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.control import Control
+from rich.live import Live
+
+from .view import PairingView
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pydantic import SecretStr
+    from rich.console import RenderableType
+
+TICK = 1.0  # seconds between two redraws
+
+
+class TerminalSink:
+    """A PairingView that redraws itself every second while there is something to see.
+
+    `tty` says whether the console is a person's terminal; by default the file is asked, not
+    rich, because FORCE_COLOR must not bring a secret into a log file. Where it is none, one plain
+    line tells where the QR can be had.
+    """
+
+    def __init__(
+        self,
+        console: Console | None = None,
+        view: PairingView | None = None,
+        *,
+        tty: bool | None = None,
+        command: str = "wa-supervisor run",
+    ) -> None:
+        self._console = console or Console()
+        self._view = view or PairingView(command=command)
+        self._tty = self._console.file.isatty() if tty is None else tty
+        self._command = command
+        self._live: Live | None = None
+        self._told = False
+
+    def show_qr(self, payload: SecretStr, lifetime: float) -> None:
+        """Draw this QR in place of the last."""
+        if self._may_draw("A QR"):
+            self._view.show_qr(payload, lifetime)
+            self._draw()
+
+    def show_code(self, code: SecretStr, lifetime: float) -> None:
+        """Draw this pair code in place of the last."""
+        if self._may_draw("A pair code"):
+            self._view.show_code(code, lifetime)
+            self._draw()
+
+    def hide(self) -> None:
+        """Wipe the drawing off the screen."""
+        self._view.hide()
+        self._told = False
+        if self._live is not None:
+            live, self._live = self._live, None
+            live.stop()
+
+    def close(self) -> None:
+        """Wipe the drawing off the screen."""
+        self.hide()
+
+    def _draw(self) -> None:
+        if self._live is None:
+            self._live = Live(
+                console=self._console,
+                get_renderable=clearing_on_resize(self._console, self._view),
+                refresh_per_second=1 / TICK,
+                transient=True,
+            )
+            self._live.start()
+        self._live.refresh()
+
+    def _may_draw(self, what: str) -> bool:
+        if not self._tty and not self._told:
+            self._told = True
+            self._console.print(
+                f"{what} to link the device is ready, but this is no terminal to show it on. "
+                f"Start `{self._command}` in a terminal, or with --qr png:PATH or payload:PATH.",
+                soft_wrap=True,
+                markup=False,
+                highlight=False,
+            )
+        return self._tty
+
+
+def clearing_on_resize(
+    console: Console, renderable: RenderableType
+) -> Callable[[], RenderableType]:
+    """Make a `get_renderable` for Live that wipes the screen when the terminal changed its size.
+
+    Live goes back as many rows as it drew, but a resized terminal has wrapped them anew: parts of
+    a dead QR would stay on the screen.
+    """
+    size = console.size
+
+    def get_renderable() -> RenderableType:
+        nonlocal size
+        if console.size != size:
+            size = console.size
+            console.control(Control.clear(), Control.home())
+        return renderable
+
+    return get_renderable
