@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 
 from .handlers import Handlers
 from .lifecycle import Child, Phase, SessionCore, Work, facts
-from .pairing import open_sink
+from .pairing import parse_sink
 from .records import Status, StepRecord
 from .session.link import SessionLink
 from .store import SessionFiles, SessionLock
@@ -66,7 +66,7 @@ class Supervisor:
     ) -> None:
         self.settings = settings
         self.files = SessionFiles.at(settings.session, settings.data_dir)
-        self._sinks = tuple(map(open_sink, settings.pairing.qr) if sinks is None else sinks)
+        self._sinks = tuple(map(parse_sink, settings.pairing.qr) if sinks is None else sinks)
         self._on_give_up = on_give_up
         self._start_method: Literal["fork", "spawn"] | None = start_method
         self._core = SessionCore(policy=settings.policy, jitter=jitter)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import tempfile
 import time
 from collections import deque
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from pydantic import SecretStr
-from rich.console import Console, Group
+from rich.console import Console
 from rich.text import Text
 
 from ..errors import SupervisorError
@@ -26,7 +27,9 @@ from .screen import Screen
 from .story import EXPECTED, CodeBox, Story, Trail
 
 if TYPE_CHECKING:
-    from rich.console import ConsoleOptions, RenderResult
+    from collections.abc import Iterator
+
+    from rich.console import ConsoleOptions, RenderableType
 
     from ..records import StepRecord
 
@@ -35,10 +38,13 @@ LIMIT = 60.0
 
 
 class DemoScreen(Screen):
-    """The chart with the current state lit, the story so far, the last facts, the QR."""
+    """The chart with the current state lit, the story so far, the last facts, the QR.
+
+    On no terminal it prints a line for each instead.
+    """
 
     def __init__(self, console: Console) -> None:
-        super().__init__(console)
+        super().__init__(console, command="wa-supervisor demo")
         self._started = time.monotonic()
         self._state = "Init"
         self._facts: deque[str] = deque(maxlen=6)
@@ -47,55 +53,52 @@ class DemoScreen(Screen):
     def tell(self, sentence: str) -> None:
         """Show a sentence of the story."""
         self._sentence = sentence
-        if not self.is_live:
+        if self.is_live:
+            self.refresh()
+        else:
             self.line(sentence)
-        self.refresh()
 
     def step(self, record: StepRecord) -> None:
         """Show a step."""
-        super().step(record)
         if not record.taken:
             return
         self._state = record.after
         moved = record.before != record.after
         what = f"{record.before} -> {record.after}" if moved else record.after
         why = f" ({record.reason})" if record.reason else ""
-        line = f"{what:24} {record.fact}{why}"
-        self._facts.append(f"{self._clock()}  {line}")
-        if not self.is_live:
-            self.line(line)
-        self.refresh()
-
-    def _clock(self) -> str:
-        return f"{time.monotonic() - self._started:5.1f} s"
+        fact = f"{what:24} {record.fact}{why}"
+        self._facts.append(f"{self._clock()}  {fact}")
+        if self.is_live:
+            self.refresh()
+        else:
+            self.line(fact)
 
     def line(self, text: str) -> None:
         """Print a line with the time since the start."""
         self.console.print(f"{self._clock()}  {text}", markup=False, highlight=False)
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Draw what fits: while a QR needs the room, the rest gives way."""
-        header = Group(
-            chart(self._state),
-            Text(f"\n{self._sentence}\n", style="bold"),
-            *(Text(line, style="dim", no_wrap=True, overflow="ellipsis") for line in self._facts),
-            self.status_line(),
-        )
-        height = len(console.render_lines(header, options.update(height=None)))
-        code = self.code_height(options)
-        if code == 0 or height + code <= options.size.height:
-            yield header
-        else:
-            yield Text(self._sentence, style="bold")
-        yield from super().__rich_console__(console, options)
+    def _clock(self) -> str:
+        return f"{time.monotonic() - self._started:5.1f} s"
+
+    def __rich_console__(
+        self, console: Console, options: ConsoleOptions
+    ) -> Iterator[RenderableType]:
+        """Draw the chart and the facts; while a QR needs their room, the story alone."""
+        below = list(super().__rich_console__(console, options))
+        facts = [Text(fact, style="dim", no_wrap=True, overflow="ellipsis") for fact in self._facts]
+        story = Text(self._sentence, style="bold")
+        everything = [chart(self._state), Text(), story, Text(), *facts, Text()]
+        rows = sum(len(console.render_lines(part, options)) for part in (*everything, *below))
+        yield from everything if rows < options.size.height else [story]
+        yield from below
 
 
 def demo(
-    fast: Annotated[bool, typer.Option(help="Do not pause for the reader.")] = False,
+    fast: Annotated[bool, typer.Option("--fast", help="Do not pause for the reader.")] = False,
 ) -> None:
     """Show the whole lifecycle on the real neonize against a server on this machine."""
-    console = Console()
-    screen = DemoScreen(console)
+    logging.getLogger("whatsmeow").setLevel(logging.CRITICAL)  # the story says what goes wrong
+    screen = DemoScreen(Console())
     raise typer.Exit(asyncio.run(_demo(screen, pace=0.0 if fast else 1.0)))
 
 
@@ -103,7 +106,8 @@ async def _demo(screen: DemoScreen, *, pace: float) -> Exit:
     trail, codes = Trail(), CodeBox()
     async with LoopbackServer() as server:
         with tempfile.TemporaryDirectory(prefix="wa-supervisor-demo-") as directory:
-            supervisor = Supervisor(_settings(server, Path(directory)), sinks=[screen, codes])
+            sinks = [codes, screen] if screen.is_live else [codes]
+            supervisor = Supervisor(_settings(server, Path(directory)), sinks=sinks)
             supervisor.on_step(trail.step)
             supervisor.on_step(screen.step)
             story = Story(server, supervisor, trail, codes, screen.tell, pace)
@@ -133,14 +137,13 @@ async def _play(story: Story, supervisor: Supervisor) -> str | None:
     running = asyncio.create_task(supervisor.run())
     playing = asyncio.create_task(story.play())
     await asyncio.wait({running, playing}, timeout=LIMIT, return_when=asyncio.FIRST_COMPLETED)
-    interrupted = running.done() and not playing.done()
+    if running.done():  # the story's own stop, or a signal: give it a moment to notice which
+        await asyncio.wait({playing}, timeout=1)
     supervisor.stop()
     await running
-    if interrupted or not playing.done():
-        await asyncio.wait({playing}, timeout=1)
     if not playing.done():
         playing.cancel()
-        return "it was interrupted" if interrupted else f"it was not over after {LIMIT:.0f} s"
+        return "it was interrupted, or not over in time"
     failure = playing.exception()
     if failure is not None and not isinstance(failure, SupervisorError):
         raise failure

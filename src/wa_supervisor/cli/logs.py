@@ -34,13 +34,11 @@ class _ConsoleHandler(logging.Handler):
 
 
 def _scrub(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    return {
-        key: redact(value) if isinstance(value, str) else value for key, value in event.items()
-    }
+    return {key: redact(value) if isinstance(value, str) else value for key, value in event.items()}
 
 
 def configure_logging(console: Console, *, as_json: bool, verbose: bool = False) -> None:
-    """Send the package's log to `console`, as JSON lines or for a person."""
+    """Send our log and the client's to `console`, as JSON lines or for a person."""
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if as_json
@@ -54,16 +52,15 @@ def configure_logging(console: Console, *, as_json: bool, verbose: bool = False)
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.stdlib.add_log_level,
-                structlog.processors.TimeStamper(
-                    fmt="iso" if as_json else "%H:%M:%S", utc=as_json
-                ),
+                structlog.processors.TimeStamper(fmt="iso" if as_json else "%H:%M:%S", utc=as_json),
                 structlog.processors.format_exc_info,
                 _scrub,
                 renderer,
             ],
         )
     )
-    logger = logging.getLogger("wa_supervisor")
-    logger.handlers = [handler]
-    logger.propagate = False
-    logger.setLevel(logging.DEBUG if verbose else logging.INFO)
+    for name in ("wa_supervisor", "whatsmeow"):
+        logger = logging.getLogger(name)
+        logger.handlers = [handler]
+        logger.propagate = False
+        logger.setLevel(logging.DEBUG if verbose else logging.INFO)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 import sys
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 
 from ..lifecycle import PROFILES, Phase
-from ..pairing import open_sink
+from ..pairing import parse_sink
 from ..settings import load_settings
 from ..supervisor import Outcome, Supervisor
 from .exits import GIVE_UP, Exit
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
     from ..settings import Loaded
 
 
-class OnGiveUp(str, Enum):
+class OnGiveUp(StrEnum):
     """What `run` does once only a person can help."""
 
     WAIT = "wait"
     EXIT = "exit"
 
 
-def run(  # noqa: PLR0913 - one parameter for each option
+def run(  # noqa: PLR0913, PLR0917 - one parameter for each option
     session: Annotated[str | None, typer.Option(help="The session's name.")] = None,
     data_dir: Annotated[
         Path | None, typer.Option(help="Where sessions are kept (default: the state directory).")
@@ -98,9 +98,8 @@ def _supervise(loaded: Loaded, *, on_give_up: OnGiveUp, as_json: bool, verbose: 
     for warning in loaded.warnings:
         console.print(f"warning: {warning}", markup=False, highlight=False)
     screen = Screen(console)
-    sinks = [screen if text == "terminal" else open_sink(text) for text in settings.pairing.qr]
+    sinks = [parse_sink(text, terminal=screen) for text in settings.pairing.qr]
     supervisor = Supervisor(settings, sinks=sinks, on_give_up=on_give_up.value)
-    supervisor.on_step(screen.step)
     if as_json:
         supervisor.on_step(_print_json)
     with screen.live(supervisor):

@@ -1,0 +1,117 @@
+"""What `run` draws below its log: the code to scan, and one line that says how things stand."""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from rich.live import Live
+from rich.text import Text
+
+from ..pairing import PairingView, TerminalSink, clearing_on_resize
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pydantic import SecretStr
+    from rich.console import Console, ConsoleOptions, RenderableType
+
+    from ..pairing import Sink
+    from ..records import Status
+    from ..supervisor import Supervisor
+
+_STYLES = {"Connected": "green", "Pairing": "cyan", "GaveUp": "bold red"}
+_REDRAWS = 4.0  # a second, so that a countdown never skips
+
+
+class Screen:
+    """A sink and a live display in one. On no terminal it draws nothing and says so once."""
+
+    def __init__(self, console: Console, *, command: str = "wa-supervisor run") -> None:
+        self.console = console
+        self.is_live = console.file.isatty()
+        self._view = PairingView(command=command, reserve=2)
+        self._sink: Sink = (
+            self._view if self.is_live else TerminalSink(console, tty=False, command=command)
+        )
+        self._display: Live | None = None
+        self._supervisor: Supervisor | None = None
+
+    @contextlib.contextmanager
+    def live(self, supervisor: Supervisor) -> Iterator[None]:
+        """Draw for as long as this lasts."""
+        self._supervisor = supervisor
+        if not self.is_live:
+            yield
+            return
+        self._display = Live(
+            console=self.console,
+            get_renderable=clearing_on_resize(self.console, self),
+            refresh_per_second=_REDRAWS,
+            transient=True,
+        )
+        with self._display:
+            yield
+        self._display = None
+
+    def show_qr(self, payload: SecretStr, lifetime: float) -> None:
+        """Draw this QR in place of the last."""
+        self._sink.show_qr(payload, lifetime)
+        self.refresh()
+
+    def show_code(self, code: SecretStr, lifetime: float) -> None:
+        """Draw this pair code in place of the last."""
+        self._sink.show_code(code, lifetime)
+        self.refresh()
+
+    def hide(self) -> None:
+        """Take the code off the screen."""
+        self._sink.hide()
+        self.refresh()
+
+    def close(self) -> None:
+        """Take the code off the screen."""
+        self._sink.close()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Draw now."""
+        if self._display is not None:
+            self._display.refresh()
+
+    def __rich_console__(
+        self, console: Console, options: ConsoleOptions
+    ) -> Iterator[RenderableType]:
+        """Draw the code, if there is one, and the status."""
+        del console, options
+        if self._view.visible:
+            yield self._view
+        if self._supervisor is not None:
+            yield status_line(self._supervisor.status)
+
+
+def status_line(status: Status) -> Text:
+    """Say in one line where the session is, why, and until when."""
+    line = Text(no_wrap=True, overflow="ellipsis")
+    state = (
+        f"{status.state}.{status.shade}" if status.shade not in {None, "online"} else status.state
+    )
+    line.append(f"{status.session}: ", style="bold")
+    line.append(state, style=_STYLES.get(status.state, "yellow"))
+    if status.retries:
+        line.append(f", retry {status.retries}")
+    if status.not_before is not None:
+        line.append(f", next dial in {_span(status.not_before)}")
+    if status.sentence:
+        line.append(f" - {status.sentence}")
+    return line
+
+
+def _span(until: datetime) -> str:
+    seconds = max(0, round((until - datetime.now(UTC)).total_seconds()))
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02} min"
+    return f"{minutes} min {seconds:02} s" if minutes else f"{seconds} s"
