@@ -1,0 +1,193 @@
+"""What must be so on every step, whatever happens: one named function a promise.
+
+Each takes an `Edge` and tells whether the promise was kept; its first docstring line is the
+promise. `check` raises `Broken` for the first that was not. What an effect may not do at all
+(a second child, files under a living child, dead keys) is `World`'s to object to.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..lifecycle import Budget, Child, Phase, Policy, Session, Step, Work, effects, facts
+from ..lifecycle.model import ACTIVE
+from .world import CODE, QR, RESTING, Broken, Keys, World
+
+OPERATOR = (facts.Stop, facts.Resume, facts.Relink)
+BLINK = 1e-3
+"""Seconds by which sums of times may differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One step with the core's model and the world on both sides of it."""
+
+    before: Session
+    world_before: World
+    step: Step
+    after: Session
+    world_after: World
+    now: float
+    policy: Policy
+
+
+Invariant = Callable[[Edge], bool]
+
+
+def the_core_and_the_world_agree(edge: Edge) -> bool:
+    """The core knows whether a child lives, whether files are at work and whether keys are dead."""
+    session, world = edge.after, edge.world_after
+    return (
+        session.child is world.child
+        and session.work is world.files
+        and session.generation == world.generation
+        and (session.sequel is None) == (world.keys is Keys.SOUND)
+    )
+
+
+def a_child_runs_only_where_one_is_wanted(edge: Edge) -> bool:
+    """A child that is not being stopped belongs to Init, Pairing or Connected, and they to it."""
+    running = edge.after.child is Child.RUNNING
+    if edge.after.phase is Phase.INIT and not running:
+        return edge.after.child is Child.NONE  # not started yet
+    return running == (edge.after.phase in ACTIVE)
+
+
+def retries_stay_within_their_budget(edge: Edge) -> bool:
+    """Retries never exceed the most that the profile allows."""
+    most = edge.policy.backoff.max_retries
+    return most is None or edge.after.retries <= most
+
+
+def dials_stay_within_their_budget(edge: Edge) -> bool:
+    """No window of time holds more dials than the dial budget allows."""
+    limit, times = edge.policy.dials, edge.after.spent.get(Budget.DIALS, ())
+    late = zip(times, times[limit.count :], strict=False)
+    return all(after - before >= limit.window - BLINK for before, after in late)
+
+
+def no_dial_comes_early(edge: Edge) -> bool:
+    """No dial before `not_before`, nor before a ban's end."""
+    if not _asked(edge, effects.StartChild):
+        return True
+    waits = (edge.before.not_before, edge.before.ban_until)
+    return all(wait is None or wait <= edge.now + BLINK for wait in waits)
+
+
+def gave_up_is_left_only_by_an_operator(edge: Edge) -> bool:
+    """GaveUp is left by Stop, Resume and Relink, and by nothing else."""
+    left = edge.before.phase is Phase.GAVE_UP and edge.after.phase is not Phase.GAVE_UP
+    return not left or isinstance(edge.step.fact, OPERATOR)
+
+
+def stopped_is_never_left(edge: Edge) -> bool:
+    """Stopped is final."""
+    return edge.before.phase is not Phase.STOPPED or edge.after.phase is Phase.STOPPED
+
+
+def time_opens_a_way_out(edge: Edge) -> bool:
+    """Wherever the session may not rest, a clock runs that will ring."""
+    session = edge.after
+    resting = session.phase in RESTING
+    if resting or (session.phase is Phase.INIT and session.child is Child.NONE):
+        return True
+    return bool(session.clocks) and all(map(math.isfinite, session.clocks.values()))
+
+
+def purging_comes_out_of_logged_out_alone(edge: Edge) -> bool:
+    """Files are purged on entering Purging, and only LoggedOut leads there."""
+    if not _asked(edge, effects.PurgeSession):
+        return True
+    confirmed = edge.step.before is Phase.LOGGED_OUT or _is_operators_or_confirmed(edge.step)
+    return edge.after.phase is Phase.PURGING and confirmed
+
+
+def _is_operators_or_confirmed(step: Step) -> bool:
+    # One step may pass through LoggedOut when no child is left to wait for.
+    return isinstance(step.fact, (*OPERATOR, facts.Start, facts.LoggedOut))
+
+
+def a_code_is_shown_only_in_pairing(edge: Edge) -> bool:
+    """No QR or pair code is on display outside Pairing or once it was used."""
+    return not edge.world_after.showing or edge.after.phase is Phase.PAIRING
+
+
+def giving_up_tells_a_person(edge: Edge) -> bool:
+    """Whoever enters GaveUp tells a person why."""
+    entered = edge.after.phase is Phase.GAVE_UP and edge.before.phase is not Phase.GAVE_UP
+    return not entered or any(
+        isinstance(asked, effects.Tell) and asked.reason is edge.step.reason
+        for asked in edge.step.effects
+    )
+
+
+def every_pause_has_a_reason(edge: Edge) -> bool:
+    """LoggedOut, Purging, Backoff, GaveUp and Stopped say why."""
+    return edge.after.phase in ACTIVE or edge.after.reason is not None
+
+
+def an_ignored_fact_changes_nothing(edge: Edge) -> bool:
+    """What is ignored leaves no trace in the model and asks for nothing."""
+    if edge.step.taken:
+        return True
+    return _untimed(edge.before) == _untimed(edge.after) and not edge.step.effects
+
+
+def what_an_old_child_says_is_ignored(edge: Edge) -> bool:
+    """A fact of another generation, or of a child already reaped, is not taken."""
+    fact = edge.step.fact
+    if not isinstance(fact, facts.ChildFact):
+        return True
+    stale = fact.generation != edge.before.generation or edge.before.child is Child.NONE
+    return not (stale and edge.step.taken)
+
+
+def files_at_work_mean_dead_keys(edge: Edge) -> bool:
+    """While files are purged or restored the keys count as dead."""
+    return edge.after.work is Work.NONE or edge.after.sequel is not None
+
+
+def no_secret_is_in_a_repr(edge: Edge) -> bool:
+    """The codes of `World` appear in no repr of a step, a fact, an effect or the model."""
+    told = f"{edge.step!r} {edge.step!s} {edge.after!r}"
+    return QR not in told and CODE not in told
+
+
+def _untimed(session: Session) -> tuple[object, ...]:
+    # A clock that rang is gone even where its ringing means nothing.
+    return tuple(getattr(session, f) for f in session.__slots__ if f != "clocks")
+
+
+def _asked(edge: Edge, kind: type[effects.Effect]) -> bool:
+    return any(isinstance(effect, kind) for effect in edge.step.effects)
+
+
+INVARIANTS: tuple[Invariant, ...] = (
+    the_core_and_the_world_agree,
+    a_child_runs_only_where_one_is_wanted,
+    retries_stay_within_their_budget,
+    dials_stay_within_their_budget,
+    no_dial_comes_early,
+    gave_up_is_left_only_by_an_operator,
+    stopped_is_never_left,
+    time_opens_a_way_out,
+    purging_comes_out_of_logged_out_alone,
+    a_code_is_shown_only_in_pairing,
+    giving_up_tells_a_person,
+    every_pause_has_a_reason,
+    an_ignored_fact_changes_nothing,
+    what_an_old_child_says_is_ignored,
+    files_at_work_mean_dead_keys,
+    no_secret_is_in_a_repr,
+)
+"""Every promise that `check` checks."""
+
+
+def check(edge: Edge) -> None:
+    """Check every invariant. Raises Broken with the promise that was not kept."""
+    for kept in INVARIANTS:
+        if not kept(edge):
+            promise = (kept.__doc__ or "").partition("\n")[0]
+            raise Broken(f"{kept.__name__}: {promise}")

@@ -1,0 +1,187 @@
+"""What the shell promises the core, and what the core promises the shell.
+
+`World` is a small model of everything outside the core: one session process, the session's files
+and the standing of its keys with WhatsApp. It says which facts can come next, and it objects with
+`Broken` to an effect that breaks a promise. That makes it the specification of the seam; it shares
+no code with the chart.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from pydantic import SecretStr
+
+from ..lifecycle import Child, Phase, Work, effects, facts
+from ..lifecycle.facts import Fact, Logout
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..lifecycle import Step
+
+QR = "https://wa.me/settings/linked_devices#CANARY-QR-PAYLOAD"
+CODE = "CANARYCD"
+"""What `World` offers for scanning and typing: strings easy to look for where they must not be."""
+
+
+class Broken(AssertionError):
+    """Raised when a promise was broken; the message tells which one and how it came to that."""
+
+
+class Keys(enum.Enum):
+    """How the session's keys stand with WhatsApp."""
+
+    SOUND = "sound"  # good, or not there yet: the next dial logs in or pairs
+    DOUBTED = "doubted"  # rejected at login: a snapshot may be tried, else they are to go
+    HELD = "held"  # locked or banned: nothing may be cleared away before an operator relinks
+    DEAD = "dead"  # unlinked on the phone, or given up by an operator
+
+
+_STANDING = {
+    Logout.REMOVED: Keys.DEAD,
+    Logout.REJECTED: Keys.DOUBTED,
+    Logout.LOCKED: Keys.HELD,
+    Logout.BANNED: Keys.HELD,
+}
+
+STALE_SILENCE = 1
+"""How many generations back a stale fact of `World.possible` comes from."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The outside at one moment. Immutable: `after` gives the next one."""
+
+    child: Child = Child.NONE
+    generation: int = 0
+    files: Work = Work.NONE
+    keys: Keys = Keys.SOUND
+    showing: bool = False
+    """A QR or pair code is on display."""
+
+    def possible(self) -> Iterator[Fact]:
+        """Every fact that can come now, clocks apart; late and repeated ones included."""
+        yield from (facts.Start(), facts.Stop(), facts.Resume(), facts.Relink())
+        if self.child is not Child.NONE:
+            yield from said_by(self.generation)
+            yield facts.ChildExited(self.generation, None, 9)
+        if self.generation > STALE_SILENCE:
+            stale = self.generation - STALE_SILENCE
+            yield facts.LoggedOut(stale, Logout.REMOVED)
+            yield facts.ChildExited(stale, 0, None)
+        if self.files is Work.PURGING:
+            yield from (facts.PurgeDone(), facts.PurgeFailed("the disk is full"))
+        elif self.files is Work.RESTORING:
+            yield from (facts.RestoreDone(), facts.NothingToRestore())
+
+    def after(self, step: Step) -> World:
+        """The world once the step's fact was so and its effects were begun.
+
+        Raises Broken if an effect breaks a promise.
+        """
+        world = self._heard(step)
+        for effect in step.effects:
+            world = world._obey(effect)  # noqa: SLF001 - another World
+        return world
+
+    def restarted(self) -> World:
+        """The world after the supervisor's process died: its child and its handlers went along."""
+        return replace(self, child=Child.NONE, files=Work.NONE, showing=False)
+
+    def _heard(self, step: Step) -> World:  # noqa: PLR0911 - a table
+        match step.fact:
+            case facts.ChildFact(generation=generation) if (
+                generation != self.generation or self.child is Child.NONE
+            ):
+                return self
+            case facts.ChildExited():
+                return replace(self, child=Child.NONE)
+            case facts.LoggedOut(how=how) if self.keys is Keys.SOUND:
+                return replace(self, keys=_STANDING[how])
+            case facts.PurgeDone() if self.files is Work.PURGING:
+                return replace(self, files=Work.NONE, keys=Keys.SOUND)
+            case facts.RestoreDone() if self.files is Work.RESTORING:
+                tried = self.keys in {Keys.DOUBTED, Keys.HELD}
+                keys = Keys.SOUND if tried else self.keys
+                return replace(self, files=Work.NONE, keys=keys)
+            case facts.PurgeFailed() | facts.NothingToRestore():
+                return replace(self, files=Work.NONE)
+            case facts.Relink() if step.taken:
+                return replace(self, keys=Keys.DEAD)
+            case _:
+                return self
+
+    def _obey(self, effect: effects.Effect) -> World:  # noqa: PLR0911 - a table
+        match effect:
+            case effects.StartChild(generation=generation):
+                _promise(self.child is Child.NONE, "a second child was started")
+                _promise(self.files is Work.NONE, "a child was started on files at work")
+                _promise(self.keys is Keys.SOUND, f"a child was started on {self.keys.value} keys")
+                _promise(generation == self.generation + 1, "a generation was left out or reused")
+                return replace(self, child=Child.RUNNING, generation=generation)
+            case effects.StopChild(generation=generation):
+                _promise(self.child is not Child.NONE, "there is no child to stop")
+                _promise(generation == self.generation, "a child of another time was to be stopped")
+                return replace(self, child=Child.STOPPING)
+            case effects.PurgeSession():
+                self._files_free("purged")
+                allowed = self.keys in {Keys.DEAD, Keys.DOUBTED}
+                _promise(allowed, f"files with {self.keys.value} keys were purged")
+                return replace(self, files=Work.PURGING)
+            case effects.RestoreSession():
+                self._files_free("restored")
+                allowed = self.keys in {Keys.HELD, Keys.DOUBTED}
+                _promise(allowed, f"a snapshot was put over {self.keys.value} keys")
+                return replace(self, files=Work.RESTORING)
+            case effects.ShowQr() | effects.ShowPairCode():
+                return replace(self, showing=True)
+            case effects.HidePairing():
+                _promise(self.showing, "there was no code to hide")
+                return replace(self, showing=False)
+            case _:
+                return self
+
+    def _files_free(self, deed: str) -> None:
+        _promise(self.child is Child.NONE, f"files were {deed} under a living child")
+        _promise(self.files is Work.NONE, f"files were {deed} while already at work")
+
+
+def _promise(kept: bool, otherwise: str) -> None:  # noqa: FBT001 - reads as a sentence
+    if not kept:
+        raise Broken(otherwise)
+
+
+def said_by(generation: int) -> tuple[Fact, ...]:
+    """One of everything the session process of this generation can say, its exit apart."""
+    return (
+        facts.QrOffered(generation, SecretStr(QR), 60.0),
+        facts.PairCodeOffered(generation, SecretStr(CODE), 160.0),
+        facts.PairSucceeded(generation),
+        facts.PairingTimedOut(generation),
+        facts.PairingFailed(generation, "error"),
+        facts.PairCodeRefused(generation, limited=True),
+        facts.PairCodeRefused(generation, limited=False),
+        facts.PasskeyRequested(generation),
+        facts.ScannedWithoutMultidevice(generation),
+        facts.Connected(generation),
+        facts.Disconnected(generation),
+        facts.KeepAliveTimeout(generation, 1),
+        facts.KeepAliveRestored(generation),
+        facts.StreamError(generation, "511"),
+        facts.DialFailed(generation, "connection refused"),
+        facts.ConnectFailure(generation, 501),
+        facts.StorageFailed(generation, "file is not a database"),
+        *(facts.LoggedOut(generation, how) for how in Logout),
+        facts.TemporaryBan(generation, 101, 3600.0),
+        facts.TemporaryBan(generation, None, None),
+        facts.StreamReplaced(generation),
+        facts.ClientOutdated(generation),
+        facts.BadUserAgent(generation),
+    )
+
+
+RESTING = frozenset({Phase.ONLINE, Phase.GAVE_UP, Phase.STOPPED})
+"""The phases a session may rest in for ever with nothing more to wait for."""
