@@ -129,9 +129,12 @@ def test_the_descriptor_does_not_leak_into_children(files: SessionFiles) -> None
     assert files.lock not in opened
 
 
-@pytest.mark.parametrize(
-    "content", ["", "{", "x" * 5000, '{"pid": 1, "host": "h"}', json.dumps({"pid": os.getpid()})]
+OF_A_LIVING_PROCESS = json.dumps(
+    {"session": "shop", "pid": 1, "host": "h", "since": "2026-01-01T00:00:00Z", "command": "c"}
 )
+
+
+@pytest.mark.parametrize("content", ["", "{", "x" * 5000, '{"pid": 1}', OF_A_LIVING_PROCESS])
 def test_stale_content_is_no_obstacle(files: SessionFiles, content: str) -> None:
     files.lock.write_text(content)
     assert read_holder(files) is None

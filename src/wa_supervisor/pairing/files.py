@@ -7,6 +7,7 @@ that is not ours is never overwritten.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import stat
@@ -91,6 +92,8 @@ class FileSink(ABC):
                 made = os.fstat(file.fileno())
             self._draft.replace(self.path)
         except OSError as error:
+            with contextlib.suppress(OSError):  # the first error is the one to tell
+                self._draft.unlink(missing_ok=True)
             raise StoreError(
                 f"cannot write {self.path.name}: {error.strerror}",
                 hint=f"check {self.path.parent}, or choose another place with --qr",

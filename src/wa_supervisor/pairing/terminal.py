@@ -23,8 +23,8 @@ class TerminalSink:
     """A PairingView that redraws itself every second while there is something to see.
 
     `tty` says whether the console is a person's terminal; by default the file is asked, not
-    rich, because FORCE_COLOR must not bring a secret into a log file. Where it is none, one plain
-    line tells where the QR can be had.
+    rich, because FORCE_COLOR must not bring a secret into a log file. Where it is none, or cannot
+    move its cursor (TERM=dumb), one plain line tells where the QR can be had.
     """
 
     def __init__(
@@ -37,7 +37,8 @@ class TerminalSink:
     ) -> None:
         self._console = console or Console()
         self._view = view or PairingView(command=command)
-        self._tty = self._console.file.isatty() if tty is None else tty
+        person = self._console.file.isatty() and not self._console.is_dumb_terminal
+        self._tty = person if tty is None else tty
         self._command = command
         self._live: Live | None = None
         self._told = False
