@@ -98,6 +98,9 @@ def main(control: socket.socket) -> int:
     except SessionError as error:
         print(error, f"Try: {error.hint}" if error.hint else "", sep="\n", file=sys.stderr)  # noqa: T201
         return ExitCode.UNUSABLE
+    with suppress(ChildProcessError):  # neonize runs uname, and does not wait for it
+        while True:
+            os.wait()
     if threading.active_count() != 1:
         names = ", ".join(thread.name for thread in threading.enumerate())
         print(f"importing neonize left threads, which cannot be forked: {names}", file=sys.stderr)  # noqa: T201

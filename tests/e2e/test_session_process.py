@@ -1,0 +1,494 @@
+"""The real neonize, in the real session process, against the loopback server."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pytest
+from pydantic import SecretStr
+
+from wa_supervisor.lifecycle import facts
+from wa_supervisor.lifecycle.facts import Logout
+from wa_supervisor.loopback import Failure, LoopbackServer, Refs, Silence, StreamError
+from wa_supervisor.session.link import ChildSpec, Endpoint, ExitCode, SessionLink
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from wa_supervisor.loopback import Connection
+
+pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
+
+_F = TypeVar("_F", bound=facts.ChildFact)
+
+
+class World:
+    """A server, a link, and the facts that were posted."""
+
+    def __init__(self, server: LoopbackServer, directory: Path) -> None:
+        self.server = server
+        self.directory = directory
+        self.heard: list[facts.ChildFact] = []
+        self._inbox: asyncio.Queue[facts.ChildFact] = asyncio.Queue()
+        self._generation = 0
+        self.link = SessionLink(self._post)
+
+    def use(self, **options: Any) -> None:
+        self.link = SessionLink(self._post, **options)
+
+    def _post(self, fact: facts.ChildFact) -> None:
+        self.heard.append(fact)
+        self._inbox.put_nowait(fact)
+
+    def endpoint(self, keepalive: float | None = None) -> Endpoint:
+        endpoint = self.server.endpoint
+        return Endpoint(
+            proxy=SecretStr(endpoint.proxy),
+            ca_file=endpoint.ca_file,
+            noise_root=endpoint.noise_root,
+            keepalive=keepalive,
+        )
+
+    async def start(
+        self, name: str = "session", *, keepalive: float | None = None, **options: Any
+    ) -> None:
+        self._generation += 1
+        await self.link.start(
+            ChildSpec(
+                session=name,
+                database=self.directory / f"{name}.db",
+                generation=self._generation,
+                endpoint=self.endpoint(keepalive),
+                **options,
+            )
+        )
+
+    async def expect(self, kind: type[_F], within: float = 15.0) -> _F:
+        """Return the next fact, which must be of this kind."""
+        fact = await asyncio.wait_for(self._inbox.get(), within)
+        assert isinstance(fact, kind), fact
+        return fact
+
+    async def expect_in_time(self, kind: type[_F]) -> _F:
+        """Return the next fact of this kind; before it there may be a Disconnected.
+
+        When the server closes at once, whatsmeow may see the end before the reason.
+        """
+        fact = await self.expect(facts.ChildFact)
+        if isinstance(fact, facts.Disconnected):
+            fact = await self.expect(facts.ChildFact)
+        assert isinstance(fact, kind), fact
+        return fact
+
+    async def pair(self, **options: Any) -> facts.QrOffered:
+        await self.start(**options)
+        qr = await self.expect(facts.QrOffered)
+        await self.server.phone("15550001111").scan(qr.payload)
+        await self.expect(facts.PairSucceeded)
+        await self.expect(facts.Connected)
+        return qr
+
+    async def paired_connection(self, **options: Any) -> Connection:
+        await self.pair(**options)
+        return await self.server.wait_connected(self.server.phone("15550001111"))
+
+    async def stop(self, **how: bool) -> facts.ChildExited:
+        begun = time.monotonic()
+        await self.link.stop(**how)
+        assert time.monotonic() - begun < 5
+        return await self.expect(facts.ChildExited, 0.1)
+
+
+@pytest.fixture
+async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+    # Should an endpoint ever be forgotten, nothing is reached all the same.
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    async with LoopbackServer() as server:
+        world = World(server, tmp_path)
+        try:
+            yield world
+        finally:
+            await world.link.aclose()
+            exits = [fact.generation for fact in world.heard if isinstance(fact, facts.ChildExited)]
+            assert exits == list(range(1, world._generation + 1))
+
+
+def _maps_neonize(pid: int) -> bool:
+    return "neonize-linux" in Path(f"/proc/{pid}/maps").read_text()
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
+async def _until(condition: Callable[[], bool], within: float = 5.0) -> None:
+    async with asyncio.timeout(within):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+# -- pairing and logging in ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("start_method", ["fork", "spawn"])
+async def test_a_new_device_pairs_and_a_killed_one_logs_in_again(
+    world: World, start_method: str
+) -> None:
+    world.use(start_method=start_method)
+    qr = await world.pair()
+    assert qr.lifetime == 60
+    assert qr.payload.get_secret_value().startswith("https://wa.me/settings/linked_devices#")
+    assert world.link.pid is not None
+    assert world.link.hello is not None
+    assert world.link.hello.pid == world.link.pid
+
+    os.kill(world.link.pid, signal.SIGKILL)
+    gone = await world.expect(facts.ChildExited)
+    assert (gone.returncode, gone.signal) == (None, signal.SIGKILL)
+    assert world.link.pid is None
+
+    await world.start()
+    await world.expect(facts.Connected)
+    assert (await world.stop()).returncode == ExitCode.STOPPED
+
+
+async def test_go_is_in_the_session_process_and_nowhere_else(world: World) -> None:
+    handlers, level = logging.getLogger().handlers[:], logging.getLogger().level
+    await world.start()
+    await world.expect(facts.QrOffered)
+    launcher: Any = world.link._launcher
+    assert world.link.pid is not None
+    assert _maps_neonize(world.link.pid)
+    assert not _maps_neonize(launcher.pid)
+    assert not _maps_neonize(os.getpid())
+    assert len(os.listdir(f"/proc/{launcher.pid}/task")) == 1
+    assert (logging.getLogger().handlers, logging.getLogger().level) == (handlers, level)
+
+
+async def test_a_pair_code_is_offered_in_place_of_qrs(world: World) -> None:
+    phone = world.server.phone("15550002222")
+    await world.start(phone=SecretStr("+1 555 000 2222"))
+    offer = await world.expect(facts.PairCodeOffered)
+    assert offer.lifetime == 160
+    await phone.enter_code(offer.code)
+    await world.expect(facts.PairSucceeded)
+    await world.expect(facts.Connected)
+
+
+async def test_a_refused_pair_code_is_a_fact_that_knows_the_limit(world: World) -> None:
+    world.server.rate_limit_pair_codes = True
+    await world.start(phone=SecretStr("15550002222"))
+    assert (await world.expect(facts.PairCodeRefused)).limited
+
+
+async def test_a_database_path_with_uri_characters_is_that_very_file(world: World) -> None:
+    await world.pair(name="we?ird #%41&mode=ro")
+    await world.stop()
+    assert [path.name for path in world.directory.iterdir()] == ["we?ird #%41&mode=ro.db"]
+
+
+async def test_pairing_that_runs_out_is_told_though_connect_never_returns(world: World) -> None:
+    world.server.on_registration(Refs(0))
+    await world.start()
+    await world.expect(facts.PairingTimedOut)
+    assert (await world.stop(pairing=True)).signal == signal.SIGKILL
+
+
+async def test_pairing_facts_follow_what_the_server_answers(world: World) -> None:
+    answers: list[tuple[Any, facts.ChildFact]] = [
+        (Failure(405), facts.ClientOutdated(0)),
+        (Failure(403), facts.PairingFailed(0, status="err-unexpected-state")),
+    ]
+    for generation, (answer, expected) in enumerate(answers, 1):
+        world.server.on_registration(answer)
+        await world.start(f"fresh-{generation}")
+        told = await world.expect(type(expected))
+        assert told == type(expected)(
+            generation, *(getattr(expected, name) for name in expected.__slots__)
+        )
+        await world.stop(pairing=True)
+
+
+# -- what the server decides -----------------------------------------------------------------------
+
+_AT_LOGIN: dict[str, tuple[Any, Callable[[int], facts.ChildFact]]] = {
+    "rejected": (Failure(401), lambda g: facts.LoggedOut(g, Logout.REJECTED)),
+    "locked": (Failure(403), lambda g: facts.LoggedOut(g, Logout.LOCKED)),
+    "banned": (Failure(406), lambda g: facts.LoggedOut(g, Logout.BANNED)),
+    "outdated": (Failure(405), facts.ClientOutdated),
+    "user-agent": (Failure(409), facts.BadUserAgent),
+    "generic": (Failure(400), lambda g: facts.ConnectFailure(g, 400)),
+    "experimental": (Failure(501), lambda g: facts.ConnectFailure(g, 501)),
+    "unknown": (Failure(418), lambda g: facts.ConnectFailure(g, None)),
+    "ban": (Failure(402, code=101, expire=3600), lambda g: facts.TemporaryBan(g, 101, 3600.0)),
+    "ban-forever": (Failure(402, code=106, expire=0), lambda g: facts.TemporaryBan(g, 106, None)),
+    "ban-unknown": (Failure(402, code=105, expire=60), lambda g: facts.TemporaryBan(g, None, None)),
+    "replaced": (StreamError(conflict="replaced"), facts.StreamReplaced),
+}
+
+
+async def test_every_answer_to_a_login_is_its_own_fact(world: World) -> None:
+    await world.pair()
+    await world.stop()
+    for generation, (name, (answer, expected)) in enumerate(_AT_LOGIN.items(), 2):
+        # A logout deletes the device: each case has its own copy.
+        shutil.copy(world.directory / "session.db", world.directory / f"{name}.db")
+        world.server.on_login(answer)
+        await world.start(name)
+        assert await world.expect_in_time(facts.ChildFact) == expected(generation), name
+        await world.stop()
+        while not world._inbox.empty():
+            world._inbox.get_nowait()
+
+
+async def test_unlinking_on_the_phone_is_a_removal(world: World) -> None:
+    connection = await world.paired_connection()
+    assert connection.device is not None
+    await world.server.phone("15550001111").remove(connection.device)
+    assert (await world.expect_in_time(facts.LoggedOut)).how is Logout.REMOVED
+
+
+async def test_a_dropped_link_comes_back_by_itself(world: World) -> None:
+    connection = await world.paired_connection()
+    await connection.stream_error(code="500")
+    assert (await world.expect_in_time(facts.StreamError)).code == "500"
+    await world.expect_in_time(facts.Connected)
+
+
+async def test_missed_keepalives_are_counted_and_their_return_is_told(world: World) -> None:
+    connection = await world.paired_connection(keepalive=0.01)
+    connection.mute()
+    assert (await world.expect(facts.KeepAliveTimeout)).errors == 1
+    connection.unmute()
+    fact = await world.expect(facts.ChildFact)
+    while isinstance(fact, facts.KeepAliveTimeout):
+        fact = await world.expect(facts.ChildFact)
+    assert isinstance(fact, facts.KeepAliveRestored)
+
+
+async def test_a_refused_dial_is_a_fact_and_ends_the_process(world: World) -> None:
+    world.server.refuse()
+    await world.start()
+    failed = await world.expect(facts.DialFailed)
+    assert "refused" in failed.detail
+    assert (await world.expect(facts.ChildExited)).returncode == ExitCode.ENDED
+
+
+async def test_a_file_that_is_no_database_is_a_storage_failure(world: World) -> None:
+    (world.directory / "session.db").write_bytes(b"not a database, " * 100)
+    await world.start()
+    await world.expect(facts.StorageFailed)
+    assert (await world.expect(facts.ChildExited)).returncode == ExitCode.ENDED
+
+
+# -- dying -----------------------------------------------------------------------------------------
+
+
+async def test_a_go_panic_is_an_exit_that_says_why_and_no_secret(world: World) -> None:
+    await world.start()
+    qr = await world.expect(facts.QrOffered)
+    connection = await world.server.next_connection()
+    await connection.panic()
+    gone = await world.expect(facts.ChildExited)
+    assert gone.signal == signal.SIGABRT
+    assert "panic:" in gone.detail
+    assert "goroutine" in gone.detail
+    for secret in (payload := qr.payload.get_secret_value(), *payload.partition("#")[2].split(",")):
+        assert len(secret) < 4 or secret not in gone.detail
+
+
+async def test_the_supervisors_death_leaves_no_process(world: World, tmp_path: Path) -> None:
+    endpoint = world.endpoint()
+    assert endpoint.proxy is not None
+    script = tmp_path / "parent.py"
+    script.write_text(
+        textwrap.dedent(f"""
+            import asyncio
+            from pathlib import Path
+            from wa_supervisor.session.link import ChildSpec, Endpoint, SessionLink
+
+            async def main():
+                facts = asyncio.Queue()
+                link = SessionLink(facts.put_nowait)
+                endpoint = Endpoint(
+                    proxy={endpoint.proxy.get_secret_value()!r},
+                    ca_file=Path({str(endpoint.ca_file)!r}),
+                    noise_root={endpoint.noise_root!r},
+                )
+                await link.start(ChildSpec("s", Path({str(tmp_path / "s.db")!r}), 1, endpoint=endpoint))
+                fact = await facts.get()
+                print(fact.name, link.pid, link._launcher.pid, flush=True)
+                await asyncio.sleep(60)
+
+            asyncio.run(main())
+        """)
+    )
+    parent = await asyncio.create_subprocess_exec(
+        sys.executable, str(script), stdout=subprocess.PIPE
+    )
+    assert parent.stdout is not None
+    said = (await asyncio.wait_for(parent.stdout.readline(), 20)).decode().split()
+    assert said[0] == "QrOffered"
+    pids = [int(pid) for pid in said[1:]]
+    assert all(map(_alive, pids))
+    parent.kill()
+    await parent.wait()
+    await _until(lambda: not any(map(_alive, pids)))
+
+
+async def test_the_fork_servers_death_is_one_exit_and_no_more(world: World) -> None:
+    await world.start()
+    await world.expect(facts.QrOffered)
+    launcher: Any = world.link._launcher
+    pid, server = world.link.pid, launcher.pid
+    os.kill(server, signal.SIGKILL)
+    gone = await world.expect(facts.ChildExited)
+    assert (gone.returncode, gone.signal) == (None, None)
+    assert pid is not None
+    assert not _alive(pid)
+
+    await world.start()
+    await world.expect(facts.QrOffered)
+    assert launcher.pid not in (None, server)
+
+
+async def test_many_starts_leave_no_descriptor_no_task_and_no_zombie(world: World) -> None:
+    await world.start()
+    await world.expect(facts.QrOffered)
+    await world.stop(pairing=True)
+    launcher: Any = world.link._launcher
+
+    def held() -> tuple[int, int, int]:
+        ours, servers = (len(os.listdir(f"/proc/{pid}/fd")) for pid in ("self", launcher.pid))
+        return ours, servers, len(asyncio.all_tasks())
+
+    await _until(lambda: not world.server.connections)
+    before = held()
+    for _ in range(5):
+        await world.start()
+        await world.expect(facts.QrOffered)
+        await world.stop(pairing=True)
+    with contextlib.suppress(TimeoutError):  # the server's own end takes a moment
+        await _until(lambda: held() == before, 3)
+    assert held() == before
+    children = Path(f"/proc/{launcher.pid}/task/{launcher.pid}/children").read_text()
+    assert children.split() == []
+
+
+# -- stopping --------------------------------------------------------------------------------------
+
+
+async def _before_it_began(_: World) -> None:
+    pass
+
+
+async def _while_dialling(world: World) -> None:
+    await _until(lambda: world.server.dials > 0)
+
+
+async def _while_pairing(world: World) -> None:
+    await world.expect(facts.QrOffered)
+
+
+@pytest.mark.parametrize(
+    ("stalled", "reach", "log_out"),
+    [
+        (None, _before_it_began, False),
+        ("upgrade", _while_dialling, True),
+        ("handshake", _while_dialling, False),
+        ("pairing", _while_dialling, False),
+        (None, _while_pairing, True),
+    ],
+    ids=["starting", "upgrade", "handshake", "no-refs", "qr"],
+)
+async def test_a_stop_is_bounded_in_every_state(
+    world: World, stalled: str | None, reach: Callable[[World], Awaitable[None]], *, log_out: bool
+) -> None:
+    if stalled is not None:
+        world.server.stall(stalled)
+    await world.start()
+    await reach(world)
+    await world.stop(log_out=log_out)
+    assert world.link.pid is None
+
+
+async def test_stop_of_a_silent_login_is_bounded(world: World) -> None:
+    await world.pair()
+    await world.stop()
+    world.server.on_login(Silence())
+    await world.start()
+    await world.server.next_connection()
+    await world.stop()
+
+
+async def test_stopping_with_logout_unlinks_the_device(world: World) -> None:
+    connection = await world.paired_connection()
+    assert world.server.phone("15550001111").devices == (connection.device,)
+    assert (await world.stop(log_out=True)).returncode == ExitCode.STOPPED
+    assert world.server.phone("15550001111").devices == ()
+
+
+# -- the bot ---------------------------------------------------------------------------------------
+
+
+async def test_a_bots_handlers_run_beside_ours(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mybot.py").write_text(
+        textwrap.dedent("""
+            from pathlib import Path
+            from neonize.events import ConnectedEv
+
+            def register(client):
+                @client.event(ConnectedEv)
+                def connected(client, event):
+                    Path("seen").write_text(type(event).__name__)
+                    raise ValueError(" ".join(["the", "text", "of", "a", "message"]))
+        """)
+    )
+    with caplog.at_level(logging.DEBUG):
+        await world.pair(bot="mybot:register")
+        await _until(lambda: "ValueError" in caplog.text)
+    assert (tmp_path / "seen").read_text() == "Connected"
+    assert "mybot.py" in caplog.text
+    assert "the text of a message" not in caplog.text
+
+
+_BROKEN_BOTS = [
+    ("absent:register", "", "No module named 'absent'"),
+    ("bot0:register", "import absent_dependency", "absent_dependency"),
+    ("bot1:other", "def register(client): ...", "other"),
+    ("bot2:register", "def register(client): raise SystemExit('no')", "SystemExit: no"),
+    ("bot3:register", "def register(c): raise OSError('+1 555 000 ' + '1111')", "OSError: <num"),
+    ("bot4", "", "module:function"),
+]
+
+
+async def test_a_broken_bot_is_reported_with_its_traceback(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for bot, source, said in _BROKEN_BOTS:
+        (tmp_path / f"{bot.partition(':')[0]}.py").write_text(source)
+        if bot.startswith("absent"):
+            (tmp_path / "absent.py").unlink()
+        await world.start(bot=bot)
+        gone = await world.expect(facts.ChildExited)
+        assert gone.returncode == ExitCode.BOT_FAILED, gone
+        assert "Traceback" in gone.detail
+        assert said in gone.detail
