@@ -44,7 +44,7 @@ class DemoScreen(Screen):
     """
 
     def __init__(self, console: Console) -> None:
-        super().__init__(console, command="wa-supervisor demo")
+        super().__init__(console, command=None, transient=False)
         self._started = time.monotonic()
         self._state = "Init"
         self._facts: deque[str] = deque(maxlen=6)
@@ -97,7 +97,8 @@ def demo(
     fast: Annotated[bool, typer.Option("--fast", help="Do not pause for the reader.")] = False,
 ) -> None:
     """Show the whole lifecycle on the real neonize against a server on this machine."""
-    logging.getLogger("whatsmeow").setLevel(logging.CRITICAL)  # the story says what goes wrong
+    # What goes wrong is the story, and the story tells it.
+    logging.getLogger("wa_supervisor").setLevel(logging.CRITICAL)
     screen = DemoScreen(Console())
     raise typer.Exit(asyncio.run(_demo(screen, pace=0.0 if fast else 1.0)))
 

@@ -38,7 +38,7 @@ def _scrub(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 
 def configure_logging(console: Console, *, as_json: bool, verbose: bool = False) -> None:
-    """Send our log and the client's to `console`, as JSON lines or for a person."""
+    """Send the package's log to `console`, as JSON lines or for a person."""
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if as_json
@@ -59,8 +59,7 @@ def configure_logging(console: Console, *, as_json: bool, verbose: bool = False)
             ],
         )
     )
-    for name in ("wa_supervisor", "whatsmeow"):
-        logger = logging.getLogger(name)
-        logger.handlers = [handler]
-        logger.propagate = False
-        logger.setLevel(logging.DEBUG if verbose else logging.INFO)
+    logger = logging.getLogger("wa_supervisor")
+    logger.handlers = [handler]
+    logger.propagate = False
+    logger.setLevel(logging.DEBUG if verbose else logging.INFO)

@@ -28,13 +28,15 @@ _REDRAWS = 4.0  # a second, so that a countdown never skips
 class Screen:
     """A sink and a live display in one. On no terminal it draws nothing and says so once."""
 
-    def __init__(self, console: Console, *, command: str = "wa-supervisor run") -> None:
+    def __init__(
+        self, console: Console, *, command: str | None = "wa-supervisor run", transient: bool = True
+    ) -> None:
         self.console = console
-        self.is_live = console.file.isatty()
+        # Asked of the file, not of rich: FORCE_COLOR must not bring a secret into a log file.
+        self.is_live = console.file.isatty() and not console.is_dumb_terminal
+        self._transient = transient
         self._view = PairingView(command=command, reserve=2)
-        self._sink: Sink = (
-            self._view if self.is_live else TerminalSink(console, tty=False, command=command)
-        )
+        self._sink: Sink = self._view if self.is_live else TerminalSink(console, tty=False)
         self._display: Live | None = None
         self._supervisor: Supervisor | None = None
 
@@ -49,7 +51,7 @@ class Screen:
             console=self.console,
             get_renderable=clearing_on_resize(self.console, self),
             refresh_per_second=_REDRAWS,
-            transient=True,
+            transient=self._transient,
         )
         with self._display:
             yield

@@ -44,15 +44,15 @@ class PairingView:
 
     It measures the console anew whenever it is drawn. Whoever draws it must do so about once a
     second for the countdown, and only on a terminal: what it shows is a secret. `clock` counts
-    seconds, `command` is what the advice tells people to type, `reserve` is how many rows the
-    caller draws beside it (the cursor's row included).
+    seconds, `command` is what the advice tells people to type (None: there is nothing to type),
+    `reserve` is how many rows the caller draws beside it (the cursor's row included).
     """
 
     def __init__(
         self,
         *,
         clock: Callable[[], float] = time.monotonic,
-        command: str = "wa-supervisor run",
+        command: str | None = "wa-supervisor run",
         reserve: int = 1,
     ) -> None:
         self._clock = clock
@@ -116,6 +116,9 @@ class PairingView:
         return ""
 
     def _advice(self, obstacle: str) -> Iterator[Text]:
+        if self._command is None:
+            yield Text(obstacle)
+            return
         yield Text(
             f"{obstacle}\n"
             "Or stop this (Ctrl-C), and for an image or for a code to type on the phone run:\n"
