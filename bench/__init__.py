@@ -1,0 +1,1 @@
+"""Figures: `uv run python -m bench [--runs N] [NAME ...]`, a line for each."""
