@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .errors import (
         ConfigError,
+        JournalError,
         LockHeld,
         LoopbackError,
         SessionError,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ConfigError",
     "Endpoint",
+    "JournalError",
     "LockHeld",
     "LoopbackError",
     "Outcome",

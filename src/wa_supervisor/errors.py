@@ -3,7 +3,9 @@
 SupervisorError
 ├── ConfigError           a setting is wrong; nothing was started
 ├── StoreError            the session's files cannot be used as they are
+│   ├── JournalError      the journal of steps cannot be read or written
 │   ├── LockHeld          another supervisor owns the session
+│   ├── Damaged           the session's database is broken
 │   └── UnsafePermissions others could read the session's keys
 ├── SessionError          the session process could not be started or spoken to
 └── LoopbackError         the WhatsApp-shaped test server was misused (see `loopback`)
@@ -37,8 +39,16 @@ class StoreError(SupervisorError):
     """Raised when a session's files cannot be used as they are."""
 
 
+class JournalError(StoreError):
+    """Raised when the journal cannot be read or written, or is of a newer version than we know."""
+
+
 class LockHeld(StoreError):
     """Raised when another process owns the session; the message names the holder."""
+
+
+class Damaged(StoreError):
+    """Raised when a session's database, or a copy of it, is broken."""
 
 
 class UnsafePermissions(StoreError):

@@ -23,6 +23,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    FiniteFloat,
     SecretStr,
     ValidationError,
     field_validator,
@@ -113,6 +114,15 @@ class PairingSettings(BaseModel):
         return self
 
 
+class JournalSettings(BaseModel):
+    """How much of its past the supervisor keeps. Whichever limit is reached first counts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    keep_days: Annotated[FiniteFloat, Field(gt=0)] = 30.0
+    keep_rows: Annotated[int, Field(ge=1)] = 100_000
+
+
 class Settings(BaseSettings):
     """All settings of one supervised session.
 
@@ -137,6 +147,7 @@ class Settings(BaseSettings):
     """The name of the backoff that `policy.backoff` starts from."""
     pairing: PairingSettings = PairingSettings()
     endpoint: Endpoint = Endpoint()
+    journal: JournalSettings = JournalSettings()
     policy: Policy = Field(default_factory=Policy)
     bot: str | None = None
     """`module:function`, called with the client in the session process before it connects."""

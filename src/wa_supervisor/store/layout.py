@@ -8,6 +8,7 @@ the empty file is made here first; SQLite gives its sidecars the mode of the dat
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
@@ -70,9 +71,34 @@ class SessionFiles:
         return tuple(self.directory / (self.database.name + end) for end in _SIDECARS)
 
     @property
+    def journal(self) -> Path:
+        """The SQLite file with the steps taken and the supervisor's memory. No purge touches it."""
+        return self.directory / "journal.db"
+
+    @property
     def lock(self) -> Path:
         """The file whose lock says which process owns the session."""
         return self.directory / "lock"
+
+    @property
+    def snapshots(self) -> Path:
+        """The directory of the copies of the database; it exists only while there are any."""
+        return self.directory / "snapshots"
+
+    @property
+    def quarantine(self) -> Path:
+        """The directory of sessions that were moved aside, see `quarantine`."""
+        return self.directory / "quarantine"
+
+    @property
+    def staging(self) -> Path:
+        """The directory of unfinished work; without an intent its content is waste."""
+        return self.directory / "staging"
+
+    @property
+    def intent(self) -> Path:
+        """The file that says which move of files is under way, see `intent`."""
+        return self.directory / "intent.json"
 
     def prepare(self) -> None:
         """Make the directory (0700) and an empty database (0600), or check those that exist.
@@ -82,10 +108,8 @@ class SessionFiles:
         made or are not what they should be (a symbolic link is never followed).
         """
         try:
-            _make_private_directories(self.directory)
-            _check(self.directory, stat.S_ISDIR, "directory", 0o700)
-            _make_private_file(self.database)
-            _check(self.database, stat.S_ISREG, "regular file", 0o600)
+            make_private_directory(self.directory)
+            make_private_file(self.database)
         except OSError as error:
             raise StoreError(
                 f"cannot prepare the files of session {self.name!r}: "
@@ -136,7 +160,12 @@ def _substitute(part: str) -> str:
         ) from None
 
 
-def _make_private_directories(directory: Path) -> None:
+def make_private_directory(directory: Path) -> None:
+    """Make the directory and its parents (0700), or check the one that exists.
+
+    Raises UnsafePermissions if others may enter it, StoreError if it is something else; a
+    symbolic link is something else. Raises OSError if it cannot be made.
+    """
     # Path.mkdir(parents=True) gives its mode to the leaf only.
     missing = []
     for path in (directory, *directory.parents):
@@ -145,13 +174,17 @@ def _make_private_directories(directory: Path) -> None:
         missing.append(path)
     for path in reversed(missing):
         path.mkdir(mode=0o700, exist_ok=True)
+    _check(directory, stat.S_ISDIR, "directory", 0o700)
 
 
-def _make_private_file(path: Path) -> None:
-    try:
+def make_private_file(path: Path) -> None:
+    """Make an empty file that only its owner may open, or check the one that exists.
+
+    Raises UnsafePermissions or StoreError if that one is not so, OSError if it cannot be made.
+    """
+    with contextlib.suppress(FileExistsError):
         os.close(os.open(path, _CREATE, 0o600))
-    except FileExistsError:
-        return
+    _check(path, stat.S_ISREG, "regular file", 0o600)
 
 
 def _check(path: Path, is_kind: Callable[[int], bool], kind: str, mode: int) -> None:
