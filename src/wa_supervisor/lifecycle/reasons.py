@@ -64,6 +64,7 @@ class Reason(enum.Enum):
     RESTORED = "restored"
     PURGE_FAILED = "purge_failed"
     STORAGE_FAILED = "storage_failed"
+    MEMORY_LOST = "memory_lost"
     # The operator
     RESUMED = "resumed"
     RELINK = "relink"
@@ -155,6 +156,9 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "The session database could not be used.",
         Who.OPERATOR,
         "Mend what the detail says (permissions, disk), then start `wa-supervisor run` again.",
+    ),
+    Reason.MEMORY_LOST: Explanation(
+        "What the supervisor remembered could not be read; starting with the longest wait."
     ),
     Reason.RESUMED: Explanation("Trying again at an operator's word."),
     Reason.RELINK: Explanation("An operator asked for a new pairing."),
