@@ -22,7 +22,7 @@ _CODE: Final = "[1-9A-HJ-NP-TV-Z]"
 _QR_URL: Final = re.compile(r"(?:https?://)?wa\.me/settings/linked_devices\S*", re.IGNORECASE)
 _QR_CLASSIC: Final = re.compile(r"\b\d@[A-Za-z0-9+/=,_-]{16,}")
 _JID: Final = re.compile(
-    r"[\w.:+-]+@(s\.whatsapp\.net|c\.us|g\.us|lid|hosted(?:\.lid)?|newsletter|broadcast|call|bot)\b"
+    r"(?<![\w.:+-])[\w.:+-]+@(s\.whatsapp\.net|c\.us|g\.us|lid|hosted(?:\.lid)?|newsletter|broadcast|call|bot)\b"
 )
 _PAIR_CODE: Final = re.compile(rf"(?<![\w-]){_CODE}{{4}}-?{_CODE}{{4}}(?![\w-])")
 _PADDED: Final = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{18,}={1,2}")

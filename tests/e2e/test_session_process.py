@@ -117,6 +117,14 @@ def _maps_neonize(pid: int) -> bool:
     return "neonize-linux" in Path(f"/proc/{pid}/maps").read_text()
 
 
+def _entries(directory: str) -> int:
+    return sum(1 for _ in Path(directory).iterdir())
+
+
+def _children(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
 def _alive(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
@@ -126,7 +134,7 @@ def _alive(pid: int) -> bool:
 
 async def _until(condition: Callable[[], bool], within: float = 5.0) -> None:
     async with asyncio.timeout(within):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - other processes have no events
             await asyncio.sleep(0.01)
 
 
@@ -164,7 +172,7 @@ async def test_go_is_in_the_session_process_and_nowhere_else(world: World) -> No
     assert _maps_neonize(world.link.pid)
     assert not _maps_neonize(launcher.pid)
     assert not _maps_neonize(os.getpid())
-    assert len(os.listdir(f"/proc/{launcher.pid}/task")) == 1
+    assert _entries(f"/proc/{launcher.pid}/task") == 1
     assert (logging.getLogger().handlers, logging.getLogger().level) == (handlers, level)
 
 
@@ -332,7 +340,8 @@ async def test_the_supervisors_death_leaves_no_process(world: World, tmp_path: P
                     ca_file=Path({str(endpoint.ca_file)!r}),
                     noise_root={endpoint.noise_root!r},
                 )
-                await link.start(ChildSpec("s", Path({str(tmp_path / "s.db")!r}), 1, endpoint=endpoint))
+                database = Path({str(tmp_path / "s.db")!r})
+                await link.start(ChildSpec("s", database, 1, endpoint=endpoint))
                 fact = await facts.get()
                 print(fact.name, link.pid, link._launcher.pid, flush=True)
                 await asyncio.sleep(60)
@@ -376,7 +385,7 @@ async def test_many_starts_leave_no_descriptor_no_task_and_no_zombie(world: Worl
     launcher: Any = world.link._launcher
 
     def held() -> tuple[int, int, int]:
-        ours, servers = (len(os.listdir(f"/proc/{pid}/fd")) for pid in ("self", launcher.pid))
+        ours, servers = (_entries(f"/proc/{pid}/fd") for pid in ("self", launcher.pid))
         return ours, servers, len(asyncio.all_tasks())
 
     await _until(lambda: not world.server.connections)
@@ -388,8 +397,7 @@ async def test_many_starts_leave_no_descriptor_no_task_and_no_zombie(world: Worl
     with contextlib.suppress(TimeoutError):  # the server's own end takes a moment
         await _until(lambda: held() == before, 3)
     assert held() == before
-    children = Path(f"/proc/{launcher.pid}/task/{launcher.pid}/children").read_text()
-    assert children.split() == []
+    assert _children(launcher.pid) == []
 
 
 # -- stopping --------------------------------------------------------------------------------------

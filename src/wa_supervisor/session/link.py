@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Literal
 
 from pydantic import SecretStr
@@ -164,7 +165,7 @@ class SessionLink:
             child.trouble = str(error)
             _log.warning("The session process could not be started: %s", child.redact(str(error)))
         except asyncio.CancelledError:  # the loop itself ends: nobody is left to be told
-            child.send_signal(signal.SIGKILL)
+            await child.kill(self._bounds.kill)
             child.close()
             raise
         child.close()
@@ -245,6 +246,13 @@ class _Child:
         """Send the process a signal, if it has begun and not ended."""
         if self.process is not None:
             self.process.send_signal(number)
+
+    async def kill(self, seconds: float) -> None:
+        """Kill the process, if there is one, and wait so long until it was reaped."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGKILL)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.process.wait(), seconds)
 
     async def ends_within(self, seconds: float) -> bool:
         """Wait so long for the ChildExited; tell whether it came."""

@@ -1,0 +1,266 @@
+"""The link against processes that misbehave as neonize would not: small scripts, no Go."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from pydantic import SecretStr
+
+from wa_supervisor.errors import SessionError
+from wa_supervisor.lifecycle import facts
+from wa_supervisor.session.launch import ForkLauncher, SpawnLauncher
+from wa_supervisor.session.link import ChildSpec, Endpoint, SessionLink, StopBounds
+from wa_supervisor.session.process import OwnProcess
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+BOUNDS = StopBounds(ask=0.3, term=0.2, kill=1.0)
+PREAMBLE = """
+import json, os, signal, socket, sys, time
+line = socket.socket(fileno=int(sys.argv[1]))
+def say(**frame):
+    line.sendall(json.dumps({"generation": 1, **frame}).encode() + b"\\n")
+def fact(name, **data):
+    say(kind="fact", name=name, data=data)
+run = line.recv(65536)
+"""
+
+
+class ScriptLauncher(SpawnLauncher):
+    """Starts a script in place of the session process."""
+
+    def __init__(self, script: str) -> None:
+        super().__init__(Endpoint())
+        self._script = PREAMBLE + textwrap.dedent(script)
+
+    async def launch(self, line: int, output: int) -> OwnProcess:
+        return OwnProcess(
+            subprocess.Popen(  # noqa: ASYNC220 - as the launchers do
+                [sys.executable, "-I", "-c", self._script, str(line)],
+                stdout=output,
+                stderr=output,
+                pass_fds=(line,),
+            )
+        )
+
+
+class Bench:
+    def __init__(self) -> None:
+        self.facts: asyncio.Queue[facts.ChildFact] = asyncio.Queue()
+        self.link = SessionLink(self.facts.put_nowait, bounds=BOUNDS)
+        self.spec = ChildSpec("s", Path("s.db"), 1, phone=SecretStr("15550001111"))
+
+    async def start(self, script: str) -> None:
+        self.link._launcher, self.link._endpoint = ScriptLauncher(script), self.spec.endpoint
+        await self.link.start(self.spec)
+
+    async def next(self) -> facts.ChildFact:
+        return await asyncio.wait_for(self.facts.get(), 10)
+
+    async def exit(self) -> facts.ChildExited:
+        fact = await self.next()
+        assert isinstance(fact, facts.ChildExited), fact
+        await asyncio.sleep(0)
+        assert self.facts.empty()
+        assert self.link.pid is None
+        return fact
+
+
+def _descriptors() -> set[str]:
+    if sys.platform != "linux":
+        return set()
+    return {entry.name for entry in Path("/proc/self/fd").iterdir()}
+
+
+@pytest.fixture
+async def bench() -> AsyncIterator[Bench]:
+    bench = Bench()
+    before = _descriptors()
+    yield bench
+    await bench.link.aclose()
+    gc.collect()
+    if before:
+        assert _descriptors() <= before
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_all_it_said_is_posted_before_its_exit(bench: Bench) -> None:
+    await bench.start("""
+        for errors in range(500):
+            fact("KeepAliveTimeout", errors=errors)
+        print("the end")
+        os._exit(3)
+    """)
+    for errors in range(500):
+        assert await bench.next() == facts.KeepAliveTimeout(1, errors)
+    assert await bench.exit() == facts.ChildExited(1, 3, None, "the end")
+
+
+async def test_it_is_told_what_to_run_on_the_line_and_not_in_its_arguments(bench: Bench) -> None:
+    await bench.start("""
+        assert json.loads(run)["phone"] == "15550001111"
+        assert not any("5550001111" in word for word in sys.argv)
+        assert not any("5550001111" in word for word in os.environ.values())
+        print("called +15550001111")
+    """)
+    assert await bench.exit() == facts.ChildExited(1, 0, None, "called +<secret>")
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        'line.sendall(b"Press Ctrl+C to exit\\n")',
+        'say(kind="fact", name="ChildExited", data={"returncode": 0, "signal": None})',
+        'say(kind="run", session="s", database="d")',
+        'line.sendall(b"x" * 100_000)',
+    ],
+)
+async def test_who_breaks_the_protocol_is_killed(bench: Bench, garbage: str) -> None:
+    await bench.start(f"fact('Connected')\n{garbage}\nfact('Connected')\ntime.sleep(60)")
+    assert await bench.next() == facts.Connected(1)
+    gone = await bench.exit()
+    assert gone.signal == signal.SIGKILL
+    assert "broke the protocol" in gone.detail
+
+
+async def test_who_only_closes_the_line_is_not_left_unheard(bench: Bench) -> None:
+    await bench.start("line.close(); time.sleep(60)")
+    assert (await bench.exit()).signal == signal.SIGKILL
+
+
+@pytest.mark.parametrize(
+    ("script", "ended_by"),
+    [
+        ("json.loads(line.recv(99)); sys.exit(0)", None),
+        ("fact('Connected'); time.sleep(60)", signal.SIGTERM),
+        (
+            "signal.signal(signal.SIGTERM, signal.SIG_IGN); fact('Connected'); time.sleep(60)",
+            signal.SIGKILL,
+        ),
+    ],
+)
+async def test_the_ladder_goes_as_far_as_it_must(
+    bench: Bench, script: str, ended_by: signal.Signals | None
+) -> None:
+    await bench.start(script)
+    if ended_by is not None:
+        await bench.next()
+    begun = time.monotonic()
+    await asyncio.gather(bench.link.stop(), bench.link.stop())
+    assert time.monotonic() - begun < BOUNDS.ask + BOUNDS.term + BOUNDS.kill
+    assert (await bench.exit()).signal == ended_by
+
+
+async def test_while_pairing_the_ladder_has_one_rung(bench: Bench) -> None:
+    await bench.start("fact('Connected'); time.sleep(60)")
+    await bench.next()
+    begun = time.monotonic()
+    await bench.link.stop(pairing=True)
+    assert time.monotonic() - begun < BOUNDS.ask
+    assert (await bench.exit()).signal == signal.SIGKILL
+
+
+async def test_a_stop_right_after_the_start_has_its_exit_too(bench: Bench) -> None:
+    await bench.start("time.sleep(60)")
+    await bench.link.stop()
+    await bench.exit()
+
+
+async def test_stopping_nothing_does_nothing(bench: Bench) -> None:
+    await bench.link.stop()
+    assert bench.link.pid is None
+    assert bench.link.hello is None
+
+
+async def test_a_second_start_is_misuse(bench: Bench) -> None:
+    await bench.start("time.sleep(60)")
+    with pytest.raises(SessionError, match="generation 1 still runs"):
+        await bench.link.start(bench.spec)
+
+
+async def test_secrets_it_has_shown_are_scrubbed_from_all_it_says_later(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        await bench.start("""
+            fact("QrOffered", payload="an oddly shaped payload", lifetime=60.0)
+            say(kind="log", level=30, logger="whatsmeow", message="saw an oddly shaped payload")
+            print("panic: an oddly shaped payload of 15550001111", flush=True)
+            os.abort()
+        """)
+        await bench.next()
+        gone = await bench.exit()
+    assert gone.signal == signal.SIGABRT
+    assert gone.detail == "panic: <secret> of <secret>"
+    assert "whatsmeow: saw <secret>" in caplog.text
+    assert "shaped" not in caplog.text
+
+
+async def test_what_somebody_else_prints_later_is_not_waited_for(bench: Bench) -> None:
+    await bench.start("""
+        if os.fork() == 0:
+            time.sleep(20)
+        print("bye", flush=True)
+        os._exit(0)
+    """)
+    begun = time.monotonic()
+    assert (await bench.exit()).detail == "bye"
+    assert time.monotonic() - begun < 10
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the fork server needs Linux")
+async def test_a_fork_server_that_cannot_start_is_an_exit(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "neonize.py").write_text("raise ImportError('it is broken')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    bench.link._launcher, bench.link._endpoint = ForkLauncher(Endpoint()), Endpoint()
+    await bench.link.start(bench.spec)
+    gone = await bench.exit()
+    assert (gone.returncode, gone.signal) == (None, None)
+    assert "it is broken" in gone.detail
+    with pytest.raises(SessionError, match="it is broken"):
+        await bench.link.prestart()
+
+
+async def test_an_interpreter_that_is_not_there_is_an_exit(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    for launcher in (SpawnLauncher(Endpoint()), ForkLauncher(Endpoint())):
+        bench.link._launcher, bench.link._endpoint = launcher, Endpoint()
+        await bench.link.start(bench.spec)
+        assert "/nowhere/python" in (await bench.exit()).detail
+
+
+def test_windows_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    with pytest.raises(SessionError, match="POSIX"):
+        SessionLink(lambda _: None)
+
+
+def test_a_loop_that_just_ends_leaves_no_process() -> None:
+    pids: list[int | None] = []
+
+    async def main() -> None:
+        bench = Bench()
+        await bench.start("fact('Connected'); time.sleep(60)")
+        await bench.next()
+        pids.append(bench.link.pid)
+
+    asyncio.run(main())
+    assert pids[0] is not None
+    with pytest.raises(ChildProcessError):
+        os.waitpid(pids[0], 0)
