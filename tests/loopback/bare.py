@@ -8,7 +8,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ def environment(endpoint: Endpoint) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def fast_directory(fallback: Path) -> Any:
+def fast_directory(fallback: Path) -> Iterator[Path]:
     """A directory for session databases where an fsync costs nothing, if there is one."""
     if not os.access(_SHM, os.W_OK):
         yield fallback
@@ -41,14 +41,15 @@ class BareClient:
     """One run of the bare program."""
 
     process: asyncio.subprocess.Process
+    database: Path
     said: list[dict[str, Any]] = field(default_factory=list)
     _read: int = 0
 
     async def expect(
-        self, kind: str, *, timeout: float = _SECONDS, **details: Any
+        self, kind: str, *, within: float = _SECONDS, **details: Any
     ) -> dict[str, Any]:
         """Read on until something of this kind and with these details is said; skip the rest."""
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(within):
             while True:
                 line = await self._next()
                 if line is None:
@@ -56,9 +57,9 @@ class BareClient:
                 if line["kind"] == kind and details.items() <= line.items():
                     return line
 
-    async def event(self, name: str, *, timeout: float = _SECONDS) -> dict[str, Any]:
+    async def event(self, name: str, *, within: float = _SECONDS) -> dict[str, Any]:
         """Read on until an event, and return its fields."""
-        fields: dict[str, Any] = (await self.expect("event", name=name, timeout=timeout))["fields"]
+        fields: dict[str, Any] = (await self.expect("event", name=name, within=within))["fields"]
         return fields
 
     def events(self) -> list[str]:
@@ -80,8 +81,8 @@ class BareClient:
         assert self.process.stdin is not None
         self.process.stdin.write(f"{word}\n".encode())
 
-    async def exit(self, *, timeout: float = _SECONDS) -> int:
-        return await asyncio.wait_for(self.process.wait(), timeout)
+    async def exit(self, *, within: float = _SECONDS) -> int:
+        return await asyncio.wait_for(self.process.wait(), within)
 
     async def _next(self) -> dict[str, Any] | None:
         assert self.process.stdout is not None
@@ -111,7 +112,7 @@ async def bare_client(
         limit=1 << 20,
     )
     try:
-        yield BareClient(process)
+        yield BareClient(process, database)
     finally:
         if process.returncode is None:
             process.kill()

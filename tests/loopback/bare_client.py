@@ -1,6 +1,6 @@
 """A bare neonize program: no supervisor, only what an ordinary bot has.
 
-Started as `python bare_client.py DATABASE NOISE_ROOT [--pair-code NUMBER] [--keepalive-scale X]` with
+Started as `bare_client.py DATABASE NOISE_ROOT [--pair-code NUMBER] [--keepalive-scale X]` with
 HTTPS_PROXY and SSL_CERT_FILE pointing at a loopback server: Go reads both as they were at exec.
 Prints one JSON object a line on the file descriptor which was its standard output:
 
@@ -8,6 +8,7 @@ Prints one JSON object a line on the file descriptor which was its standard outp
     {"kind": "pair-code", "code": ...}       {"kind": "pair-code-refused", "error": ...}
     {"kind": "event", "name": "LoggedOut", "fields": {...}}
     {"kind": "returned"}                     {"kind": "raised", "error": ...}
+    {"kind": "done", "word": "logout"}
 
 and obeys one word a line on its standard input: stop, logout, disconnect. End of input, or the end
 of connect(), ends the process at once.
@@ -22,6 +23,8 @@ import os
 import struct
 import sys
 import threading
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +78,48 @@ def scale_keepalive(scale: float) -> None:
     patch_once(pack(KEEPALIVE_SECONDS), pack(tuple(each * scale for each in KEEPALIVE_SECONDS)))
 
 
+class Bot:
+    """The client and its handlers."""
+
+    def __init__(self, database: str, pair_code: str | None) -> None:
+        self._events = import_module("neonize.events")
+        self._to_dict = import_module("google.protobuf.json_format").MessageToDict
+        self._pair_code = pair_code
+        self.client = import_module("neonize.client").NewClient(
+            database, uuid=f"bare.{os.getpid()}"
+        )
+        assert hasattr(self.client, "_NewClient__onLoginStatus")
+        self.client._NewClient__onLoginStatus = self._on_login_status
+        self.client.event.qr(self._on_qr)
+        for name in EVENTS:
+            self.client.event(getattr(self._events, f"{name}Ev"))(self._handler(name))
+
+    def _on_qr(self, _client: Any, payload: bytes) -> None:
+        say("qr", payload=payload.decode())
+        number, self._pair_code = self._pair_code, None
+        if number is None:
+            return
+        try:
+            say("pair-code", code=self.client.PairPhone(number, show_push_notification=False))
+        except Exception as error:  # noqa: BLE001 - neonize's errors have no common base
+            say("pair-code-refused", error=str(error))
+
+    def _on_login_status(self, _uuid: int, status: int) -> None:
+        say("login-status", status=ctypes.string_at(status).decode())
+
+    def _handler(self, name: str) -> Callable[[Any, Any], None]:
+        def handle(_client: Any, event: Any) -> None:
+            say("event", name=name, fields={} if name == "QR" else self._to_dict(event))
+
+        return handle
+
+    def obey(self) -> None:
+        for line in sys.stdin:
+            getattr(self.client, line.strip())()
+            say("done", word=line.strip())
+        os._exit(0)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("database")
@@ -84,51 +129,16 @@ def main() -> None:
     options = parser.parse_args()
     if not os.environ.get("HTTPS_PROXY", "").startswith("http://127.0.0.1:"):
         sys.exit("HTTPS_PROXY must point at a loopback server: this program never dials WhatsApp")
-
-    from google.protobuf.json_format import MessageToDict
-    from neonize import events
-    from neonize.client import NewClient
-
+    import_module("neonize")
     os.dup2(2, 1)  # Go prints on standard output
     patch_once(WHATSAPP_NOISE_ROOT, options.noise_root)
     if options.keepalive_scale:
         scale_keepalive(options.keepalive_scale)
-
-    client = NewClient(options.database, uuid=f"bare.{os.getpid()}")
-
-    def on_qr(_client: Any, payload: bytes) -> None:
-        say("qr", payload=payload.decode())
-        if options.pair_code:
-            number, options.pair_code = options.pair_code, None
-            try:
-                say("pair-code", code=client.PairPhone(number, False))
-            except Exception as error:
-                say("pair-code-refused", error=str(error))
-
-    def on_login_status(_uuid: int, status: int) -> None:
-        say("login-status", status=ctypes.string_at(status).decode())
-
-    def listen(name: str) -> None:
-        @client.event(getattr(events, f"{name}Ev"))
-        def handle(_client: Any, event: Any) -> None:
-            fields = {} if name == "QR" else MessageToDict(event)
-            say("event", name=name, fields=fields)
-
-    client.event.qr(on_qr)
-    assert hasattr(client, "_NewClient__onLoginStatus")
-    client._NewClient__onLoginStatus = on_login_status
-    for name in EVENTS:
-        listen(name)
-
-    def obey() -> None:
-        for line in sys.stdin:
-            getattr(client, line.strip())()
-        os._exit(0)
-
-    threading.Thread(target=obey, daemon=True).start()
+    bot = Bot(options.database, options.pair_code)
+    threading.Thread(target=bot.obey, daemon=True).start()
     try:
-        client.connect()
-    except Exception as error:
+        bot.client.connect()
+    except Exception as error:  # noqa: BLE001 - neonize's errors have no common base
         say("raised", error=str(error))
     else:
         say("returned")

@@ -83,7 +83,12 @@ class Script(Generic[_A]):
     _written: deque[tuple[_A, int | None]] = field(default_factory=deque)
 
     def write(self, answer: _A, times: int | None = 1) -> None:
-        """Append an answer for that many askers; None means for all from then on."""
+        """Append an answer for that many askers; None means for all from then on.
+
+        Raises `ValueError` for less than one.
+        """
+        if times is not None and times < 1:
+            raise ValueError(f"times must be at least 1, not {times}")
         self._written.append((answer, times))
 
     def clear(self) -> None:
@@ -92,13 +97,9 @@ class Script(Generic[_A]):
 
     def next(self) -> _A:
         """Return the answer for the next asker."""
-        while self._written:
-            answer, times = self._written[0]
-            if times is None:
-                return answer
-            self._written.popleft()
-            if times > 0:
-                if times > 1:
-                    self._written.appendleft((answer, times - 1))
-                return answer
-        return self.usual
+        if not self._written:
+            return self.usual
+        answer, times = self._written.popleft()
+        if times != 1:
+            self._written.appendleft((answer, None if times is None else times - 1))
+        return answer

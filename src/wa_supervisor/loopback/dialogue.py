@@ -162,7 +162,7 @@ def _companions(world: World, connection: Connection, request: Node) -> _Answer:
         connection.code_pairing = CodePairing.from_hello(registration)
         return (connection.code_pairing.reference(),)
     if registration.text("stage") == "companion_finish" and pairing is not None:
-        if not pairing.finish.done():
+        if pairing.finish is not None and not pairing.finish.done():
             pairing.finish.set_result(registration)
         return ()
     return _unknown(world, connection, request)

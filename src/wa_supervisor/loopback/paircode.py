@@ -36,9 +36,8 @@ class CodePairing:
     number: str = field(repr=False)
     wrapped_ephemeral: bytes = field(repr=False)
     ref: bytes = field(repr=False, default_factory=lambda: secrets.token_urlsafe(24).encode())
-    finish: asyncio.Future[Node] = field(
-        repr=False, default_factory=lambda: asyncio.get_running_loop().create_future()
-    )
+    finish: asyncio.Future[Node] | None = field(repr=False, default=None)
+    """The client's `companion_finish`, while a phone waits for it."""
 
     @classmethod
     def from_hello(cls, registration: Node) -> CodePairing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import hashlib
@@ -67,7 +68,7 @@ class _Offer:
     """What a client showed of itself, by QR code or by pair code."""
 
     identity: bytes
-    adv_secret: bytes
+    adv_secret: bytes = field(repr=False)
 
 
 class Phone:
@@ -124,16 +125,17 @@ class Phone:
     async def enter_code(self, code: str | SecretStr, *, fault: PairFault | None = None) -> Device:
         """Type the pair code which a client asked for with this phone's number.
 
-        Returns and raises as `scan` does.
+        Returns and raises as `scan` does. A wrong code also spoils the QR codes which the client
+        shows: whatsmeow replaces its secret before it can know (`pair-code.go`).
         """
         typed = normalised(code.get_secret_value() if isinstance(code, SecretStr) else code)
         connection, pairing = self._waiting_for_code()
         ephemeral = KeyPair()
+        pairing.finish = asyncio.get_running_loop().create_future()
         connection.send(pairing.primary_hello(typed, ephemeral, self._account))
         finish = await connection.outlive(
             pairing.finish, within=self._world.timeout, what="the companion's finish"
         )
-        connection.code_pairing = None
         identity, secret = pairing.secret(typed, ephemeral, self._account, finish)
         return await self._link(connection, _Offer(identity, secret), fault)
 
@@ -151,7 +153,7 @@ class Phone:
     def _waiting_for_code(self) -> tuple[Connection, CodePairing]:
         for connection in reversed(self._world.connections):
             pairing = connection.code_pairing
-            if pairing is not None and pairing.number == self.number:
+            if pairing and pairing.number == self.number and connection.device is None:
                 return connection, pairing
         raise UnknownNumber("no waiting client asked for a pair code for this phone's number")
 

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from loopback.bare import BareClient, bare_client, fast_directory
+from wa_supervisor.loopback import Connection, Device, LoopbackServer, Phone
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[LoopbackServer]:
+    async with LoopbackServer() as running:
+        yield running
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Path]:
+    with fast_directory(tmp_path) as directory:
+        yield directory / "session.db"
+
+
+@dataclass
+class Paired:
+    """A bare client which was paired by QR code and is Connected."""
+
+    client: BareClient
+    phone: Phone
+    device: Device
+    connection: Connection
+
+
+class Clients:
+    """Starts bare clients of one server; all are dead at the end of the test."""
+
+    def __init__(self, server: LoopbackServer, database: Path, stack: AsyncExitStack) -> None:
+        self.server = server
+        self.stack = stack
+        self._database = database
+
+    async def start(self, *options: str) -> BareClient:
+        return await self.stack.enter_async_context(
+            bare_client(self.server.endpoint, self._database, *options)
+        )
+
+    async def pair(self, *options: str) -> Paired:
+        client = await self.start(*options)
+        qr = await client.expect("qr")
+        phone = self.server.phone()
+        device = await phone.scan(qr["payload"])
+        await client.event("Connected")
+        return Paired(client, phone, device, await self.server.wait_connected(device))
+
+
+@pytest.fixture
+async def clients(server: LoopbackServer, database: Path) -> AsyncIterator[Clients]:
+    async with AsyncExitStack() as stack:
+        yield Clients(server, database, stack)
