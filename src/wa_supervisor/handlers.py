@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 from .errors import StoreError
 from .lifecycle import effects, facts
 from .session.link import ChildSpec
-from .store import is_paired, purge
+from .store import Keeper
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .lifecycle import Reason, Step
     from .lifecycle.effects import Effect
     from .lifecycle.facts import Fact
     from .pairing import Sink
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("wa_supervisor")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Handlers:
     """Carries out effects for one run of one session."""
 
@@ -42,6 +43,15 @@ class Handlers:
     # Starts and stops of the child happen in the order in which the core asked for them.
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
+    def __post_init__(self) -> None:
+        kept = self.settings
+        self._keeper = Keeper(
+            self.files,
+            snapshots=kept.snapshots.keep,
+            quarantined=kept.quarantine.keep,
+            days=kept.quarantine.days,
+        )
+
     def carry_out(self, effect: Effect) -> None:
         """Do what the effect asks for, or start doing it."""
         match effect:
@@ -50,11 +60,10 @@ class Handlers:
             case effects.StopChild(_, log_out, pairing):
                 self.tasks.create_task(self._stop_child(log_out=log_out, pairing=pairing))
             case effects.PurgeSession(reason):
-                log.info("clearing the dead session away (%s)", reason.value)
-                self.tasks.create_task(self._purge())
+                log.info("setting the dead session aside (%s)", reason.value)
+                self.tasks.create_task(self._purge(reason))
             case effects.RestoreSession():
-                # The store keeps no snapshots yet; the core then takes the keys for dead.
-                self.post(facts.NothingToRestore())
+                self.tasks.create_task(self._restore())
             case effects.ShowQr(payload, lifetime):
                 self._each_sink(lambda sink: sink.show_qr(payload, lifetime))
             case effects.ShowPairCode(code, lifetime):
@@ -66,6 +75,17 @@ class Handlers:
                 log.warning("%s %s", told.sentence, told.action)
             case _:
                 raise NotImplementedError(effect.name)
+
+    def watch(self, step: Step) -> None:
+        """Copy the session when it first connects, and whenever it has proved stable."""
+        match step.fact:
+            case facts.Connected() if step.taken:
+                first = self.settings.policy.backoff.stable_after > 0
+            case facts.StayedUp() if step.taken:
+                first = False
+            case _:
+                return
+        self.tasks.create_task(asyncio.to_thread(self._keeper.while_connected, first=first))
 
     def close_sinks(self) -> None:
         """Take every code away for good."""
@@ -83,10 +103,9 @@ class Handlers:
                 await self.link.start(spec)
 
     def _specify(self, generation: int) -> ChildSpec:
-        """Make the files ready. No child lives yet, so the database may be read."""
+        """Make the files ready. No child lives yet, so they may be touched."""
         settings, files = self.settings, self.files
-        files.prepare()
-        paired = is_paired(files.database)
+        paired = self._keeper.before_dial(generation)
         log.info("starting the client, %s", "with its keys" if paired else "to be paired")
         by_code = settings.pairing.mode == "code" and not paired
         return ChildSpec(
@@ -102,9 +121,18 @@ class Handlers:
         async with self._turn:
             await self.link.stop(log_out=log_out, pairing=pairing)
 
-    async def _purge(self) -> None:
+    async def _restore(self) -> None:
         try:
-            await asyncio.to_thread(purge, self.files)
+            restored = await asyncio.to_thread(self._keeper.restore)
+        except StoreError as error:
+            # The core purges instead, into the quarantine; if that fails, too, it gives up.
+            log.warning("the snapshot could not be put back: %s", _explained(error))
+            restored = False
+        self.post(facts.RestoreDone() if restored else facts.NothingToRestore())
+
+    async def _purge(self, reason: Reason) -> None:
+        try:
+            await asyncio.to_thread(self._keeper.purge, reason.value)
         except StoreError as error:
             self.post(facts.PurgeFailed(_explained(error)))
         else:

@@ -114,6 +114,23 @@ class PairingSettings(BaseModel):
         return self
 
 
+class SnapshotSettings(BaseModel):
+    """How many copies of a paired session's database are kept."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    keep: Annotated[int, Field(ge=1, le=100)] = 3
+
+
+class QuarantineSettings(BaseModel):
+    """How long a session that was set aside is kept. Whichever limit is reached first counts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    keep: Annotated[int, Field(ge=1, le=100)] = 5
+    days: Annotated[FiniteFloat, Field(gt=0, le=36500)] = 30.0
+
+
 class JournalSettings(BaseModel):
     """How much of its past the supervisor keeps. Whichever limit is reached first counts."""
 
@@ -147,6 +164,8 @@ class Settings(BaseSettings):
     """The name of the backoff that `policy.backoff` starts from."""
     pairing: PairingSettings = PairingSettings()
     endpoint: Endpoint = Endpoint()
+    snapshots: SnapshotSettings = SnapshotSettings()
+    quarantine: QuarantineSettings = QuarantineSettings()
     journal: JournalSettings = JournalSettings()
     policy: Policy = Field(default_factory=Policy)
     bot: str | None = None

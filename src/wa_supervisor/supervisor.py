@@ -176,3 +176,4 @@ class Supervisor:
             listener(record)
         for effect in step.effects:
             handlers.carry_out(effect)
+        handlers.watch(step)

@@ -1,4 +1,4 @@
-"""Where a session's files live: layout, lock, paired or not, purge.
+"""Where a session's files live: layout, lock, paired or not, snapshots, quarantine, restore.
 
 Everything here is synchronous and short; the supervisor calls it in a worker thread.
 """
@@ -6,8 +6,31 @@ Everything here is synchronous and short; the supervisor calls it in a worker th
 from __future__ import annotations
 
 from .device import is_paired
+from .intent import Recovered, recover
+from .keeper import Keeper
 from .layout import SessionFiles
 from .lock import Holder, SessionLock, read_holder
-from .purge import purge
+from .quarantine import Manifest, Quarantined, expire, purge, quarantined
+from .restore import Restored, restore
+from .snapshot import Snapshot, snapshots, take_snapshot
 
-__all__ = ["Holder", "SessionFiles", "SessionLock", "is_paired", "purge", "read_holder"]
+__all__ = [
+    "Holder",
+    "Keeper",
+    "Manifest",
+    "Quarantined",
+    "Recovered",
+    "Restored",
+    "SessionFiles",
+    "SessionLock",
+    "Snapshot",
+    "expire",
+    "is_paired",
+    "purge",
+    "quarantined",
+    "read_holder",
+    "recover",
+    "restore",
+    "snapshots",
+    "take_snapshot",
+]

@@ -1,0 +1,174 @@
+"""Moving a session's files so that a crash between any two steps leaves old or new, never half.
+
+A move is prepared in the staging directory: copies and manifests, no original. Then the *intent* is
+made durable: one small file that says all that is to happen. From there on it only goes forward:
+the originals are renamed within the file system, and the intent is removed last. Whoever comes
+next calls `recover`: with an intent it carries the rest out, without one it wipes the staging
+directory, in which there is nothing but copies.
+
+Both ways run the same code (`_carry_out`), in which every step is skipped if it was done.
+"""
+
+from __future__ import annotations
+
+import enum
+import logging
+import os
+import re
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+
+from ..errors import StoreError
+from .disk import discard, move, sync_directory, telling, write_private
+from .layout import make_private_directory
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .layout import SessionFiles
+
+log = logging.getLogger("wa_supervisor")
+
+MANIFEST = "manifest.json"
+
+_ENTRY = re.compile(r"[0-9]{8}T[0-9]{6}Z-[a-z0-9_]{1,64}", re.ASCII)
+_PART = re.compile(r"session\.db(-wal|-shm|-journal)?|snapshots", re.ASCII)
+
+
+def entry_name(value: str) -> str:
+    """Give the name of a quarantined session back; ValueError if it could not be one."""
+    if _ENTRY.fullmatch(value) is None:
+        raise ValueError("not the name of a quarantined session")
+    return value
+
+
+def _part_name(value: str) -> str:
+    if _PART.fullmatch(value) is None:
+        raise ValueError("not a part of a session")
+    return value
+
+
+class Deed(enum.Enum):
+    """What a move of files is for."""
+
+    PURGE = "purge"
+    RESTORE = "restore"
+
+
+class Intent(BaseModel):
+    """All that is to happen to the session's files. It holds no secret."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal[1] = 1
+    deed: Deed
+    entry: Annotated[str, AfterValidator(entry_name)] | None
+    """The quarantine's entry that receives `parts`; None: there is nothing to move aside."""
+    parts: tuple[Annotated[str, AfterValidator(_part_name)], ...] = ()
+    """The names of the files and directories to move aside."""
+    incoming: bool = False
+    """Whether the staging directory holds a database that is to take the session's place."""
+
+
+class Recovered(enum.Enum):
+    """What `recover` found and did."""
+
+    NOTHING = "nothing was half done"
+    UNDONE = "work that had not reached the session's files was thrown away"
+    PURGED = "a half-done purge was finished"
+    RESTORED = "a half-done restore was finished"
+
+
+_FINISHED = {Deed.PURGE: Recovered.PURGED, Deed.RESTORE: Recovered.RESTORED}
+
+
+def incoming(files: SessionFiles) -> Path:
+    """Where a database waits that is to take the session's place."""
+    return files.staging / "incoming.db"
+
+
+def begin(files: SessionFiles) -> None:
+    """Make an empty staging directory. To be called when `recover` has run."""
+    make_private_directory(files.staging)
+
+
+def perform(files: SessionFiles, intent: Intent) -> None:
+    """Make the intent durable, carry it out, and clean up. Raises OSError, StoreError.
+
+    If it fails, `recover` knows what to do; it may be called at once or after years.
+    """
+    draft = files.staging / "intent.json"
+    write_private(draft, intent.model_dump_json().encode())
+    sync_directory(files.staging)
+    move(draft, files.intent)
+    sync_directory(files.directory)
+    _carry_out(files, intent)
+
+
+def recover(files: SessionFiles) -> Recovered:
+    """Finish or undo what a crash left half done. To be called under the session's lock.
+
+    It is also called at the start of every deed of this package. No session process may live.
+    Raises StoreError if it cannot be finished; nothing is lost then, and it can be tried again.
+    """
+    if not os.path.lexists(files.intent):
+        if not os.path.lexists(files.staging):
+            return Recovered.NOTHING
+        with telling("clean up after a crash", files.directory):
+            worthless = not any(files.staging.iterdir())
+            discard(files.staging)
+        return Recovered.NOTHING if worthless else _told(files, Recovered.UNDONE)
+    try:
+        intent = Intent.model_validate_json(files.intent.read_bytes())
+    except (ValidationError, OSError) as error:
+        raise StoreError(
+            f"{files.intent.name} cannot be understood ({type(error).__name__}): "
+            "a purge or restore is half done, perhaps by a newer version",
+            hint=f"use the newer version, or look at {files.staging} and remove {files.intent}",
+        ) from None
+    with telling(f"finish a half-done {intent.deed.value}", files.directory):
+        _carry_out(files, intent)
+    return _told(files, _FINISHED[intent.deed])
+
+
+def _carry_out(files: SessionFiles, intent: Intent) -> None:
+    if intent.entry is not None:
+        _move_aside(files, intent.entry, intent.parts)
+    if intent.incoming and os.path.lexists(incoming(files)):
+        _let_in(files)
+    files.intent.unlink()
+    sync_directory(files.directory)
+    discard(files.staging)
+
+
+def _move_aside(files: SessionFiles, entry: str, parts: tuple[str, ...]) -> None:
+    waiting, final = files.staging / entry, files.quarantine / entry
+    if os.path.lexists(final):
+        return
+    for part in parts:
+        # A database that appeared where one was moved away is the empty one of `prepare`.
+        if os.path.lexists(files.directory / part) and not os.path.lexists(waiting / part):
+            move(files.directory / part, waiting / part)
+    sync_directory(waiting)
+    sync_directory(files.directory)
+    move(waiting, final)
+    sync_directory(files.quarantine)
+    sync_directory(files.staging)
+
+
+def _let_in(files: SessionFiles) -> None:
+    database = files.database
+    if os.path.lexists(database) and database.lstat().st_size:
+        raise StoreError(
+            f"{database.name} appeared in the middle of a restore",
+            hint=f"move it away and try again: {database}",
+        )
+    incoming(files).replace(database)
+    sync_directory(files.directory)
+    sync_directory(files.staging)
+
+
+def _told(files: SessionFiles, recovered: Recovered) -> Recovered:
+    log.warning("session %s: after a crash, %s", files.name, recovered.value)
+    return recovered

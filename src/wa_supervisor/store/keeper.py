@@ -1,0 +1,140 @@
+"""When to copy, set aside and put back: the policy over the deeds of this package.
+
+One keeper serves one run of one session, under the session's lock. Its methods block for a short
+time and may be called from any thread; only one of them acts at a time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ..errors import Damaged, StoreError
+from . import quarantine, snapshot
+from .device import is_paired
+from .intent import recover
+from .restore import restore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .layout import SessionFiles
+
+log = logging.getLogger("wa_supervisor")
+
+_PATIENCE = 20.0
+"""Seconds one deed waits for another. Each is bounded by the disk and by `database.TIMEOUT`."""
+
+
+@dataclass
+class Keeper:
+    """Keeps one session's credentials."""
+
+    files: SessionFiles
+    snapshots: int = snapshot.KEEP
+    """How many snapshots are kept."""
+    quarantined: int = quarantine.KEEP
+    """How many quarantined sessions are kept, each for `days` at most."""
+    days: float = quarantine.DAYS
+    _generation: int = 0
+    _turn: threading.Lock = field(default_factory=threading.Lock)
+
+    def before_dial(self, generation: int) -> bool:
+        """Make the files ready for a session process, and say whether the session is paired.
+
+        No session process may live. What a crash left half done is finished or undone. If the
+        keys are gone while snapshots are there, no purge took them: whatsmeow deleted them and the
+        supervisor died before it could act, or someone removed the file. The newest good snapshot
+        is put back then, and WhatsApp has the word. A paired session is copied before it dials; if
+        that fails, an older copy will do, but without any the dial is refused.
+
+        Raises StoreError; nothing was started then.
+        """
+        with self._acting():
+            files, self._generation = self.files, generation
+            recover(files)
+            files.prepare()
+            paired = is_paired(files.database)
+            if not paired and snapshot.snapshots(files):
+                log.warning("the session's keys are gone, but no purge took them")
+                paired = self._restore()
+            self._expire()
+            if paired:
+                self._copy_or_do_with_an_older_one()
+            return paired
+
+    def while_connected(self, *, first: bool) -> None:
+        """Copy the living session. With `first`, only if there is no copy yet.
+
+        A failure is logged: a healthy connection is worth more than a fresher copy.
+        """
+        try:
+            with self._acting():
+                if not (first and snapshot.snapshots(self.files)):
+                    self._copy()
+        except StoreError as error:
+            log.warning("no snapshot was taken of the connected session: %s", error)
+
+    def purge(self, reason: str) -> None:
+        """Set the dead session aside. No session process may live. Raises StoreError."""
+        with self._acting():
+            entry = quarantine.purge(self.files, reason, self._generation)
+            if entry is not None:
+                log.info("the dead session was set aside as %s", entry.id)
+            self._expire()
+
+    def restore(self) -> bool:
+        """Make sure that there are keys to dial with once more, and say whether there are.
+
+        Keys that are still there are the freshest: they are not replaced. No session process may
+        live. Raises StoreError.
+        """
+        with self._acting():
+            recover(self.files)
+            with contextlib.suppress(Damaged):
+                if is_paired(self.files.database):
+                    log.info("the keys are still there; trying them once more")
+                    return True
+            return self._restore()
+
+    def _restore(self) -> bool:
+        restored = restore(self.files, generation=self._generation)
+        if restored is None:
+            log.warning("there is no good snapshot to put back")
+            return False
+        log.info("snapshot %s was put back", restored.id)
+        return True
+
+    def _copy(self) -> None:
+        snapshot.take_snapshot(self.files, self._generation, keep=self.snapshots)
+
+    def _copy_or_do_with_an_older_one(self) -> None:
+        try:
+            self._copy()
+        except Damaged:
+            raise
+        except StoreError as error:
+            known = snapshot.snapshots(self.files)
+            if not known:
+                raise
+            log.warning(
+                "no snapshot was taken before the dial, %s is older: %s", known[0].id, error
+            )
+
+    def _expire(self) -> None:
+        try:
+            quarantine.expire(self.files, keep=self.quarantined, days=self.days)
+        except StoreError as error:
+            log.warning("an expired session is still in the quarantine: %s", error)
+
+    @contextlib.contextmanager
+    def _acting(self) -> Iterator[None]:
+        if not self._turn.acquire(timeout=_PATIENCE):
+            raise StoreError("another deed on the session's files does not end")
+        try:
+            yield
+        finally:
+            self._turn.release()

@@ -1,0 +1,248 @@
+"""Setting a dead session aside, whole, instead of deleting it.
+
+Only after a confirmed logout or at an operator's word, and only when no session process lives:
+whatsmeow's pool opens further connections by path and would make the file anew.
+
+A quarantined session is the database as it was found, its sidecars, its snapshots, and a manifest
+that says why and lists what each file should be. Its keys are as secret as before. It is removed,
+by plain unlinking, when it is too old or there are too many: on a modern disk overwriting promises
+what it cannot keep.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from importlib import metadata
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+
+from ..errors import Damaged
+from .database import inspect, settle
+from .disk import discard, move, sha256, sync_directory, telling, write_private
+from .intent import MANIFEST, Deed, Intent, begin, entry_name, perform, recover
+from .layout import make_private_directory
+from .snapshot import in_directory
+from .stamp import moment, next_stamp
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .layout import SessionFiles
+
+log = logging.getLogger("wa_supervisor")
+
+KEEP = 5
+"""How many quarantined sessions are kept."""
+
+DAYS = 30.0
+"""How long each is kept."""
+
+
+class FileRecord(BaseModel):
+    """What one file of a quarantined session should be."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    """Relative to the entry's directory, with `/`."""
+    size: int
+    """Bytes."""
+    sha256: str
+    paired: bool | None
+    """Whether a device's keys are in it; None for a sidecar or a damaged database."""
+
+
+class Manifest(BaseModel):
+    """Why a session was set aside, and of what it consists. It holds no number and no JID."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: Annotated[str, AfterValidator(entry_name)]
+    session: str
+    reason: str
+    created: datetime
+    generation: int
+    """The number of the last session process."""
+    files: tuple[FileRecord, ...]
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """One session that was set aside."""
+
+    directory: Path
+    manifest: Manifest | None
+    """None if it cannot be read."""
+
+    @property
+    def id(self) -> str:
+        """What an operator calls it: when it was set aside, and why."""
+        return self.directory.name
+
+    @property
+    def created(self) -> datetime:
+        """When it was set aside."""
+        return self.manifest.created if self.manifest else moment(self.id)
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether a device's keys are in it, as far as it is known."""
+        return self.manifest is None or any(file.paired for file in self.manifest.files)
+
+    @property
+    def databases(self) -> tuple[Path, ...]:
+        """The files that may hold a device's keys, the freshest first."""
+        copies = (copy.path for copy in in_directory(self.directory / "snapshots"))
+        return (self.directory / "session.db", *copies)
+
+    def vouches_for(self, path: Path) -> bool:
+        """Whether a file still is what the manifest says. Raises OSError."""
+        if self.manifest is None:
+            return True
+        name = path.relative_to(self.directory).as_posix()
+        return any(
+            file.name == name and file.sha256 == sha256(path) for file in self.manifest.files
+        )
+
+
+def quarantined(files: SessionFiles) -> tuple[Quarantined, ...]:
+    """List the sessions that were set aside, the newest first."""
+    try:
+        names = sorted(os.listdir(files.quarantine), reverse=True)  # noqa: PTH208 - only names
+    except FileNotFoundError:
+        return ()
+    return tuple(_read(files.quarantine / name) for name in names if _is_entry(name))
+
+
+def purge(files: SessionFiles, reason: str, generation: int = 0) -> Quarantined | None:
+    """Set the database, its sidecars and the snapshots aside; None if there was nothing.
+
+    `reason` is a code of lower-case letters, digits and `_`. It is crash-atomic, see `intent`.
+    Afterwards the names are gone, and that is verified. Raises StoreError if a file is locked or
+    cannot be moved; nothing is lost then, and it may be called again.
+    """
+    recover(files)
+    settle(files.database)
+    with telling("set the session aside", files.directory):
+        parts = parts_of(files, with_snapshots=True)
+        entry = None
+        if parts:
+            begin(files)
+            entry = stage(files, reason, generation, parts)
+            perform(files, Intent(deed=Deed.PURGE, entry=entry, parts=parts))
+        files.database.unlink(missing_ok=True)  # the empty one of `prepare`, if any
+        if files.directory.exists():
+            sync_directory(files.directory)
+    return None if entry is None else _read(files.quarantine / entry)
+
+
+def parts_of(files: SessionFiles, *, with_snapshots: bool) -> tuple[str, ...]:
+    """Name what there is to set aside. The empty database that `prepare` makes is nothing."""
+    parts = [path.name for path in files.sidecars if os.path.lexists(path)]
+    if os.path.lexists(files.database) and files.database.lstat().st_size > 0:
+        parts.append(files.database.name)
+    if with_snapshots and os.path.lexists(files.snapshots):
+        parts.append(files.snapshots.name)
+    return tuple(parts)
+
+
+def stage(files: SessionFiles, reason: str, generation: int, parts: tuple[str, ...]) -> str:
+    """Prepare the quarantine's entry in the staging directory, and name it. Raises OSError."""
+    make_private_directory(files.quarantine)
+    now = datetime.now(UTC)
+    taken = (name for name in os.listdir(files.quarantine) if _is_entry(name))  # noqa: PTH208
+    entry = entry_name(f"{next_stamp(taken, now)}-{reason}")
+    manifest = Manifest(
+        id=entry,
+        session=files.name,
+        reason=reason,
+        created=now,
+        generation=generation,
+        files=tuple(_records(files, parts)),
+        versions=_versions(),
+    )
+    waiting = files.staging / entry
+    make_private_directory(waiting)
+    write_private(waiting / MANIFEST, manifest.model_dump_json(indent=2).encode() + b"\n")
+    return entry
+
+
+def expire(files: SessionFiles, *, keep: int = KEEP, days: float = DAYS) -> tuple[str, ...]:
+    """Remove what is too old or too many, and name it. Those without keys go first.
+
+    Each is renamed away before it is removed, so a crash leaves no half entry. Raises StoreError.
+    """
+    recover(files)
+    now = datetime.now(UTC)
+    # Newest first, those with keys before those without: whatever is too much is at the end.
+    kept = sorted(quarantined(files), key=lambda each: not each.has_keys)
+    old = timedelta(days=days)
+    gone = [each for i, each in enumerate(kept) if i >= keep or now - each.created > old]
+    with telling("remove an expired session from the quarantine", files.directory):
+        for each in gone:
+            begin(files)
+            move(each.directory, files.staging / each.id)
+            sync_directory(files.quarantine)
+            discard(files.staging)
+            log.info("session %s: quarantined %s expired and was removed", files.name, each.id)
+    return tuple(each.id for each in gone)
+
+
+def _records(files: SessionFiles, parts: tuple[str, ...]) -> Iterator[FileRecord]:
+    for part in parts:
+        path = files.directory / part
+        if path == files.snapshots:
+            for snapshot in in_directory(path):
+                yield _record(snapshot.path, f"{part}/{snapshot.path.name}", is_database=True)
+        else:
+            yield _record(path, part, is_database=path == files.database)
+
+
+def _record(path: Path, name: str, *, is_database: bool) -> FileRecord:
+    digest = sha256(path)
+    return FileRecord(
+        name=name,
+        size=path.lstat().st_size,
+        sha256=digest,
+        paired=_paired(path) if is_database else None,
+    )
+
+
+def _paired(path: Path) -> bool | None:
+    try:
+        return inspect(path)
+    except Damaged:
+        return None
+
+
+def _read(directory: Path) -> Quarantined:
+    try:
+        manifest = Manifest.model_validate_json((directory / MANIFEST).read_bytes())
+    except (OSError, ValidationError):
+        manifest = None
+    return Quarantined(directory, manifest)
+
+
+def _is_entry(name: str) -> bool:
+    try:
+        return bool(entry_name(name))
+    except ValueError:
+        return False
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version(), "sqlite": sqlite3.sqlite_version}
+    for package in ("wa-supervisor", "neonize"):
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            versions[package] = "unknown"
+    return versions
