@@ -100,7 +100,7 @@ async def test_all_it_said_is_posted_before_its_exit(bench: Bench) -> None:
     await bench.start("""
         for errors in range(500):
             fact("KeepAliveTimeout", errors=errors)
-        print("the end")
+        print("the end", flush=True)
         os._exit(3)
     """)
     for errors in range(500):
