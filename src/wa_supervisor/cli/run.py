@@ -36,27 +36,37 @@ class OnGiveUp(StrEnum):
 
 
 def run(  # noqa: PLR0913, PLR0917 - one parameter for each option
-    session: Annotated[str | None, typer.Option(help="The session's name.")] = None,
+    session: Annotated[str | None, typer.Option(metavar="NAME", help="The session's name.")] = None,
     data_dir: Annotated[
-        Path | None, typer.Option(help="Where sessions are kept (default: the state directory).")
+        Path | None,
+        typer.Option(metavar="DIR", help="Where sessions are kept (default: the state directory)."),
     ] = None,
-    config: Annotated[Path | None, typer.Option(help="A TOML file with settings.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A TOML file with settings.")
+    ] = None,
     profile: Annotated[
-        str | None, typer.Option(help=f"How to back off: {' or '.join(PROFILES)}.")
+        str | None,
+        typer.Option(metavar="NAME", help=f"How to back off: {' or '.join(PROFILES)}."),
     ] = None,
     phone: Annotated[
         str | None,
-        typer.Option(help="Pair by a code typed on the phone with this number, not by QR."),
+        typer.Option(
+            metavar="NUMBER", help="Pair by a code typed on the phone with this number, not by QR."
+        ),
     ] = None,
     qr: Annotated[
         list[str] | None,
         typer.Option(
-            help="Where to show the QR: terminal, png:PATH, svg:PATH, payload:PATH. Repeatable."
+            metavar="SINK",
+            help="Where to show the QR: terminal, png:PATH, svg:PATH, payload:PATH. Repeatable.",
         ),
     ] = None,
     bot: Annotated[
         str | None,
-        typer.Option(help="module:function, called with the neonize client before it connects."),
+        typer.Option(
+            metavar="MODULE:FUNCTION",
+            help="Your bot: called with the neonize client before it connects.",
+        ),
     ] = None,
     on_give_up: Annotated[
         OnGiveUp, typer.Option(help="Once only a person can help: wait for one, or exit.")
