@@ -131,3 +131,4 @@ async def test_connections_come_in_order_and_say_what_for(
     assert first.device is second.device is paired.device
     assert second is paired.connection
     assert second.ready
+    assert (str(first.kind), str(second.kind)) == ("registration", "login")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .phone import Device
 
 
-class Kind(Enum):
+class Kind(StrEnum):
     """What a client came for."""
 
     REGISTRATION = "registration"

@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import time
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
@@ -30,7 +30,7 @@ _ACCOUNT_PREFIX, _DEVICE_PREFIX = b"\x06\x00", b"\x06\x01"  # whatsmeow, `pair.g
 _QR_PARTS = 4  # ref, noise key, identity key, secret; the client's type may follow
 
 
-class PairFault(Enum):
+class PairFault(StrEnum):
     """What can go wrong when a phone links a client."""
 
     BAD_HMAC = "bad-hmac"

@@ -25,6 +25,7 @@ from .observations import Dialled, LoginAnswered, Lost, Overlap, Violation
 from .phone import Device, Phone
 from .world import Step, World
 
+_ARRIVAL_SECONDS = 600.0  # a client's way in, stalls included
 _CLOSE_SECONDS = 1.0
 _STOP_SECONDS = 5.0
 
@@ -205,6 +206,9 @@ class LoopbackServer(World):
         return self._running
 
     def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._running is None:  # stopped while the socket was on its way
+            writer.transport.abort()
+            return
         task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -212,10 +216,10 @@ class LoopbackServer(World):
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Talk to one client, whatever becomes of it."""
         try:
-            websocket = await transport.accept(self, self._started().tls, reader, writer)
-            channel = await handshake(
-                websocket, self._identity, stalled=self.stalled is Step.HANDSHAKE
-            )
+            async with asyncio.timeout(_ARRIVAL_SECONDS):
+                websocket = await transport.accept(self, self._started().tls, reader, writer)
+                stalled = self.stalled is Step.HANDSHAKE
+                channel = await handshake(websocket, self._identity, stalled=stalled)
             await converse(self, Connection(channel))
         except Malformed as error:
             self.record(Violation(str(error)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from enum import Enum
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from .answers import LoginAnswer, Refs, RegistrationAnswer, Script, Success
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _UNCLAIMED = 1000  # connections kept for `next_connection`; older ones are forgotten
 
 
-class Step(Enum):
+class Step(StrEnum):
     """The steps of a client's way in, in order; the server can stall at each."""
 
     CONNECT = "connect"
