@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib.util
 import logging
 import os
 import shutil
@@ -398,6 +399,24 @@ async def test_many_starts_leave_no_descriptor_no_task_and_no_zombie(world: Worl
         await _until(lambda: held() == before, 3)
     assert held() == before
     assert _children(launcher.pid) == []
+
+
+async def test_a_neonize_without_its_library_is_an_exit_that_says_what_to_do(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = importlib.util.find_spec("neonize")
+    assert spec is not None
+    assert spec.origin is not None
+    (tmp_path / "neonize").mkdir()
+    for entry in Path(spec.origin).parent.glob("[!n]*"):
+        (tmp_path / "neonize" / entry.name).symlink_to(entry)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    for start_method, returncode in (("fork", None), ("spawn", ExitCode.UNUSABLE)):
+        world.use(start_method=start_method)
+        await world.start()
+        gone = await world.expect(facts.ChildExited)
+        assert (gone.returncode, gone.signal) == (returncode, None)
+        assert "pip install --force-reinstall neonize" in gone.detail
 
 
 # -- stopping --------------------------------------------------------------------------------------

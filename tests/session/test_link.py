@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import gc
 import logging
 import os
@@ -149,6 +150,7 @@ async def test_who_only_closes_the_line_is_not_left_unheard(bench: Bench) -> Non
             "signal.signal(signal.SIGTERM, signal.SIG_IGN); fact('Connected'); time.sleep(60)",
             signal.SIGKILL,
         ),
+        ("fact('Connected'); os.kill(os.getpid(), signal.SIGSTOP)", signal.SIGKILL),
     ],
 )
 async def test_the_ladder_goes_as_far_as_it_must(
@@ -208,6 +210,14 @@ async def test_secrets_it_has_shown_are_scrubbed_from_all_it_says_later(
     assert "shaped" not in caplog.text
 
 
+async def test_a_proxys_password_stays_out_of_a_failed_dial(bench: Bench) -> None:
+    proxy = SecretStr("http://me:hunter2@127.0.0.1:1")
+    bench.spec = dataclasses.replace(bench.spec, endpoint=Endpoint(proxy=proxy))
+    await bench.start("fact('DialFailed', detail='http://me:hunter2@127.0.0.1:1 is gone')")
+    assert await bench.next() == facts.DialFailed(1, "<secret> is gone")
+    await bench.exit()
+
+
 async def test_what_somebody_else_prints_later_is_not_waited_for(bench: Bench) -> None:
     await bench.start("""
         if os.fork() == 0:
@@ -243,6 +253,11 @@ async def test_an_interpreter_that_is_not_there_is_an_exit(
         bench.link._launcher, bench.link._endpoint = launcher, Endpoint()
         await bench.link.start(bench.spec)
         assert "/nowhere/python" in (await bench.exit()).detail
+
+
+def test_the_supervisors_side_imports_no_neonize() -> None:
+    script = "import sys, wa_supervisor.session.link; sys.exit('neonize' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], timeout=60, check=False).returncode == 0
 
 
 def test_windows_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Protocol
 
 from ..errors import SessionError
+from ..redaction import Redactor
 from . import forkwire
 from .output import Tail
 from .process import ExitStatus, OwnProcess, Process, Watched
@@ -23,10 +24,6 @@ if TYPE_CHECKING:
 _READY_SECONDS: Final = 60.0
 _FORK_SECONDS: Final = 10.0
 _CLOSE_SECONDS: Final = 1.0
-
-# What keeps a session process small; the user's own setting of each is respected. Go's collector
-# runs at half its usual garbage, glibc keeps two heaps instead of eight a core.
-_SMALL: Final = {"GOGC": "50", "MALLOC_ARENA_MAX": "2"}
 
 
 class Launcher(Protocol):
@@ -58,7 +55,7 @@ def _popen(
     try:
         return subprocess.Popen(
             _python(module, descriptor),
-            env=endpoint.environment(_SMALL | os.environ),
+            env=endpoint.environment(os.environ),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -165,6 +162,9 @@ class _Server:
         self.pid: Final = self._process.pid
         self.closed = False
         self._tail = Tail(reading)
+        self._redact = Redactor()
+        if endpoint.proxy is not None:
+            self._redact.learn(endpoint.proxy.get_secret_value())
         self._ready: asyncio.Future[None] = self._loop.create_future()
         self._requests: dict[int, asyncio.Future[ForkedProcess]] = {}
         self._children: dict[int, ForkedProcess] = {}
@@ -180,7 +180,7 @@ class _Server:
             await self.aclose()
             raise SessionError(
                 f"the fork server did not get ready ({type(error).__name__}: {error}). "
-                f"It said:\n{self._tail.text()}"
+                f"It said:\n{self._redact(self._tail.text())}"
             ) from error
 
     async def fork(self, line: int, output: int) -> ForkedProcess:

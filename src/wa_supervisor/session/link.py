@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import os
 import signal
@@ -326,6 +327,8 @@ class _Child:
                 self.hello = frame
             case protocol.FactFrame():
                 fact = protocol.fact_of(frame)
+                if isinstance(fact, facts.DialFailed | facts.StorageFailed):
+                    fact = dataclasses.replace(fact, detail=self.redact(fact.detail))
                 for secret in (getattr(fact, "payload", None), getattr(fact, "code", None)):
                     if isinstance(secret, SecretStr):
                         self.redact.learn(secret.get_secret_value())

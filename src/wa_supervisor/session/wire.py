@@ -77,13 +77,15 @@ class Wire:
         `os._exit`, because a client that is pairing holds a thread which never ends.
         """
         with self._leaving:
-            if self._writer.is_alive():
-                self.send(protocol.Bye(generation=generation))
-                self._outbox.put(None)
-                self._writer.join(_FLUSH_SECONDS)
-            for stream in (sys.stdout, sys.stderr):
-                stream.flush()
-            os._exit(code)
+            try:
+                if self._writer.is_alive():
+                    self.send(protocol.Bye(generation=generation))
+                    self._outbox.put(None)
+                    self._writer.join(_FLUSH_SECONDS)
+                for stream in (sys.stdout, sys.stderr):
+                    stream.flush()
+            finally:
+                os._exit(code)
 
     def _write(self) -> None:
         while (line := self._outbox.get()) is not None:
