@@ -14,7 +14,7 @@ LoopbackError
 
 from __future__ import annotations
 
-from wa_supervisor.errors import LoopbackError
+from ..errors import LoopbackError
 
 
 class NotLoopback(LoopbackError):

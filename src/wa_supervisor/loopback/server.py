@@ -11,8 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from wa_supervisor.errors import LoopbackError
-
+from ..errors import LoopbackError
 from . import certificates, transport
 from .answers import LoginAnswer, RegistrationAnswer, Success
 from .channel import handshake
