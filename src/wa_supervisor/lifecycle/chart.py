@@ -60,9 +60,11 @@ class SessionChart(Decisions, StateChart[Session]):
             keepalive_restored = degraded.to(online)
             stayed_up = online.to(None, on="forgive")
 
-        pairing_offered = init.to(pairing, on=["open_window", "show"]) | pairing.to(None, on="show")
-        pair_succeeded = pairing.to(None, on="await_link") | init.to(None, on="await_link")
-        scan_unusable = pairing.to(None, on="tell_scan_unusable")
+        # Once the phone has paired, what is still said of codes is late.
+        pair_succeeded = pairing.to(None, unless="linking", on="await_link") | (
+            init.to(None, unless="linking", on="await_link")
+        )
+        scan_unusable = pairing.to(None, unless="linking", on="tell_scan_unusable")
         link_established = connected.online.from_(
             init, pairing, connected.degraded, connected.reconnecting
         )
@@ -75,8 +77,8 @@ class SessionChart(Decisions, StateChart[Session]):
 
     # Beginning: dead keys are dealt with first, and no start overruns the dial budget.
     start = (
-        active.init.to(logged_out, cond="keys_dead", unless="child_alive")
-        | active.init.to(backoff, cond="too_early", unless="child_alive", on="await_turn")
+        active.init.to(logged_out, cond="keys_dead", unless="child_alive", on="blame_death")
+        | active.init.to(backoff, cond="too_early", unless="child_alive")
         | active.init.to(None, unless="child_alive", on="launch")
     )
 
@@ -89,7 +91,6 @@ class SessionChart(Decisions, StateChart[Session]):
         | gave_up.from_(active, on=["blame", "exhaust"])
         | backoff.to(None)
         | logged_out.to(None)
-        | gave_up.to(None)
     )
     link_dropped = (
         backoff.from_(
@@ -112,58 +113,74 @@ class SessionChart(Decisions, StateChart[Session]):
         active.init, active.pairing, cond="retries_left", on=["blame", "count_retry"]
     ) | gave_up.from_(active.init, active.pairing, on=["blame", "exhaust"])
 
+    # Codes to scan or type, a window of them at a time.
+    pairing_offered = (
+        active.init.to(
+            active.pairing, cond="windows_left", unless="linking", on=["open_window", "show"]
+        )
+        | active.init.to(gave_up, unless="linking", on="blame")
+        | active.pairing.to(None, unless="linking", on="show")
+    )
+
     # Nobody scanned. neonize says `timeout` for a dropped socket too: that one is a failed attempt.
     pairing_timed_out = (
         backoff.from_(
             active.init,
             active.pairing,
             cond=["cut_short", "retries_left"],
+            unless="linking",
             on=["blame_cut", "count_retry"],
         )
-        | gave_up.from_(active.init, active.pairing, cond="cut_short", on=["blame_cut", "exhaust"])
-        | active.pairing.to(backoff, cond="windows_left", on="blame")
-        | active.pairing.to(gave_up, on="blame")
+        | gave_up.from_(
+            active.init,
+            active.pairing,
+            cond="cut_short",
+            unless="linking",
+            on=["blame_cut", "exhaust"],
+        )
+        | active.pairing.to(backoff, cond="windows_left", unless="linking", on="blame")
+        | active.pairing.to(gave_up, unless="linking", on="blame")
     )
     pairing_window_closed = active.pairing.to(backoff, cond="windows_left", on="blame") | (
         active.pairing.to(gave_up, on="blame")
     )
 
-    # WhatsApp's word.
+    # WhatsApp's word. What it says again while its child is ending counts once.
     banned_for_now = (
-        gave_up.from_(active, backoff, cond="bans_spent", on=["blame_bans", "serve_ban"])
-        | backoff.from_(active, on=["blame", "serve_ban", "count_ban"])
-        | backoff.to(None, on=["blame", "serve_ban", "extend_wait"])
+        backoff.to(None, cond="known", on="extend_wait")
+        | gave_up.from_(active, backoff, cond="bans_spent", on=["blame", "blame_bans"])
+        | backoff.from_(active, on=["blame", "count_ban", "tell"])
+        | backoff.to(None, on=["blame", "count_ban", "tell", "extend_wait"])
     )
-    replaced = backoff.from_(active, cond="may_return", on=["blame", "count_conflict"]) | (
-        gave_up.from_(active, on="blame")
+    replaced = (
+        backoff.to(None, cond="known")
+        | backoff.from_(active, cond="may_return", on=["blame", "count_conflict"])
+        | backoff.to(None, cond="may_return", on=["blame", "count_conflict", "extend_wait"])
+        | gave_up.from_(active, backoff, on="blame")
     )
     refused = gave_up.from_(active, backoff, on="blame")
 
     # The keys are dead. Only LoggedOut leads to Purging, and only with the child reaped.
-    unlinked = logged_out.from_(active, backoff, on=["blame", "condemn"]) | gave_up.to(
-        None, on="condemn"
-    )
+    unlinked = logged_out.from_(active, backoff, on="blame")
     logged_out.to(purging, cond="free_to_purge")
     logged_out.to(None, cond="free_to_restore", on="restore")
-    logged_out.to(gave_up, cond="free_to_hold")
+    logged_out.to(gave_up, cond="free_to_hold", on="blame_death")
     restore_done = (
-        logged_out.to(
-            backoff, cond=["restoring_keys", "retries_left"], on=["blame", "revive", "count_retry"]
-        )
-        | logged_out.to(gave_up, cond="restoring_keys", on=["blame", "revive", "exhaust"])
-        | logged_out.to(None)
-        | gave_up.to(None, on="revive")
+        logged_out.to(None, cond="keys_dead")  # a relink came in between
+        | logged_out.to(backoff, cond="asked", on="heed")
+        | logged_out.to(backoff, cond="retries_left", on=["heed", "count_retry"])
+        | logged_out.to(gave_up, on="exhaust")
     )
-    restore_failed = logged_out.to(None, on="purge_instead") | gave_up.to(None, on="purge_instead")
+    restore_failed = logged_out.to(None)
     purge_done = (
-        backoff.from_(
-            purging, logged_out, cond="retries_left", on=["blame", "revive", "count_retry"]
+        backoff.from_(purging, logged_out, cond="asked", on="heed")
+        | backoff.from_(
+            purging, logged_out, cond="retries_left", on=["heed", "count_retry", "tell"]
         )
-        | gave_up.from_(purging, logged_out, on=["blame", "revive", "exhaust"])
-        | gave_up.to(None, on="revive")
+        | gave_up.from_(purging, logged_out, on="exhaust")
     )
     purge_failed = gave_up.from_(purging, logged_out, on="blame") | gave_up.to(None, on="blame")
-    files_timed_out = gave_up.from_(purging, logged_out, on="blame")
+    files_timed_out = gave_up.from_(purging, logged_out, on=["blame", "blame_files"])
     child_stuck = gave_up.from_(logged_out, backoff, on="blame")
 
     # The wait is over once the clock has rung and the old child was reaped.
@@ -171,14 +188,16 @@ class SessionChart(Decisions, StateChart[Session]):
     backoff.to(active, cond="retry_due", on="launch")
 
     # The operator.
-    stop = stopped.from_(active, logged_out, purging, backoff, gave_up, on="blame")
+    stop = stopped.from_(active, logged_out, purging, backoff, gave_up, on="heed")
     resume = (
-        gave_up.to(logged_out, cond="keys_dead", on=["blame", "pardon", "try_restored"])
-        | gave_up.to(backoff, on=["blame", "pardon"])
-        | backoff.to(None, on=["pardon", "hurry"])
+        gave_up.to(logged_out, cond="keys_dead", on=["heed", "pardon", "try_held"])
+        | gave_up.to(backoff, on=["heed", "pardon"])
+        | backoff.to(None, on=["heed", "pardon", "extend_wait"])
     )
-    relink = logged_out.from_(active, backoff, gave_up, on=["blame", "pardon", "condemn"]) | (
-        logged_out.to(None, on=["blame", "condemn"])
+    relink = (
+        logged_out.from_(active, backoff, gave_up, on=["heed", "pardon", "forsake"])
+        | logged_out.to(None, on=["heed", "pardon", "forsake"])
+        | purging.to(None, on=["heed", "pardon"])
     )
 
     def __init__(self, session: Session, policy: Policy) -> None:

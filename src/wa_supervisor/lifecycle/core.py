@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import random
+import math
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from . import facts
 from .chart import SessionChart
-from .facts import ChildFact, Fact
+from .facts import Fact
 from .model import Child, Clock, Phase, Session, Work
 from .policy import Policy
 
@@ -43,7 +43,7 @@ class Step:
     before: Phase
     after: Phase
     taken: bool
-    """False: the fact meant nothing there and was ignored."""
+    """The fact led somewhere, or told something that is remembered; False: it was ignored."""
     effects: tuple[Effect, ...] = ()
     reason: Reason | None = None
     retries: int = 0
@@ -51,14 +51,18 @@ class Step:
 
 
 class SessionCore:
-    """Decides; never waits, reads a clock or does I/O. For one owner, not for threads."""
+    """Decides; never waits, reads a clock or does I/O. For one owner, not for threads.
+
+    `jitter` gives a fresh sample in [0, 1) each time. Every `now` is in seconds on one clock that
+    never goes back.
+    """
 
     def __init__(
         self,
         session: Session | None = None,
         policy: Policy | None = None,
         *,
-        jitter: Callable[[], float] = random.random,
+        jitter: Callable[[], float],
     ) -> None:
         self.session = session or Session()
         self.policy = policy or Policy()
@@ -77,65 +81,54 @@ class SessionCore:
         if not clocks:
             return None
         clock = min(clocks, key=clocks.__getitem__)
-        if clocks[clock] > now:
-            return None
-        del clocks[clock]
-        return self.handle(ALARMS[clock], now)
+        return self.handle(ALARMS[clock], now) if clocks[clock] <= now else None
 
     def handle(self, fact: Fact, now: float) -> Step:
         """Take one fact. Total: no fact in any state raises."""
         session, chart = self.session, self._chart
         before = session.phase
-        if self._stale(fact):
-            return self._ignore(fact, before)
-        self._note(fact)
-        if fact.trigger not in TRIGGERS[before]:
-            return self._ignore(fact, before)
-        chart.now, chart.sample = now, self._jitter()
-        chart.outbox, chart.taken = [], False
-        chart.send(fact.trigger, fact=fact)
-        if not chart.taken:
-            return self._ignore(fact, before)
+        taken = False
+        if not self._stale(fact, now):
+            chart.now, chart.sample = now, self._jitter()
+            chart.outbox, chart.taken = [], False
+            noted = chart.note(fact)
+            if fact.trigger in TRIGGERS[before]:
+                chart.send(fact.trigger, fact=fact)
+            taken = noted or chart.taken
+        if not taken:
+            self.ignored[before, fact.name] += 1
         return Step(
             fact,
             before,
             session.phase,
-            taken=True,
-            effects=tuple(chart.outbox),
+            taken=taken,
+            effects=tuple(chart.outbox) if taken else (),
             reason=session.reason,
             retries=session.retries,
             not_before=session.not_before,
         )
 
-    def _stale(self, fact: Fact) -> bool:
-        if not isinstance(fact, ChildFact):
-            return False
-        return fact.generation != self.session.generation or self.session.child is Child.NONE
-
-    def _note(self, fact: Fact) -> None:
-        """Record what is so in every state: the child is gone, the work on the files is over."""
-        if isinstance(fact, facts.ChildExited):
-            self.session.child = Child.NONE
-            self.session.clocks.pop(Clock.STOP, None)
-        elif isinstance(fact, _WORK_OVER):
-            self.session.work = Work.NONE
-            self.session.clocks.pop(Clock.FILES, None)
-
-    def _ignore(self, fact: Fact, phase: Phase) -> Step:
-        self.ignored[phase, fact.name] += 1
+    def _stale(self, fact: Fact, now: float) -> bool:
+        """Whether this comes from an old child, or answers or rings what nothing waits for."""
         session = self.session
-        return Step(
-            fact,
-            phase,
-            phase,
-            taken=False,
-            reason=session.reason,
-            retries=session.retries,
-            not_before=session.not_before,
-        )
+        match fact:
+            case facts.ChildFact(generation=generation):
+                return generation != session.generation or session.child is Child.NONE
+            case facts.Alarm():
+                clock = _CLOCKS[type(fact)]
+                if session.clocks.get(clock, math.inf) > now:
+                    return True
+                del session.clocks[clock]
+                return False
+            case facts.PurgeDone() | facts.PurgeFailed():
+                return session.work is not Work.PURGING
+            case facts.RestoreDone() | facts.NothingToRestore():
+                return session.work is not Work.RESTORING
+            case _:
+                return False
 
 
-_WORK_OVER = (facts.PurgeDone, facts.PurgeFailed, facts.RestoreDone, facts.NothingToRestore)
+_CLOCKS: Mapping[type[Fact], Clock] = {type(fact): clock for clock, fact in ALARMS.items()}
 
 
 def _triggers_of(state: State) -> frozenset[str]:

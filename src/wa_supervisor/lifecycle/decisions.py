@@ -1,77 +1,25 @@
 """The chart's guards and actions: what each name in `chart.py` asks or does.
 
 A guard asks one question of the model. An action changes the model and may append effects. None
-of them knows which transition it serves.
+of them knows which transition it serves. `note` is no part of a transition: what it remembers is
+so wherever the session is, in Stopped too.
 """
 
 from __future__ import annotations
 
 from . import effects, facts
 from .facts import Fact, Logout
+from .grounds import LOGOUTS, detail_of, reason_of
 from .model import Child, Clock, Sequel, Session, Work
 from .policy import Budget, Conflict, Policy
 from .reasons import Reason
 
-CODE_LEAST = 19.0
-"""Every code lives 20 s or 60 s (whatsmeow qrchan.go). A `timeout` sooner after the newest code
-than this (with a second's margin) means the socket dropped, not that the codes ran out."""
+CODE_SHARE = 0.9
+"""A `timeout` within this share of the newest code's life means that the socket dropped, not that
+the codes ran out. The rest is a margin: a pair code comes a moment after the QR it lives with."""
 
-REASONS: dict[type[Fact], Reason] = {
-    facts.PairingTimedOut: Reason.PAIRING_EXPIRED,
-    facts.PairingWindowClosed: Reason.PAIRING_EXPIRED,
-    facts.PairingFailed: Reason.PAIRING_FAILED,
-    facts.PasskeyRequested: Reason.PASSKEY_REQUIRED,
-    facts.Disconnected: Reason.FLAPPING,
-    facts.DialFailed: Reason.DIAL_FAILED,
-    facts.ConnectFailure: Reason.CONNECT_REFUSED,
-    facts.StorageFailed: Reason.STORAGE_FAILED,
-    facts.TemporaryBan: Reason.TEMPORARY_BAN,
-    facts.StreamReplaced: Reason.REPLACED,
-    facts.ClientOutdated: Reason.OUTDATED,
-    facts.BadUserAgent: Reason.BAD_USER_AGENT,
-    facts.ChildExited: Reason.CHILD_EXITED,
-    facts.PurgeDone: Reason.PURGED,
-    facts.PurgeFailed: Reason.PURGE_FAILED,
-    facts.RestoreDone: Reason.RESTORED,
-    facts.Stop: Reason.STOPPED,
-    facts.Resume: Reason.RESUMED,
-    facts.Relink: Reason.RELINK,
-    facts.StartTimedOut: Reason.START_TIMEOUT,
-    facts.LinkTimedOut: Reason.LINK_TIMEOUT,
-    facts.ReconnectTimedOut: Reason.RECONNECT_TIMEOUT,
-    facts.KeepAliveGone: Reason.KEEPALIVE_LOST,
-    facts.StopTimedOut: Reason.CHILD_STUCK,
-    facts.FilesTimedOut: Reason.PURGE_FAILED,
-}
-
-LOGOUTS: dict[Logout, tuple[Reason, Sequel]] = {
-    Logout.REMOVED: (Reason.LOGGED_OUT, Sequel.PURGE),
-    Logout.REJECTED: (Reason.LOGIN_REJECTED, Sequel.RESTORE),
-    Logout.LOCKED: (Reason.LOCKED, Sequel.HOLD),
-    Logout.BANNED: (Reason.BANNED, Sequel.HOLD),
-}
-
-
-def reason_of(fact: Fact) -> Reason:
-    """The reason a fact gives for leaving a state."""
-    match fact:
-        case facts.LoggedOut(how=how):
-            return LOGOUTS[how][0]
-        case facts.PairCodeRefused(limited=limited):
-            return Reason.PAIR_CODE_LIMITED if limited else Reason.PAIRING_FAILED
-        case _:
-            return REASONS[type(fact)]
-
-
-def detail_of(fact: Fact) -> str:
-    """The redacted particulars a fact brings, empty if it has none."""
-    match fact:
-        case facts.ConnectFailure(code=code):
-            return "" if code is None else f"failure {code}"
-        case facts.PairingFailed(status=status):
-            return status
-        case _:
-            return getattr(fact, "detail", "")
+NOT_RESTORED = {Sequel.RESTORE: Sequel.PURGE, Sequel.TRY: Sequel.HOLD}
+"""What is left to do when there was nothing to restore."""
 
 
 class Decisions:
@@ -105,7 +53,7 @@ class Decisions:
 
     @property
     def retry_due(self) -> bool:
-        return self._files_free and Clock.RETRY not in self.model.clocks
+        return self._settled and Clock.RETRY not in self.model.clocks
 
     @property
     def flapping(self) -> bool:
@@ -114,6 +62,17 @@ class Decisions:
     @property
     def windows_left(self) -> bool:
         return not self._spent(Budget.WINDOWS)
+
+    @property
+    def linking(self) -> bool:
+        return Clock.LINK in self.model.clocks
+
+    @property
+    def asked(self) -> bool:
+        return self.model.reason in {Reason.RELINK, Reason.RESUMED}
+
+    def known(self, fact: Fact) -> bool:
+        return reason_of(fact) in {self.model.reason, self.model.cause}
 
     @property
     def bans_spent(self) -> bool:
@@ -125,30 +84,77 @@ class Decisions:
 
     @property
     def cut_short(self) -> bool:
-        return self.model.code_at is None or self.now - self.model.code_at < CODE_LEAST
+        return self.model.code_until is None or self.now < self.model.code_until
 
     @property
     def free_to_purge(self) -> bool:
-        return self._files_free and self.model.sequel is Sequel.PURGE
+        return self._settled and self.model.sequel is Sequel.PURGE
 
     @property
     def free_to_restore(self) -> bool:
-        return self._files_free and self.model.sequel is Sequel.RESTORE
+        return self._settled and self.model.sequel in {Sequel.RESTORE, Sequel.TRY}
 
     @property
     def free_to_hold(self) -> bool:
-        return self._files_free and self.model.sequel is Sequel.HOLD
+        return self._settled and self.model.sequel is Sequel.HOLD
 
     @property
-    def restoring_keys(self) -> bool:
-        return self.model.sequel is Sequel.RESTORE
-
-    @property
-    def _files_free(self) -> bool:
-        return self.model.child is Child.NONE and self.model.work is Work.NONE
+    def _settled(self) -> bool:
+        # `taken`: the library asks before the fact's own transition too, and then it is too early.
+        idle = self.model.child is Child.NONE and self.model.work is Work.NONE
+        return idle and self.taken
 
     def _spent(self, budget: Budget) -> bool:
         return self.policy.limit(budget).spent(self.model.spent.get(budget, ()), self.now)
+
+    # -- what is so in every state
+
+    def note(self, fact: Fact) -> bool:
+        """Remember what a fact tells wherever the session is; whether it told anything new."""
+        model = self.model
+        match fact:
+            case facts.ChildExited():
+                model.child = Child.NONE
+                model.clocks.pop(Clock.STOP, None)
+            case facts.LoggedOut(how=how) if model.sequel is None:
+                model.death, model.sequel = LOGOUTS[how]
+                model.strikes += how is Logout.REJECTED
+                if how is Logout.REJECTED and model.strikes > 1:
+                    model.sequel = Sequel.PURGE
+            case facts.TemporaryBan():
+                self._serve(fact)
+            case (
+                facts.PurgeDone()
+                | facts.PurgeFailed()
+                | facts.RestoreDone()
+                | facts.NothingToRestore()
+            ):
+                self._files_answered(fact)
+            case _:
+                return False
+        return True
+
+    def _files_answered(self, fact: Fact) -> None:
+        model = self.model
+        model.work = Work.NONE
+        model.clocks.pop(Clock.FILES, None)
+        match fact:
+            case facts.PurgeDone():
+                model.sequel = model.death = None
+                model.strikes = 0
+            case facts.RestoreDone() if model.sequel in NOT_RESTORED:  # no relink in between
+                model.sequel = model.death = None
+            case facts.NothingToRestore() if model.sequel in NOT_RESTORED:
+                model.sequel = NOT_RESTORED[model.sequel]
+            case _:
+                pass
+
+    def _serve(self, ban: facts.TemporaryBan) -> None:
+        policy, model = self.policy, self.model
+        until = self.now + policy.ban_delay(ban.expires_in, self.sample)
+        if ban.code is None:  # neonize could not read the ban: do not trust its expiry to be all
+            until = max(until, self.now + policy.ban_delay(None, self.sample))
+        model.ban_until = max(until, model.ban_until or until)
 
     # -- actions of states
 
@@ -161,7 +167,9 @@ class Decisions:
         self.taken = True
 
     def come_online(self) -> None:
-        self.model.reason = self.model.cause = self.model.not_before = None
+        self.model.reason = self.model.cause = None
+        self.model.ban_until = None
+        self.model.strikes = 0
         self.model.detail = ""
         self.model.offering = False
         if self.policy.backoff.stable_after > 0:
@@ -182,9 +190,9 @@ class Decisions:
     def tear_down(self) -> None:
         if self.model.work is not Work.NONE:
             self._ring(Clock.FILES, self.policy.files_timeout)
-        if self.model.child is not Child.RUNNING:
+        if self.model.child is Child.NONE or Clock.STOP in self.model.clocks:
             return
-        self.model.child = Child.STOPPING
+        self.model.child = Child.STOPPING  # one that proved stuck is asked again
         self._ring(Clock.STOP, self.policy.stop_timeout)
         offering = self.model.offering
         log_out = self.model.reason is Reason.RELINK and not offering
@@ -192,18 +200,21 @@ class Decisions:
             effects.StopChild(self.model.generation, log_out=log_out, pairing=offering)
         )
 
-    def plan_retry(self) -> None:
+    def plan_retry(self, fact: Fact) -> None:
         self.tear_down()
-        self._wait(self._pause())
+        # A start that comes too early goes on with the wait that it found.
+        self._wait(0.0 if isinstance(fact, facts.Start) else self._pause())
 
     def purge(self) -> None:
         self.model.work = Work.PURGING
         self._ring(Clock.FILES, self.policy.files_timeout)
-        self.outbox.append(effects.PurgeSession(self.model.reason or Reason.LOGGED_OUT))
+        self.outbox.append(effects.PurgeSession(self.model.death or Reason.LOGGED_OUT))
 
     def call_for_help(self) -> None:
         self.tear_down()
-        self.outbox.append(effects.Tell(self.model.reason or Reason.RETRIES_EXHAUSTED))
+        self.model.not_before = None
+        self.model.given_up = self.model.reason or Reason.RETRIES_EXHAUSTED
+        self.tell()
 
     # -- actions on transitions
 
@@ -211,7 +222,7 @@ class Decisions:
         self.model.generation += 1
         self.model.child = Child.RUNNING
         self.model.offering = False
-        self.model.code_at = self.model.not_before = None
+        self.model.code_until = self.model.not_before = None
         self._count(Budget.DIALS)
         self._ring(Clock.START, self.policy.start_timeout)
         self.outbox.append(effects.StartChild(self.model.generation))
@@ -222,11 +233,12 @@ class Decisions:
 
     def show(self, fact: Fact) -> None:
         self.model.offering = True
-        self.model.code_at = self.now
         match fact:
             case facts.QrOffered(payload=payload, lifetime=lifetime):
+                self.model.code_until = self.now + CODE_SHARE * lifetime
                 self.outbox.append(effects.ShowQr(payload, lifetime))
             case facts.PairCodeOffered(code=code, lifetime=lifetime):
+                self.model.code_until = self.now + CODE_SHARE * lifetime
                 self.outbox.append(effects.ShowPairCode(code, lifetime))
 
     def await_link(self) -> None:
@@ -235,6 +247,9 @@ class Decisions:
         for over in (Clock.START, Clock.PAIRING):
             self.model.clocks.pop(over, None)
         self._ring(Clock.LINK, self.policy.link_timeout)
+
+    def tell(self) -> None:
+        self.outbox.append(effects.Tell(self.model.reason or Reason.RETRIES_EXHAUSTED))
 
     def tell_scan_unusable(self) -> None:
         self.outbox.append(effects.Tell(Reason.PHONE_WITHOUT_MULTIDEVICE))
@@ -248,10 +263,21 @@ class Decisions:
         self.model.detail = "the connection dropped while a code was showing"
 
     def blame_bans(self) -> None:
-        self.model.reason, self.model.cause = Reason.BANNED_AGAIN, Reason.TEMPORARY_BAN
+        self.model.reason = Reason.BANNED_AGAIN
 
-    def await_turn(self) -> None:
-        self.model.reason = self.model.reason or Reason.DIAL_BUDGET
+    def blame_death(self) -> None:
+        self.model.reason = self.model.death
+        if self.model.death is not Reason.RELINK:
+            self.model.cause = self.model.death
+
+    def blame_files(self) -> None:
+        if self.model.work is Work.RESTORING:
+            self.model.reason = self.model.cause = Reason.STORAGE_FAILED
+        self.model.detail = "the files did not answer in time"
+
+    def heed(self, fact: Fact) -> None:
+        """Take the fact for a reason which is nobody's fault: what went wrong last stays known."""
+        self.model.reason = reason_of(fact)
 
     def exhaust(self) -> None:
         self.model.reason = Reason.RETRIES_EXHAUSTED
@@ -268,16 +294,8 @@ class Decisions:
     def count_ban(self) -> None:
         self._count(Budget.BANS)
 
-    def serve_ban(self, fact: facts.TemporaryBan) -> None:
-        until = self.now + self.policy.ban_delay(fact.expires_in, self.sample)
-        self.model.ban_until = max(until, self.model.ban_until or until)
-
     def extend_wait(self) -> None:
-        self._wait(0)
-
-    def hurry(self) -> None:
-        self.model.not_before = None
-        self._wait(0)
+        self._wait(self._pause())
 
     def forgive(self) -> None:
         """A stable connection proves that the keys, the network and the process are sound."""
@@ -285,35 +303,22 @@ class Decisions:
         self.model.spent.pop(Budget.WINDOWS, None)
 
     def pardon(self) -> None:
-        """An operator's word clears every budget but the dials, which WhatsApp counts too."""
+        """An operator's word clears every wait and budget but a ban and the dials: WhatsApp's."""
         self.model.retries = self.model.strikes = 0
+        self.model.not_before = self.model.given_up = None
         self.model.spent = {b: times for b, times in self.model.spent.items() if b is Budget.DIALS}
 
-    def condemn(self, fact: Fact) -> None:
-        self.model.sequel = Sequel.PURGE
-        if isinstance(fact, facts.LoggedOut):
-            self.model.sequel = LOGOUTS[fact.how][1]
-            if fact.how is Logout.REJECTED:
-                self.model.strikes += 1
-                if self.model.strikes > 1:
-                    self.model.sequel = Sequel.PURGE
+    def forsake(self) -> None:
+        self.model.sequel, self.model.death = Sequel.PURGE, Reason.RELINK
 
     def restore(self) -> None:
         self.model.work = Work.RESTORING
         self._ring(Clock.FILES, self.policy.files_timeout)
         self.outbox.append(effects.RestoreSession())
 
-    def purge_instead(self) -> None:
-        self.model.sequel = Sequel.PURGE
-
-    def try_restored(self) -> None:
+    def try_held(self) -> None:
         if self.model.sequel is Sequel.HOLD:
-            self.model.sequel = Sequel.RESTORE
-
-    def revive(self, fact: Fact) -> None:
-        self.model.sequel = None
-        if isinstance(fact, facts.PurgeDone):
-            self.model.strikes = 0
+            self.model.sequel = Sequel.TRY
 
     # -- the arithmetic of waiting
 
@@ -338,14 +343,21 @@ class Decisions:
             return max(again, policy.conflict_wait) if policy.conflict is Conflict.HOLD else again
         return policy.backoff.delay(self.model.retries, self.sample)
 
-    def _earliest_dial(self) -> float:
+    def _outer_waits(self) -> dict[Reason, float]:
+        """Until when others than the retry itself forbid a dial."""
         dials = self.model.spent.get(Budget.DIALS, ())
-        return max(
-            self.policy.dials.room_at(dials, self.now),
-            self.model.ban_until or self.now,
-            self.model.not_before or self.now,
-        )
+        return {
+            Reason.DIAL_BUDGET: self.policy.dials.room_at(dials, self.now),
+            Reason.TEMPORARY_BAN: self.model.ban_until or self.now,
+        }
+
+    def _earliest_dial(self) -> float:
+        return max(self.model.not_before or self.now, *self._outer_waits().values())
 
     def _wait(self, seconds: float) -> None:
-        self.model.not_before = max(self.now + seconds, self._earliest_dial())
-        self._ring(Clock.RETRY, self.model.not_before - self.now)
+        model = self.model
+        own = max(self.now + seconds, model.not_before or self.now)
+        reason, until = max(self._outer_waits().items(), key=lambda wait: wait[1])
+        if until >= own and until > self.now:
+            model.reason, model.cause = reason, model.cause or reason
+        model.not_before = model.clocks[Clock.RETRY] = max(own, until)

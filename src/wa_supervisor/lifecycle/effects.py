@@ -32,6 +32,8 @@ class StartChild(Effect):
 class StopChild(Effect):
     """End the session process, by force if need be. Answered by its ChildExited.
 
+    Asked again, for the same generation, of a process that outlived its stop.
+
     `log_out` asks the client to unlink itself first, as far as the stop's bound allows.
     `pairing` says that no login is at stake: the process may be killed at once.
     """

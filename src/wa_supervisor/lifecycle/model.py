@@ -54,6 +54,7 @@ class Sequel(enum.Enum):
     PURGE = "purge"
     RESTORE = "restore"  # put the snapshot back and try once more; purge if there is none
     HOLD = "hold"  # touch nothing until an operator decides
+    TRY = "try"  # an operator resumed: put the snapshot back and try; hold again if there is none
 
 
 class Work(enum.Enum):
@@ -109,15 +110,42 @@ class Session:
     """Logins rejected in a row with 401."""
     sequel: Sequel | None = None
     """Set when the keys are dead: what must happen before the next dial."""
+    death: Reason | None = None
+    """Why the keys are dead."""
+    given_up: Reason | None = None
+    """Why it was given up; only an operator's resume or relink clears this, no stop or restart."""
     work: Work = Work.NONE
 
     not_before: float | None = None
     """No dial before this time."""
     ban_until: float | None = None
-    code_at: float | None = None
-    """When the latest QR or pair code came."""
+    code_until: float | None = None
+    """Until when the newest QR or pair code must have held, the socket willing."""
     clocks: dict[Clock, float] = field(default_factory=dict)
     spent: dict[Budget, tuple[float, ...]] = field(default_factory=dict)
+
+    def revived(self, shift: float = 0.0) -> Session:
+        """This session as a supervisor finds it that starts anew: no child, no work, no clock.
+
+        What was learnt stays: retries, strikes, budgets, bans, what is owed to dead keys. `shift`
+        is added to every time, for a clock that began elsewhere. What was given up stays so, even
+        if it was stopped since; everything else begins with Start in Init.
+        """
+        return Session(
+            phase=Phase.GAVE_UP if self.given_up else Phase.INIT,
+            reason=self.given_up or (self.cause if self.phase is Phase.STOPPED else self.reason),
+            cause=self.cause,
+            detail=self.detail,
+            generation=self.generation,
+            retries=self.retries,
+            strikes=self.strikes,
+            sequel=self.sequel,
+            death=self.death,
+            given_up=self.given_up,
+            not_before=None if self.not_before is None else self.not_before + shift,
+            ban_until=None if self.ban_until is None else self.ban_until + shift,
+            spent={b: tuple(t + shift for t in times) for b, times in self.spent.items()},
+        )
 
     @property
     def configuration(self) -> Collection[Phase | str]:

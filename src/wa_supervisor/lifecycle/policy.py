@@ -10,7 +10,7 @@ import enum
 import math
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat
 
 MINUTE = 60.0
 HOUR = 60 * MINUTE
@@ -32,7 +32,7 @@ class Backoff(_Numbers):
     cap: Seconds = 900.0
     """No delay exceeds it, jitter included."""
     jitter: Annotated[FiniteFloat, Field(ge=0, lt=1)] = 0.1
-    """A delay is drawn evenly from this share below it to this share above it."""
+    """A delay is drawn evenly from this share below it to this share above it, or to the cap."""
     max_retries: Annotated[int, Field(ge=0)] | None = None
     """Retries without a stable connection in between before giving up; None: never for that."""
     stable_after: Annotated[FiniteFloat, Field(ge=0)] = 60.0
@@ -43,20 +43,18 @@ class Backoff(_Numbers):
         if attempt <= 0:
             return 0.0
         growth = _power_of_two if self.shape == "exponential" else _fibonacci
-        full = min(self.cap, self.base * growth(attempt, self.cap / self.base))
-        return min(self.cap, full * (1 + self.jitter * (2 * sample - 1)))
+        full = min(self.cap, self.base * growth(attempt))
+        least, most = full * (1 - self.jitter), min(self.cap, full * (1 + self.jitter))
+        return min(most, least + sample * (most - least))
 
 
-def _power_of_two(attempt: int, enough: float) -> float:
-    # 2.0 ** 1024 overflows; past `enough` the cap rules anyway.
-    return 2.0 ** min(attempt - 1, math.ceil(math.log2(max(enough, 1.0))))
+def _power_of_two(attempt: int) -> float:
+    return 2.0 ** min(attempt - 1, 1023)  # 2.0 ** 1024 overflows, and the cap rules long before
 
 
-def _fibonacci(attempt: int, enough: float) -> float:
+def _fibonacci(attempt: int) -> float:
     before, value = 0.0, 1.0
-    for _ in range(attempt - 1):
-        if value >= enough:
-            break
+    for _ in range(min(attempt - 1, 1475)):  # the next one overflows to infinity
         before, value = value, before + value
     return value
 
@@ -93,6 +91,12 @@ class Limit(_Numbers):
         if len(fresh) < self.count:
             return now
         return fresh[-self.count] + self.window if self.count else math.inf
+
+
+def _some(limit: Limit) -> Limit:
+    if limit.count == 0:
+        raise ValueError("count must be at least 1: a session that may never dial cannot be kept")
+    return limit
 
 
 class Budget(enum.Enum):
@@ -151,7 +155,7 @@ class Policy(_Numbers):
     ban_margin: Seconds = MINUTE
     """Up to this much is added to a ban's expiry, so that nobody returns on the dot."""
 
-    dials: Limit = Limit(count=30, window=HOUR)
+    dials: Annotated[Limit, AfterValidator(_some)] = Limit(count=30, window=HOUR)
     """All starts of the client, whatever the cause. The wa-web ladder takes 17 in an hour."""
     flaps: Limit = Limit(count=10, window=10 * MINUTE)
     """Dropped connections that whatsmeow may mend by itself; it redials at once, every time."""
@@ -169,13 +173,10 @@ class Policy(_Numbers):
 
     def pairing_delay(self, windows: int) -> float:
         """Seconds of pause after the n-th unused pairing window in a row."""
-        doubled = self.pairing_pause * _power_of_two(
-            max(windows, 1), self.pairing_pause_cap / self.pairing_pause
-        )
-        return min(self.pairing_pause_cap, doubled)
+        return min(self.pairing_pause_cap, self.pairing_pause * _power_of_two(max(windows, 1)))
 
     def ban_delay(self, expires_in: float | None, sample: float) -> float:
-        """Seconds to wait out a temporary ban."""
+        """Seconds to wait out a temporary ban; None, or what cannot be, waits `ban_default`."""
         believable = expires_in is not None and 0 < expires_in <= self.ban_max
         stated = expires_in if believable and expires_in is not None else self.ban_default
         return stated + sample * self.ban_margin

@@ -76,8 +76,8 @@ class Reason(enum.Enum):
         return EXPLANATIONS[self]
 
 
-_RESUME = "Mend the cause, then start `wa-supervisor run` again."
-_RELINK = "Start `wa-supervisor run` again and scan the new QR."
+_RESUME = "Mend the cause, then run `wa-supervisor run --resume`."
+_RELINK = "Run `wa-supervisor run --resume` and scan the new QR."
 
 EXPLANATIONS: dict[Reason, Explanation] = {
     Reason.DIAL_FAILED: Explanation("WhatsApp could not be reached; the dial or handshake failed."),
@@ -117,7 +117,7 @@ EXPLANATIONS: dict[Reason, Explanation] = {
     Reason.LOCKED: Explanation(
         "WhatsApp locked the account (403).",
         Who.PHONE,
-        "Open WhatsApp on the phone and follow it, then start `wa-supervisor run` again.",
+        "Open WhatsApp on the phone and follow it, then run `wa-supervisor run --resume`.",
     ),
     Reason.BANNED: Explanation(
         "WhatsApp banned the account (406).",
@@ -128,34 +128,38 @@ EXPLANATIONS: dict[Reason, Explanation] = {
     Reason.BANNED_AGAIN: Explanation(
         "WhatsApp banned the account repeatedly; retrying would make it worse.",
         Who.OPERATOR,
-        "Find out what the bot sends, change it, and only then start `wa-supervisor run` again.",
+        "Find out what the bot sends, change it, and only then run `wa-supervisor run --resume`.",
     ),
     Reason.REPLACED: Explanation(
         "Another program connected with the same keys.",
         Who.OPERATOR,
-        "Find the other program and stop it, then start `wa-supervisor run` again.",
+        "Find the other program and stop it, then run `wa-supervisor run --resume`.",
     ),
     Reason.OUTDATED: Explanation(
         "WhatsApp no longer accepts this client version.",
         Who.OPERATOR,
-        "Upgrade neonize (`pip install -U neonize`), then start `wa-supervisor run` again.",
+        "Upgrade neonize (`pip install -U neonize`), then run `wa-supervisor run --resume`.",
     ),
     Reason.BAD_USER_AGENT: Explanation(
         "WhatsApp rejected the client's description of itself (409).",
         Who.OPERATOR,
-        "Upgrade neonize (`pip install -U neonize`), then start `wa-supervisor run` again.",
+        "Upgrade neonize (`pip install -U neonize`), then run `wa-supervisor run --resume`.",
     ),
-    Reason.PURGED: Explanation("The dead session was cleared away; pairing starts afresh."),
+    Reason.PURGED: Explanation(
+        "The dead session was cleared away; pairing starts afresh.",
+        Who.PHONE,
+        "Scan the new QR, or type the new pair code.",
+    ),
     Reason.RESTORED: Explanation("The last good snapshot was put back; trying it once."),
     Reason.PURGE_FAILED: Explanation(
         "The dead session's files could not be cleared away; nothing was paired on top.",
         Who.OPERATOR,
-        "Mend what the detail says (permissions, disk), then start `wa-supervisor run` again.",
+        "Mend what the detail says (permissions, disk), then run `wa-supervisor run --resume`.",
     ),
     Reason.STORAGE_FAILED: Explanation(
         "The session database could not be used.",
         Who.OPERATOR,
-        "Mend what the detail says (permissions, disk), then start `wa-supervisor run` again.",
+        "Mend what the detail says (permissions, disk), then run `wa-supervisor run --resume`.",
     ),
     Reason.MEMORY_LOST: Explanation(
         "What the supervisor remembered could not be read; starting with the longest wait."

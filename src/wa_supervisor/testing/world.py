@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
@@ -82,6 +83,9 @@ class World:
 
         Raises Broken if an effect breaks a promise.
         """
+        asked = {type(effect) for effect in step.effects}
+        both = {effects.StartChild, effects.StopChild} <= asked
+        _promise(not both, "a child was started and stopped in one step")
         world = self._heard(step)
         for effect in step.effects:
             world = world._obey(effect)  # noqa: SLF001 - another World
@@ -154,6 +158,7 @@ def _promise(kept: bool, otherwise: str) -> None:  # noqa: FBT001 - reads as a s
         raise Broken(otherwise)
 
 
+@cache
 def said_by(generation: int) -> tuple[Fact, ...]:
     """One of everything the session process of this generation can say, its exit apart."""
     return (
