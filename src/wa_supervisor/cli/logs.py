@@ -52,9 +52,10 @@ def configure_logging(console: Console, *, as_json: bool, verbose: bool = False)
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.stdlib.add_log_level,
-                structlog.processors.TimeStamper(fmt="iso" if as_json else "%H:%M:%S", utc=as_json),
                 structlog.processors.format_exc_info,
                 _scrub,
+                # After the scrubbing, which would take a date and a "T" for a phone number.
+                structlog.processors.TimeStamper(fmt="iso" if as_json else "%H:%M:%S", utc=as_json),
                 renderer,
             ],
         )
