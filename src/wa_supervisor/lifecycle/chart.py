@@ -179,7 +179,9 @@ class SessionChart(Decisions, StateChart[Session]):
         )
         | gave_up.from_(purging, logged_out, on="exhaust")
     )
-    purge_failed = gave_up.from_(purging, logged_out, on="blame") | gave_up.to(None, on="blame")
+    purge_failed = gave_up.from_(purging, logged_out, on="blame") | gave_up.to(
+        None, on=["blame", "call_for_help"]
+    )
     files_timed_out = gave_up.from_(purging, logged_out, on=["blame", "blame_files"])
     child_stuck = gave_up.from_(logged_out, backoff, on="blame")
 

@@ -36,7 +36,8 @@ class Entry:
     """One step of a played session and its moment."""
 
     at: float
-    step: Step
+    step: Step | None
+    """None: the supervisor's process was replaced."""
 
 
 class VirtualSession:
@@ -56,7 +57,7 @@ class VirtualSession:
         checked: bool = True,
     ) -> None:
         self.now = now
-        self.world = World()
+        self.world = World.of(session) if session else World()
         self.entries: list[Entry] = []
         self._jitter = random.Random(seed).random  # noqa: S311 - a simulation's dice
         self._checked = checked
@@ -85,7 +86,7 @@ class VirtualSession:
     @property
     def steps(self) -> list[Step]:
         """Everything that happened so far, in order."""
-        return [entry.step for entry in self.entries]
+        return [entry.step for entry in self.entries if entry.step is not None]
 
     @property
     def story(self) -> str:
@@ -105,6 +106,15 @@ class VirtualSession:
     ) -> Step:
         """Let the newest child say a fact: the fact's class and its fields after `generation`."""
         return self.happen(fact(self.generation, *particulars, **named))
+
+    def restart(self) -> None:
+        """Replace the supervisor's process: its child dies with it, its memory is kept.
+
+        What follows begins with a Start, as in any supervisor.
+        """
+        self.entries.append(Entry(self.now, None))
+        self.world = self.world.restarted()
+        self.core = SessionCore(self.session.revived(), self.core.policy, jitter=self._jitter)
 
     def advance(self, seconds: float) -> list[Step]:
         """Let time pass. The clocks due on the way ring in order, each at its own moment."""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
+from ..lifecycle.facts import Alarm
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -16,13 +18,15 @@ if TYPE_CHECKING:
     from ..lifecycle.facts import Fact
 
 
-def tell(steps: Iterable[tuple[float, Step]]) -> str:
-    """One line a step: when, what happened, where it led, what the shell was asked to do."""
+def tell(steps: Iterable[tuple[float, Step | None]]) -> str:
+    """One line a step: when, what happened, where it led, what was asked for. None: a restart."""
     return "\n".join(f"{at:12.1f} s  {line(step)}" for at, step in steps)
 
 
-def line(step: Step) -> str:
+def line(step: Step | None) -> str:
     """One step in one line."""
+    if step is None:
+        return "the supervisor restarts"
     happened = shown(step.fact)
     if not step.taken:
         return f"{step.before.value}: {happened} is ignored"
@@ -58,13 +62,13 @@ def _source(value: object) -> str:
     return repr(value)
 
 
-def as_test(
-    name: str, played: Iterable[tuple[float, Fact | None]], policy: str = "Policy()"
-) -> str:
-    """A regression test to paste: `played` are moments and facts, None where a clock rang."""
+def as_test(name: str, steps: Iterable[tuple[float, Step | None]], policy: str = "") -> str:
+    """A regression test to paste, which plays the same steps on a virtual session."""
     body = []
-    for at, fact in played:
+    for at, step in steps:
         body.append(f"    play.advance_to({at!r})")
-        if fact is not None:
-            body.append(f"    play.happen({source_of(fact)})")
+        if step is None:
+            body.append("    play.restart()")
+        elif not isinstance(step.fact, Alarm):
+            body.append(f"    play.happen({source_of(step.fact)})")
     return "\n".join([f"def test_{name}() -> None:", f"    play = VirtualSession({policy})", *body])

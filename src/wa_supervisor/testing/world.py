@@ -11,17 +11,17 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from pydantic import SecretStr
 
-from ..lifecycle import Child, Phase, Work, effects, facts
+from ..lifecycle import Child, Phase, Sequel, Work, effects, facts
 from ..lifecycle.facts import Fact, Logout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..lifecycle import Step
+    from ..lifecycle import Session, Step
 
 QR = "https://wa.me/settings/linked_devices#CANARY-QR-PAYLOAD"
 CODE = "CANARYCD"
@@ -40,6 +40,13 @@ class Keys(enum.Enum):
     HELD = "held"  # locked or banned: nothing may be cleared away before an operator relinks
     DEAD = "dead"  # unlinked on the phone, or given up by an operator
 
+
+_DEAD = {
+    Sequel.PURGE: Keys.DEAD,
+    Sequel.RESTORE: Keys.DOUBTED,
+    Sequel.TRY: Keys.HELD,
+    Sequel.HOLD: Keys.HELD,
+}
 
 _STANDING = {
     Logout.REMOVED: Keys.DEAD,
@@ -62,6 +69,16 @@ class World:
     keys: Keys = Keys.SOUND
     showing: bool = False
     """A QR or pair code is on display."""
+
+    @classmethod
+    def of(cls, session: Session) -> Self:
+        """The world as this session believes it to be."""
+        return cls(
+            child=session.child,
+            generation=session.generation,
+            files=session.work,
+            keys=_DEAD[session.sequel] if session.sequel else Keys.SOUND,
+        )
 
     def possible(self) -> Iterator[Fact]:
         """Every fact that can come now, clocks apart; late and repeated ones included."""
