@@ -371,8 +371,10 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> Tree:
 
 
 def _without_none(tree: Mapping[str, Any]) -> Tree:
-    return {
-        name: _without_none(value) if isinstance(value, Mapping) else value
-        for name, value in tree.items()
-        if value is not None
-    }
+    """Drop what was not given, and a group of which nothing was given."""
+    given: Tree = {}
+    for name, value in tree.items():
+        inner = _without_none(value) if isinstance(value, Mapping) else value
+        if inner is not None and inner != {}:
+            given[name] = inner
+    return given
