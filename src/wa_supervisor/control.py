@@ -1,0 +1,156 @@
+"""How another program on this machine talks to a running supervisor: a socket beside its files.
+
+One JSON object a line each way: `{"order": "resume"}` is answered by `{"status": {...}}` or by
+`{"error": "..."}`. The socket lies in the session's private directory, so whoever may read the
+session's keys may give orders, and nobody else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from .errors import StoreError
+from .records import Status
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+
+    from .store import SessionFiles
+
+PATIENCE: Final = 2.0
+"""Seconds for one exchange, at either end."""
+
+_NAME: Final = "control.sock"
+_LONGEST: Final = 4096  # bytes in a line
+
+
+class Order(StrEnum):
+    """What may be asked of a running supervisor."""
+
+    STATUS = "status"
+    RESUME = "resume"
+    RELINK = "relink"
+    STOP = "stop"
+
+
+class NotRunning(StoreError):
+    """Raised when no supervisor runs for the session."""
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    order: Order
+
+
+class _Reply(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    status: Status | None = None
+    error: str | None = None
+
+
+@contextlib.asynccontextmanager
+async def listening(
+    files: SessionFiles, orders: Mapping[Order, Callable[[], None]], status: Callable[[], Status]
+) -> AsyncIterator[None]:
+    """Take orders for as long as this lasts. To be called with the session's lock held.
+
+    Raises StoreError if the socket cannot be made.
+    """
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # ValueError: a line of more than `_LONGEST` bytes. The others: whoever asked is gone.
+        with contextlib.suppress(OSError, TimeoutError, ValueError):
+            async with asyncio.timeout(PATIENCE):
+                reply = _obey(await reader.readline())
+                writer.write(reply.model_dump_json().encode() + b"\n")
+                await writer.drain()
+        writer.close()
+
+    def _obey(line: bytes) -> _Reply:
+        try:
+            order = _Request.model_validate_json(line).order
+        except ValidationError:
+            return _Reply(error=f"an order is one of: {', '.join(Order)}")
+        if order is not Order.STATUS:
+            orders[order]()
+        return _Reply(status=status())
+
+    with _address(files) as address:
+        server = await asyncio.start_unix_server(answer, sock=_bind(address), limit=_LONGEST)
+        try:
+            yield
+        finally:
+            server.close()
+            _unlink(address)
+
+
+def _bind(address: str) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        _unlink(address)  # left by a supervisor that was killed: we hold the lock
+        listener.bind(address)
+        Path(address).chmod(0o600)
+    except OSError as error:
+        listener.close()
+        raise StoreError(f"cannot listen for orders: {_NAME}: {error.strerror}") from error
+    return listener
+
+
+def _unlink(address: str) -> None:
+    Path(address).unlink(missing_ok=True)
+
+
+def ask(files: SessionFiles, order: Order) -> Status:
+    """Give an order to the session's running supervisor, and return how things stand.
+
+    The status is of the moment the order was taken, not of when it was carried out. Raises
+    NotRunning if no supervisor runs, StoreError if it does not answer within `PATIENCE` seconds.
+    """
+    with _address(files) as address, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
+        line.settimeout(PATIENCE)
+        try:
+            line.connect(address)
+            line.sendall(_Request(order=order).model_dump_json().encode() + b"\n")
+            with line.makefile("rb") as replies:
+                reply = _Reply.model_validate_json(replies.readline(_LONGEST))
+        except (FileNotFoundError, ConnectionRefusedError):
+            raise NotRunning(
+                f"no supervisor runs for session {files.name!r}",
+                hint=f"wa-supervisor run --session {files.name}",
+            ) from None
+        except (OSError, ValidationError) as error:
+            raise StoreError(
+                f"the supervisor of session {files.name!r} did not answer",
+                hint="look at its log; it may be stopped or hang",
+            ) from error
+    if reply.status is None:
+        raise StoreError(f"the supervisor refused the order: {reply.error}")
+    return reply.status
+
+
+@contextlib.contextmanager
+def _address(files: SessionFiles) -> Iterator[str]:
+    """Say where the socket is, in the 107 bytes that an address may have (unix(7))."""
+    if sys.platform != "linux":
+        yield str(files.directory / _NAME)
+        return
+    try:
+        directory = os.open(files.directory, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:
+        yield str(files.directory / _NAME)  # not there: connecting will say so
+        return
+    try:
+        yield f"/proc/self/fd/{directory}/{_NAME}"
+    finally:
+        os.close(directory)

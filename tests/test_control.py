@@ -1,0 +1,118 @@
+"""Orders to a running supervisor, over the real socket."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import stat
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from wa_supervisor.control import NotRunning, Order, ask, listening
+from wa_supervisor.errors import StoreError
+from wa_supervisor.lifecycle import SessionCore
+from wa_supervisor.records import Status
+from wa_supervisor.store import SessionFiles
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> SessionFiles:
+    # Longer than the 107 bytes a unix socket's address may have.
+    return SessionFiles.open("shop", tmp_path / ("deep" * 20) / ("deeper" * 20))
+
+
+def status() -> Status:
+    return Status.of("shop", SessionCore(jitter=lambda: 0.5), 0.0)
+
+
+@pytest.fixture
+def taken() -> list[Order]:
+    return []
+
+
+def orders(taken: list[Order]) -> dict[Order, Callable[[], None]]:
+    return {order: partial(taken.append, order) for order in Order}
+
+
+async def test_an_order_is_taken_and_answered_with_the_status(
+    files: SessionFiles, taken: list[Order]
+) -> None:
+    async with listening(files, orders(taken), status):
+        found = await asyncio.to_thread(ask, files, Order.RESUME)
+    assert taken == [Order.RESUME]
+    assert (found.session, found.state) == ("shop", "Init")
+    assert (datetime.now(UTC) - found.ts).total_seconds() < 5
+
+
+async def test_asking_for_the_status_orders_nothing(
+    files: SessionFiles, taken: list[Order]
+) -> None:
+    async with listening(files, orders(taken), status):
+        await asyncio.to_thread(ask, files, Order.STATUS)
+    assert taken == []
+
+
+def test_without_a_supervisor_the_error_says_how_to_start_one(files: SessionFiles) -> None:
+    with pytest.raises(NotRunning, match="no supervisor runs for session 'shop'") as caught:
+        ask(files, Order.STATUS)
+    assert caught.value.hint == "wa-supervisor run --session shop"
+
+
+def test_a_session_that_never_was_is_not_running_either(tmp_path: Path) -> None:
+    with pytest.raises(NotRunning):
+        ask(SessionFiles.at("nobody", tmp_path), Order.STATUS)
+
+
+async def test_the_socket_is_private_and_gone_afterwards(
+    files: SessionFiles, taken: list[Order]
+) -> None:
+    path = files.directory / "control.sock"
+    async with listening(files, orders(taken), status):
+        assert stat.S_IMODE(os.lstat(path).st_mode) == 0o600  # noqa: PTH116 - lstat of a socket
+    assert not path.exists()
+
+
+async def test_the_socket_of_a_killed_supervisor_is_replaced(
+    files: SessionFiles, taken: list[Order], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(files.directory)
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind("control.sock")
+    with pytest.raises(NotRunning):
+        await asyncio.to_thread(ask, files, Order.STATUS)
+    async with listening(files, orders(taken), status):
+        await asyncio.to_thread(ask, files, Order.STOP)
+    assert taken == [Order.STOP]
+
+
+@pytest.mark.parametrize("line", [b"resume\n", b"{}\n", b'{"order": "purge"}\n', b"\xff" * 5000])
+async def test_nonsense_is_refused_and_does_no_harm(
+    files: SessionFiles, taken: list[Order], line: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(files.directory)
+    async with listening(files, orders(taken), status):
+        reader, writer = await asyncio.open_unix_connection("control.sock")
+        writer.write(line + b"\n")
+        answer = await asyncio.wait_for(reader.read(), 5)
+        writer.close()
+        assert not answer or "an order is one of" in json.loads(answer)["error"]
+        await asyncio.to_thread(ask, files, Order.STATUS)
+    assert taken == []
+
+
+async def test_a_supervisor_that_hangs_is_told_apart_from_none(
+    files: SessionFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wa_supervisor.control.PATIENCE", 0.2)
+    monkeypatch.chdir(files.directory)
+    with socket.socket(socket.AF_UNIX) as deaf:
+        deaf.bind("control.sock")
+        deaf.listen()
+        with pytest.raises(StoreError, match="did not answer"):
+            await asyncio.to_thread(ask, files, Order.STATUS)
