@@ -74,7 +74,7 @@ async def test_the_socket_is_private_and_gone_afterwards(
 ) -> None:
     path = files.directory / "control.sock"
     async with listening(files, orders(taken), status):
-        assert stat.S_IMODE(os.lstat(path).st_mode) == 0o600  # noqa: PTH116 - lstat of a socket
+        assert stat.S_IMODE(os.lstat(path).st_mode) == 0o600
     assert not path.exists()
 
 
