@@ -85,7 +85,9 @@ def test_odd_characters_in_the_path_find_the_same_file(tmp_path: Path, name: str
 
 def test_a_damaged_file_is_an_error_that_says_what_helps(tmp_path: Path) -> None:
     (tmp_path / "session.db").write_bytes(b"this is not a database" * 100)
-    with pytest.raises(StoreError, match=r"session\.db is damaged: file is not a database") as caught:
+    with pytest.raises(
+        StoreError, match=r"session\.db is damaged: file is not a database"
+    ) as caught:
         is_paired(tmp_path / "session.db")
     assert "pair anew" in (caught.value.hint or "")
 

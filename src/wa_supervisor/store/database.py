@@ -25,6 +25,7 @@ TIMEOUT = 2.0
 
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_MAGIC = b"SQLite format 3\0"  # https://sqlite.org/fileformat2.html, 1.3
 _POLL = 0.02  # seconds
 _CHUNK = 1 << 20  # bytes
 # What a copy has of its own in its header: change counter, schema cookie, version-valid-for
@@ -89,7 +90,7 @@ def is_sound(connection: sqlite3.Connection, name: str) -> bool:
     """Check every page and index, and say whether a device is there. Raises Damaged."""
     (verdict,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
     if verdict != "ok":
-        raise Damaged(f"{name} is damaged: SQLite's integrity check failed")
+        raise _damaged(name, "SQLite's integrity check failed")
     return has_device(connection)
 
 
@@ -104,17 +105,17 @@ def inspect(copy: Path) -> bool:
         with closing(sqlite3.connect(uri, uri=True)) as connection:
             return is_sound(connection, copy.name)
     except sqlite3.Error as error:
-        raise Damaged(f"{copy.name} is damaged: {error}") from error
+        raise _damaged(copy.name, error) from error
 
 
 def settle(database: Path) -> None:
     """Finish what a killed process left half done, and make sure that nobody is in the file.
 
     To be called before the file is moved, while no session process lives. A broken file is left
-    as it is. Raises StoreError if another process uses the file, as far as it can be seen: by its
+    as it is, with its sidecars: SQLite would throw those away. Raises StoreError if another process uses the file, as far as it can be seen: by its
     transaction, or in WAL mode by its mere presence.
     """
-    if not database.exists() or database.stat().st_size == 0:
+    if not _looks_like_a_database(database):
         return
     try:
         with closing(connect(database, "rw")) as connection:
@@ -151,14 +152,31 @@ def explained(database: Path, error: sqlite3.Error) -> StoreError:
     if code in _BUSY:
         return _held(database)
     if code in _BROKEN:
-        return Damaged(
-            f"{database.name} is damaged: {error}",
-            hint="`wa-supervisor restore` puts the newest good snapshot back; "
-            "`wa-supervisor purge` moves everything aside, to pair anew",
-        )
+        return _damaged(database.name, error)
     return StoreError(
         f"cannot use {database.name}: {error}",
         hint=f"check the rights and the free space of {database.parent}; nothing was lost",
+    )
+
+
+def _looks_like_a_database(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_MAGIC)) == _MAGIC
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise StoreError(
+            f"cannot read {path.name}: {error.strerror}",
+            hint=f"check the rights of {path.parent}; nothing was lost",
+        ) from error
+
+
+def _damaged(name: str, why: object) -> Damaged:
+    return Damaged(
+        f"{name} is damaged: {why}",
+        hint="`wa-supervisor restore` puts the newest good snapshot back; "
+        "`wa-supervisor purge` moves everything aside, to pair anew",
     )
 
 

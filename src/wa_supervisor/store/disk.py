@@ -73,6 +73,13 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
+def list_names(directory: Path) -> tuple[str, ...]:
+    """List a directory, which need not exist, the last name first. Raises StoreError."""
+    with telling("list a directory", directory.parent), contextlib.suppress(FileNotFoundError):
+        return tuple(sorted(os.listdir(directory), reverse=True))  # noqa: PTH208 - only names
+    return ()
+
+
 def sync_file(path: Path) -> None:
     """Write a file's content through to the disk."""
     descriptor = os.open(path, os.O_RDWR | _NO_FOLLOW | _BINARY)

@@ -25,7 +25,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from ..errors import Damaged
 from .database import inspect, settle
-from .disk import discard, move, sha256, sync_directory, telling, write_private
+from .disk import discard, list_names, move, sha256, sync_directory, telling, write_private
 from .intent import MANIFEST, Deed, Intent, begin, entry_name, perform, recover
 from .layout import make_private_directory
 from .snapshot import in_directory
@@ -114,11 +114,8 @@ class Quarantined:
 
 
 def quarantined(files: SessionFiles) -> tuple[Quarantined, ...]:
-    """List the sessions that were set aside, the newest first."""
-    try:
-        names = sorted(os.listdir(files.quarantine), reverse=True)  # noqa: PTH208 - only names
-    except FileNotFoundError:
-        return ()
+    """List the sessions that were set aside, the newest first. Raises StoreError."""
+    names = list_names(files.quarantine)
     return tuple(_read(files.quarantine / name) for name in names if _is_entry(name))
 
 
@@ -130,8 +127,8 @@ def purge(files: SessionFiles, reason: str, generation: int = 0) -> Quarantined 
     cannot be moved; nothing is lost then, and it may be called again.
     """
     recover(files)
-    settle(files.database)
     with telling("set the session aside", files.directory):
+        settle(files.database)
         parts = parts_of(files, with_snapshots=True)
         entry = None
         if parts:
@@ -158,7 +155,7 @@ def stage(files: SessionFiles, reason: str, generation: int, parts: tuple[str, .
     """Prepare the quarantine's entry in the staging directory, and name it. Raises OSError."""
     make_private_directory(files.quarantine)
     now = datetime.now(UTC)
-    taken = (name for name in os.listdir(files.quarantine) if _is_entry(name))  # noqa: PTH208
+    taken = (name for name in list_names(files.quarantine) if _is_entry(name))
     entry = entry_name(f"{next_stamp(taken, now)}-{reason}")
     manifest = Manifest(
         id=entry,

@@ -51,8 +51,8 @@ def restore(
     """
     recover(files)
     source = choose(files, wanted) if wanted is not None else None
-    settle(files.database)
     with telling("restore the session", files.directory):
+        settle(files.database)
         for candidate, path in _candidates(files, source):
             discard(files.staging)
             begin(files)

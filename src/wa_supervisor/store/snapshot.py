@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from .database import copy_database, same_content
-from .disk import discard, move, sync_directory, sync_file, telling
+from .disk import discard, list_names, move, sync_directory, sync_file, telling
 from .intent import begin, recover
 from .layout import make_private_directory, make_private_file
 from .stamp import LENGTH, moment, next_stamp
@@ -57,16 +57,13 @@ class Snapshot:
 
 
 def snapshots(files: SessionFiles) -> tuple[Snapshot, ...]:
-    """List the snapshots, the newest first."""
+    """List the snapshots, the newest first. Raises StoreError."""
     return in_directory(files.snapshots)
 
 
 def in_directory(directory: Path) -> tuple[Snapshot, ...]:
-    """List the snapshots of a directory, which need not exist, the newest first."""
-    try:
-        names = sorted(os.listdir(directory), reverse=True)  # noqa: PTH208 - only names are wanted
-    except FileNotFoundError:
-        return ()
+    """List the snapshots of a directory, the newest first. Raises StoreError."""
+    names = list_names(directory)
     return tuple(Snapshot(directory / name) for name in names if _NAME.fullmatch(name))
 
 
