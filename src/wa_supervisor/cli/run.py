@@ -128,13 +128,15 @@ async def _until_signalled(supervisor: Supervisor) -> Outcome:
 
 @contextlib.contextmanager
 def stop_on_signals(stop: Callable[[], None]) -> Iterator[None]:
-    """Have Ctrl-C and SIGTERM call `stop` while this lasts; they interrupt nothing."""
-    before = {
-        number: signal.signal(number, lambda *_: stop())
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
+    """Have Ctrl-C and SIGTERM call `stop` while this lasts; they interrupt nothing.
+
+    Afterwards they are ignored: the command is ending, and an impatient second Ctrl-C must not
+    spoil its exit code.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop())
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
