@@ -1,0 +1,158 @@
+"""`wa-supervisor run --json` as another program sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import platform
+import signal
+import stat
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from e2e.processes import marked, until
+from wa_supervisor.loopback import Failure
+
+if TYPE_CHECKING:
+    from e2e.harness import World
+
+pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
+
+
+async def test_it_pairs_by_the_payload_file_and_says_each_step_in_json(world: World) -> None:
+    command = world.command("--session", "shop")
+    await command.reach("Pairing")
+    code = await command.code()
+    assert stat.S_IMODE(command.payload.stat().st_mode) == 0o600
+    await world.server.phone().scan(code)
+    await command.reach("Connected", shade="online", session="shop")
+    assert not command.payload.exists()
+    await command.stop()
+    assert command.states == ["Init", "Pairing", "Connected", "Stopped"]
+    assert [record.fact for record in command.records[:2]] == ["Start", "QrOffered"]
+    for line in command.stderr.splitlines():
+        said = json.loads(line)
+        assert {"event", "level", "timestamp"} <= said.keys()
+        assert said["timestamp"].endswith("Z")
+        assert "<" not in said["timestamp"]
+
+
+async def test_an_unlinked_session_is_shown_a_fresh_payload(world: World) -> None:
+    command = world.command()
+    _, connection = await world.connected(command)
+    assert connection.device is not None
+    await connection.device.phone.remove(connection.device)
+    await command.reach("Purging")
+    await world.pair(command)
+    command.kill()
+    await command.reach("Backoff", reason="child_exited")
+    await command.reach("Connected")
+    await command.stop(signal.SIGINT)
+
+
+async def test_it_pairs_by_code_and_tells_nobody_the_number(world: World) -> None:
+    number = "15550007777"
+    phone = world.server.phone(number)
+    command = world.command("--phone", f"+{number}")
+    await command.reach("Pairing", effects=("ShowPairCode",))
+    await phone.enter_code(await command.code())
+    await command.reach("Connected")
+    await command.stop()
+    assert "pair code" in world.canary.kinds
+
+
+async def test_a_second_command_on_a_session_is_refused_by_name(world: World) -> None:
+    first = world.command()
+    await first.reach("Pairing")
+    second = world.command()
+    assert await second.exit(within=30) == 3
+    assert first.process is not None
+    assert f"pid {first.process.pid} on host {platform.node()}" in second.stderr
+    assert f"kill {first.process.pid}" in second.stderr
+    assert second.records == []
+    assert first.showing is not None
+
+
+async def test_a_killed_command_leaves_no_process_and_no_lock(world: World) -> None:
+    command = world.command()
+    await world.connected(command)
+    command.send(signal.SIGKILL)
+    await asyncio.wait({command.task}, timeout=15)
+    await until(lambda: marked(command.mark) == [], 5)
+    again = world.command()
+    await again.reach("Connected")
+    assert "Pairing" not in again.states
+
+
+async def test_a_command_killed_while_its_payload_shows_leaves_it_to_the_next(
+    world: World,
+) -> None:
+    command = world.command()
+    await command.reach("Pairing")
+    stale = await command.code()
+    command.send(signal.SIGKILL)
+    await asyncio.wait({command.task}, timeout=15)
+    await until(lambda: marked(command.mark) == [], 5)
+    assert command.payload.exists()
+    again = world.command("--qr", f"payload:{command.payload}")
+    await again.reach("Pairing")
+    await until(command.payload.exists, 5)
+    assert command.payload.read_text() != stale.get_secret_value()
+    await again.stop()
+    assert not command.payload.exists()
+
+
+@pytest.mark.parametrize(("failure", "code"), [(403, 77), (405, 78), (406, 77), (409, 78)])
+async def test_it_can_exit_with_a_code_that_says_what_only_a_person_can_mend(
+    world: World, failure: int, code: int
+) -> None:
+    command = world.command("--on-give-up", "exit")
+    await world.pair(command)
+    world.server.on_login(Failure(failure))
+    command.kill()
+    await command.reach("GaveUp")
+    assert await command.exit(within=15) == code
+    assert "gave up: " in command.stderr
+    assert "must act: " in command.stderr
+
+
+async def test_a_bot_runs_in_the_session_process(world: World) -> None:
+    bot = world.bot(
+        """
+        @client.event(events.ConnectedEv)
+        def connected(client, event):
+            Path("seen").write_text(f"{type(event).__name__} {os.getpid()}")
+        """
+    )
+    command = world.command("--bot", bot)
+    await world.connected(command)
+    seen = world.directory / "seen"
+    await until(seen.exists)
+    assert seen.read_text() == f"Connected {command.pid}"
+
+
+async def test_a_bot_that_crashes_costs_a_retry_and_no_keys(world: World) -> None:
+    bot = world.bot(
+        """
+        @client.event(events.ConnectedEv)
+        def connected(client, event):
+            if not Path("crashed").exists():
+                Path("crashed").touch()
+                os.abort()
+        """
+    )
+    command = world.command("--bot", bot)
+    await world.pair(command)
+    await command.reach("Backoff", reason="child_exited")
+    await command.reach("Connected")
+    assert command.effects.count("ShowQr") == 1
+
+
+async def test_the_countdown_of_a_wait_is_in_the_steps(world: World) -> None:
+    world.server.refuse()
+    command = world.command(backoff=2)
+    waits = await command.reach("Backoff", reason="dial_failed", retries=1)
+    assert waits.not_before is not None
+    assert 1.5 < (waits.not_before - waits.ts).total_seconds() <= 2

@@ -1,0 +1,241 @@
+"""A supervisor inside somebody else's program: it owns nothing there and leaves nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from e2e.processes import alive, descendants_of, maps_neonize, until
+from wa_supervisor import LockHeld, Supervisor
+
+if TYPE_CHECKING:
+    from e2e.harness import World
+
+pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
+
+
+async def test_go_is_mapped_by_the_session_process_alone(world: World) -> None:
+    run, _ = await world.paired()
+    mapped = [pid for pid in descendants_of(os.getpid()) if maps_neonize(pid)]
+    assert mapped == [run.pid]
+    assert not maps_neonize(os.getpid())
+
+
+async def test_logging_and_signals_are_left_alone(world: World) -> None:
+    root = logging.getLogger()
+
+    def settings() -> tuple[object, ...]:
+        ours = logging.getLogger("wa_supervisor")
+        handled = tuple(signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM))
+        return root.handlers[:], root.level, ours.handlers[:], ours.propagate, handled
+
+    before = settings()
+    run, _ = await world.paired()
+    assert settings() == before
+    await run.stop()
+    assert settings() == before
+    assert "neonize" not in sys.modules
+
+
+async def test_a_cancelled_run_leaves_nothing_behind(world: World) -> None:
+    def held() -> tuple[int, int]:
+        return len(list(Path("/proc/self/fd").iterdir())), len(asyncio.all_tasks())
+
+    async def one_run() -> None:
+        run, _ = await world.paired(session=f"s{len(world.runs)}")
+        run.task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await run.end(within=5)
+        assert descendants_of(os.getpid()) == []
+        await until(lambda: not world.server.connections)
+
+    await one_run()  # opens what is opened once
+    before = held()
+    await one_run()
+    with contextlib.suppress(TimeoutError):
+        await until(lambda: held() == before, 3)
+    assert held() == before
+
+
+@pytest.mark.parametrize("moment", [0.0, 0.05, 0.3, 1.0])
+async def test_a_run_cancelled_at_any_moment_of_its_start_leaves_nothing(
+    world: World, moment: float
+) -> None:
+    run = world.start()
+    await asyncio.sleep(moment)
+    run.task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run.end(within=5)
+    assert descendants_of(os.getpid()) == []
+
+
+async def test_a_timeout_around_a_run_ends_it(world: World) -> None:
+    supervisor = Supervisor(world.settings(), sinks=[])
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(2):
+            await supervisor.run()
+    assert descendants_of(os.getpid()) == []
+
+
+async def test_it_is_steered_from_any_thread(world: World) -> None:
+    run, _ = await world.paired()
+    thread = threading.Thread(target=run.supervisor.stop)
+    thread.start()
+    await run.end(within=5)
+    thread.join(1)
+    run.supervisor.resume()  # too late to mean anything, and no error
+
+
+async def test_two_sessions_run_side_by_side(world: World) -> None:
+    (one, _), (two, _) = [await world.paired(session=name) for name in ("one", "two")]
+    assert one.pid != two.pid
+    await one.stop()
+    assert two.supervisor.status.state == "Connected"
+
+
+async def test_a_second_supervisor_of_a_session_is_refused(world: World) -> None:
+    run, _ = await world.paired()
+    second = Supervisor(world.settings(), sinks=[])
+    with pytest.raises(LockHeld, match=rf"pid {os.getpid()} on host"):
+        await asyncio.wait_for(second.run(), 5)
+    assert run.supervisor.status.state == "Connected"
+    await run.stop()
+    again = world.start()
+    await again.reach("Connected")
+
+
+async def test_without_fork_it_works_just_the_same(world: World) -> None:
+    run, _ = await world.paired(options={"start_method": "spawn"})
+    run.kill()
+    await run.reach("Connected")
+    assert len(run.codes.shown) == 1
+
+
+async def test_a_sink_that_fails_costs_no_session(world: World) -> None:
+    class Broken:
+        def show_qr(self, *_: object) -> None:
+            raise OSError("no such screen")
+
+        def show_code(self, *_: object) -> None: ...
+
+        def hide(self) -> None: ...
+
+        def close(self) -> None: ...
+
+    run = world.start()
+    run.supervisor._sinks = (Broken(), *run.supervisor._sinks)
+    await world.pair(run)
+    assert "no such screen" in world.caplog.text
+
+
+# -- a program of its own --------------------------------------------------------------------------
+
+PROGRAM = """
+import json, logging, os, sys, threading
+from pathlib import Path
+from wa_supervisor import Endpoint, PairingSettings, Settings, Supervisor
+
+class Sink:
+    def show_qr(self, payload, lifetime): Path("qr").write_text(payload.get_secret_value())
+    def show_code(self, code, lifetime): ...
+    def hide(self): Path("qr").unlink(missing_ok=True)
+    def close(self): self.hide()
+
+environ = os.environ.get
+supervisor = Supervisor(
+    Settings(
+        data_dir=Path(environ("DATA")),
+        endpoint=Endpoint(
+            proxy=environ("PROXY"), ca_file=Path(environ("CA")), noise_root=environ("ROOT")
+        ),
+    ),
+    sinks=[Sink()],
+)
+
+def step(record):
+    print(record.after, flush=True)
+    if record.after == "Connected" and "stop" in sys.argv:
+        supervisor.stop()
+
+supervisor.on_step(step)
+outcome = supervisor.run_forever()
+root = logging.getLogger()
+print(json.dumps({
+    "phase": outcome.phase.value,
+    "root": [len(root.handlers), root.level],
+    "neonize": "neonize" in sys.modules,
+    "threads": [t.name for t in threading.enumerate()],
+}))
+"""
+
+
+async def _program(world: World, *arguments: str) -> asyncio.subprocess.Process:
+    (world.directory / "program.py").write_text(textwrap.dedent(PROGRAM))
+    told = world.server.endpoint
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "program.py",
+        *arguments,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=world.directory,
+        env={
+            "PATH": os.environ["PATH"],
+            "HTTPS_PROXY": told.proxy,
+            "DATA": str(world.data_dir),
+            "PROXY": told.proxy,
+            "CA": str(told.ca_file),
+            "ROOT": told.noise_root,
+        },
+    )
+
+
+async def _scan(world: World) -> None:
+    qr = world.directory / "qr"
+    await until(lambda: qr.exists() and "#" in qr.read_text(), 30)
+    world.canary.learn_qr(qr.read_text())
+    await world.server.phone().scan(qr.read_text())
+
+
+async def test_run_forever_serves_a_program_without_asyncio(world: World) -> None:
+    program = await _program(world, "stop")
+    await _scan(world)
+    out, error = await asyncio.wait_for(program.communicate(), 15)
+    world.canary.hear("the program's output", (out + error).decode())
+    assert program.returncode == 0, error.decode()
+    *states, last = out.decode().splitlines()
+    assert states[-1] == "Stopped"
+    assert json.loads(last) == {
+        "phase": "Stopped",
+        "root": [0, logging.WARNING],
+        "neonize": False,
+        "threads": ["MainThread"],
+    }
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+async def test_a_program_that_is_ended_takes_its_processes_with_it(
+    world: World, number: signal.Signals
+) -> None:
+    program = await _program(world)
+    await _scan(world)
+    await world.server.wait_connected(world.server.phone("15550000001"))
+    started = descendants_of(program.pid)
+    assert sum(map(maps_neonize, started)) == 1
+    program.send_signal(number)
+    out, error = await asyncio.wait_for(program.communicate(), 15)
+    world.canary.hear("the program's output", (out + error).decode())
+    assert program.returncode == -number
+    await until(lambda: not any(map(alive, started)), 5)
