@@ -43,15 +43,17 @@ class Entry:
 class VirtualSession:
     """Plays a real `SessionCore` in virtual time. For one thread.
 
-    `seed` decides the jitter and nothing else. `now` is where the clock starts, in seconds.
+    `seed` decides the jitter and nothing else; `jitter` gives its samples instead.
+    `now` is where the clock starts, in seconds.
     `session` continues one that was played before; `checked=False` lets broken promises pass.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but the policy are rarely given
         self,
         policy: Policy | None = None,
         *,
         seed: int = 0,
+        jitter: Callable[[], float] | None = None,
         session: Session | None = None,
         now: float = 0.0,
         checked: bool = True,
@@ -59,7 +61,7 @@ class VirtualSession:
         self.now = now
         self.world = World.of(session) if session else World()
         self.entries: list[Entry] = []
-        self._jitter = random.Random(seed).random  # noqa: S311 - a simulation's dice
+        self._jitter = jitter or random.Random(seed).random  # noqa: S311 - a simulation's dice
         self._checked = checked
         self.core = SessionCore(session, policy, jitter=self._jitter)
 

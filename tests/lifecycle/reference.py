@@ -1,0 +1,432 @@
+"""The lifecycle once more, as a person would explain it. Shares no code with the chart.
+
+One `match` over where the session is and what happened. Times are kept by name, budgets as lists
+of moments. What it asks of the shell is a list of words, compared without regard to order.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from wa_supervisor.lifecycle import Policy
+    from wa_supervisor.lifecycle.facts import Fact
+
+UP = {"Init", "Pairing", "online", "degraded", "reconnecting"}
+LOST = {
+    "DialFailed": "dial_failed",
+    "ConnectFailure": "connect_refused",
+    "StartTimedOut": "start_timeout",
+    "LinkTimedOut": "link_timeout",
+    "ReconnectTimedOut": "reconnect_timeout",
+    "KeepAliveGone": "keepalive_lost",
+    "ChildExited": "child_exited",
+}
+HOPELESS = {
+    "PasskeyRequested": "passkey_required",
+    "StorageFailed": "storage_failed",
+    "ClientOutdated": "outdated",
+    "BadUserAgent": "bad_user_agent",
+}
+BELLS = {
+    "StartTimedOut": "start",
+    "PairingWindowClosed": "pairing",
+    "LinkTimedOut": "link",
+    "StayedUp": "stable",
+    "ReconnectTimedOut": "reconnect",
+    "KeepAliveGone": "keepalive",
+    "BackoffElapsed": "retry",
+    "StopTimedOut": "stop",
+    "FilesTimedOut": "files",
+}
+ENDINGS = {
+    "device_removed": ("purge", "logged_out"),
+    "rejected": ("restore", "login_rejected"),
+    "locked": ("hold", "locked"),
+    "banned": ("hold", "banned"),
+}
+
+
+class Reference:
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.phase = "Init"
+        self.reason: str | None = None
+        self.cause: str | None = None
+        self.retries = self.strikes = self.generation = 0
+        self.child = self.work = "none"
+        self.offering = False
+        self.dead: str | None = None  # what is to become of the keys
+        self.dead_of: str | None = None
+        self.given_up: str | None = None
+        self.not_before: float | None = None
+        self.ban_until = self.code_until = 0.0
+        self.clocks: dict[str, float] = {}
+        self.spent: dict[str, list[float]] = {}
+        self.now = self.sample = 0.0
+        self.asked: list[str] = []
+
+    # -- the door
+
+    def happen(self, fact: Fact, now: float, sample: float) -> list[str]:
+        self.now, self.sample, self.asked = now, sample, []
+        name = type(fact).__name__
+        if self._means_something(fact, name):
+            self._learn(fact, name)
+            self._decide(fact, name)
+            self._go_on()
+        return sorted(self.asked)
+
+    def restart(self) -> None:
+        if self.given_up:
+            self.phase, self.reason = "GaveUp", self.given_up
+        else:
+            self.reason = self.cause if self.phase == "Stopped" else self.reason
+            self.phase = "Init"
+        self.child = self.work = "none"
+        self.offering, self.clocks = False, {}
+
+    # -- what is so wherever the session is
+
+    def _means_something(self, fact: Any, name: str) -> bool:
+        if hasattr(fact, "generation"):
+            return bool(fact.generation == self.generation and self.child != "none")
+        if name in BELLS:
+            return self.clocks.pop(BELLS[name], None) is not None
+        if name in {"PurgeDone", "PurgeFailed"}:
+            return self.work == "purging"
+        if name in {"RestoreDone", "NothingToRestore"}:
+            return self.work == "restoring"
+        return True
+
+    def _learn(self, fact: Any, name: str) -> None:
+        match name:
+            case "ChildExited":
+                self.child = "none"
+                self.clocks.pop("stop", None)
+            case "LoggedOut" if self.dead is None:
+                self.dead, self.dead_of = ENDINGS[fact.how.value]
+                if fact.how.value == "rejected":
+                    self.strikes += 1
+                    self.dead = "restore" if self.strikes == 1 else "purge"
+            case "TemporaryBan":
+                stated = fact.expires_in
+                day = self.policy.ban_default
+                serve = stated if stated and 0 < stated <= self.policy.ban_max else day
+                serve = max(serve, day) if fact.code is None else serve
+                until = self.now + serve + self.sample * self.policy.ban_margin
+                self.ban_until = max(self.ban_until, until)
+            case "PurgeDone":
+                self.dead = self.dead_of = None
+                self.strikes = 0
+            case "RestoreDone" if self.dead in {"restore", "try"}:
+                self.dead = self.dead_of = None
+            case "NothingToRestore" if self.dead == "restore":
+                self.dead = "purge"
+            case "NothingToRestore" if self.dead == "try":
+                self.dead = "hold"
+        if name in {"PurgeDone", "PurgeFailed", "RestoreDone", "NothingToRestore"}:
+            self.work = "none"
+            self.clocks.pop("files", None)
+
+    # -- what is done about it
+
+    def _decide(self, fact: Any, name: str) -> None:  # noqa: C901, PLR0912, PLR0915
+        linking = "link" in self.clocks
+        match self.phase, name:
+            case "Stopped", _:
+                pass
+            case _, "Stop":
+                self.reason = "stopped"
+                self._enter("Stopped")
+            case "Init", "Start" if self.child == "none":
+                self._start()
+            case "LoggedOut" | "Purging", "Relink":
+                self._pardon("relink")
+                if self.phase == "LoggedOut":
+                    self.dead, self.dead_of = "purge", "relink"
+            case _, "Relink":
+                self._pardon("relink")
+                self.dead, self.dead_of = "purge", "relink"
+                self._enter("LoggedOut")
+            case "Backoff", "Resume":
+                self._pardon("resumed")
+                self._wait(0)
+            case "GaveUp", "Resume" if self.dead:
+                self._pardon("resumed")
+                self.dead = "try" if self.dead == "hold" else self.dead
+                self._enter("LoggedOut")
+            case "GaveUp", "Resume":
+                self._pardon("resumed")
+                self._enter("Backoff", pause=0)
+            # pairing
+            case "Init", "QrOffered" | "PairCodeOffered" if not linking:
+                if self._left("windows"):
+                    self._count("windows")
+                    self._enter("Pairing")
+                    self._show(fact, name)
+                else:
+                    self._give_up("pairing_expired")
+            case "Pairing", "QrOffered" | "PairCodeOffered" if not linking:
+                self._show(fact, name)
+            case "Init" | "Pairing", "PairSucceeded" if not linking:
+                self._hide()
+                self.clocks = {"link": self.now + self.policy.link_timeout}
+            case "Pairing", "ScannedWithoutMultidevice" if not linking:
+                self.asked.append("Tell phone_without_multidevice")
+            case "Init" | "Pairing", "PairingFailed":
+                self._retry("pairing_failed")
+            case "Init" | "Pairing", "PairCodeRefused" if fact.limited:
+                self._retry("pair_code_limited", self.policy.code_limit_wait)
+            case "Init" | "Pairing", "PairCodeRefused":
+                self._retry("pairing_failed")
+            case "Init", "PairingTimedOut" if not linking:
+                self._retry("pairing_failed")
+            case "Pairing", "PairingTimedOut" if not linking and self.now < self.code_until:
+                self._retry("pairing_failed")
+            case "Pairing", "PairingTimedOut" | "PairingWindowClosed" if not linking:
+                self._blame("pairing_expired")
+                if self._left("windows"):
+                    doubled = 2.0 ** (len(self.spent["windows"]) - 1) * self.policy.pairing_pause
+                    self._enter("Backoff", pause=min(doubled, self.policy.pairing_pause_cap))
+                else:
+                    self._enter("GaveUp")
+            # the link
+            case "Init" | "Pairing" | "degraded" | "reconnecting", "Connected":
+                self._enter("online")
+            case "online", "KeepAliveTimeout":
+                self._enter("degraded")
+            case "degraded", "KeepAliveRestored":
+                self._enter("online")
+            case "online", "StayedUp":
+                self._forgive()
+            case "online" | "degraded", "Disconnected":
+                if self._left("flaps"):
+                    self._count("flaps")
+                    self._enter("reconnecting")
+                else:
+                    self._retry("flapping")
+            case phase, _ if phase in UP and name in LOST:
+                self._retry(LOST[name])
+            # WhatsApp's word
+            case phase, _ if phase in UP | {"Backoff"} and name in HOPELESS:
+                self._give_up(HOPELESS[name])
+            case phase, "LoggedOut" if phase in UP | {"Backoff"}:
+                self._blame(ENDINGS[fact.how.value][1])
+                self._enter("LoggedOut")
+            case "Backoff", "TemporaryBan" if "temporary_ban" in {self.reason, self.cause}:
+                self._wait(0 if self.reason == "temporary_ban" else self._again())
+            case phase, "TemporaryBan" if phase in UP | {"Backoff"}:
+                self._banned()
+            case "Backoff", "StreamReplaced" if "replaced" in {self.reason, self.cause}:
+                pass
+            case phase, "StreamReplaced" if phase in UP | {"Backoff"}:
+                self._replaced()
+            # the files
+            case "LoggedOut", "RestoreDone" if self.dead is None:
+                self._after_work("restored")
+            case "LoggedOut" | "Purging", "PurgeDone":
+                self._after_work("purged")
+            case "LoggedOut" | "Purging" | "GaveUp", "PurgeFailed":
+                self._give_up("purge_failed")
+            case "LoggedOut" | "Purging", "FilesTimedOut":
+                self._give_up("purge_failed" if self.work == "purging" else "storage_failed")
+            case "LoggedOut" | "Backoff", "StopTimedOut":
+                self._give_up("child_stuck")
+
+    def _go_on(self) -> None:
+        """What needs no further news: the child is gone and the files are idle."""
+        if self.child != "none" or self.work != "none":
+            return
+        match self.phase, self.dead:
+            case "Backoff", _ if "retry" not in self.clocks:
+                self._launch()
+            case "LoggedOut", "purge":
+                self._enter("Purging")
+            case "LoggedOut", "restore" | "try":
+                self.work = "restoring"
+                self.clocks["files"] = self.now + self.policy.files_timeout
+                self.asked.append("RestoreSession")
+            case "LoggedOut", "hold":
+                self._give_up(str(self.dead_of))
+
+    # -- deeds
+
+    def _start(self) -> None:
+        if self.dead:
+            self.reason = self.dead_of
+            if self.dead_of != "relink":
+                self.cause = self.dead_of
+            self._enter("LoggedOut")
+        elif max(self._room(), self.ban_until, self.not_before or 0) > self.now:
+            self._enter("Backoff", pause=0)
+        else:
+            self._launch()
+
+    def _launch(self) -> None:
+        self.phase, self.child, self.generation = "Init", "running", self.generation + 1
+        self.offering, self.not_before = False, None
+        self._count("dials")
+        self.clocks = {"start": self.now + self.policy.start_timeout}
+        self.asked.append(f"StartChild {self.generation}")
+
+    def _enter(self, phase: str, pause: float = 0.0) -> None:  # noqa: C901 - a table
+        if self.phase == "Pairing" and self.offering:
+            self.asked.append("HidePairing")
+        self.clocks = {"stop": self.clocks["stop"]} if "stop" in self.clocks else {}
+        self.phase = phase
+        if phase not in UP and phase != "Purging":
+            self._stop_child()
+            if self.work != "none":
+                self.clocks["files"] = self.now + self.policy.files_timeout
+        match phase:
+            case "Pairing":
+                self.clocks["pairing"] = self.now + self.policy.pairing_window
+            case "online":
+                self.reason = self.cause = None
+                self.ban_until, self.strikes, self.offering = 0.0, 0, False
+                if self.policy.backoff.stable_after:
+                    self.clocks["stable"] = self.now + self.policy.backoff.stable_after
+                else:
+                    self._forgive()
+            case "degraded":
+                self.clocks["keepalive"] = self.now + self.policy.keepalive_timeout
+            case "reconnecting":
+                self.clocks["reconnect"] = self.now + self.policy.reconnect_timeout
+            case "Purging":
+                self.work = "purging"
+                self.clocks["files"] = self.now + self.policy.files_timeout
+                self.asked.append(f"PurgeSession {self.dead_of}")
+            case "Backoff":
+                self._wait(pause)
+            case "GaveUp":
+                self.not_before, self.given_up = None, self.reason
+                self.asked.append(f"Tell {self.reason}")
+
+    def _stop_child(self) -> None:
+        if self.child != "none" and "stop" not in self.clocks:
+            self.child = "stopping"
+            self.clocks["stop"] = self.now + self.policy.stop_timeout
+            log_out = self.reason == "relink" and not self.offering
+            self.asked.append(f"StopChild {self.generation} {log_out} {self.offering}")
+
+    def _wait(self, pause: float) -> None:
+        own = max(self.now + pause, self.not_before or self.now)
+        room, ban = self._room(), self.ban_until
+        if max(room, ban) >= own and max(room, ban) > self.now:
+            self.reason = "dial_budget" if room >= ban else "temporary_ban"
+            self.cause = self.cause or self.reason
+        self.not_before = self.clocks["retry"] = max(own, room, ban)
+
+    def _room(self) -> float:
+        dials, limit = self._fresh("dials"), self.policy.dials
+        return self.now if len(dials) < limit.count else dials[-limit.count] + limit.window
+
+    def _again(self) -> float:
+        """How long a retry waits: doubling or Fibonacci, jittered, never above the cap."""
+        ladder = self.policy.backoff
+        if not self.retries:
+            return 0.0
+        steps = [1.0, 1.0]
+        while len(steps) <= self.retries:
+            steps.append(steps[-1] + steps[-2])
+        grown = (
+            2.0 ** (self.retries - 1) if ladder.shape == "exponential" else steps[self.retries - 1]
+        )
+        full = min(ladder.base * grown, ladder.cap)
+        low, high = full - full * ladder.jitter, min(full + full * ladder.jitter, ladder.cap)
+        return low + (high - low) * self.sample
+
+    def _retry(self, why: str, pause: float | None = None) -> None:
+        self._blame(why)
+        most = self.policy.backoff.max_retries
+        if most is not None and self.retries >= most:
+            self.reason = "retries_exhausted"
+            self._enter("GaveUp")
+        else:
+            self.retries += 1
+            self._enter("Backoff", pause=self._again() if pause is None else pause)
+
+    def _after_work(self, news: str) -> None:
+        most = self.policy.backoff.max_retries
+        if self.reason in {"relink", "resumed"}:
+            self.reason = news
+            self._enter("Backoff", pause=self._again())
+        elif most is not None and self.retries >= most:
+            self._exhausted()
+        else:
+            self.reason, self.retries = news, self.retries + 1
+            if news == "purged":
+                self.asked.append("Tell purged")
+            self._enter("Backoff", pause=self._again())
+
+    def _exhausted(self) -> None:
+        self.reason = "retries_exhausted"
+        self._enter("GaveUp")
+
+    def _banned(self) -> None:
+        self._blame("temporary_ban")
+        if not self._left("bans"):
+            self.reason = "banned_again"
+            self._enter("GaveUp")
+            return
+        self._count("bans")
+        self.asked.append("Tell temporary_ban")
+        self._back_off(0)
+
+    def _replaced(self) -> None:
+        self._blame("replaced")
+        conflict = self.policy.conflict.value
+        if conflict == "yield" or not self._left("conflicts"):
+            self._enter("GaveUp")
+            return
+        self._count("conflicts")
+        retries, self.retries = self.retries, 1
+        pause = self._again()
+        self.retries = retries
+        self._back_off(max(pause, self.policy.conflict_wait) if conflict == "hold" else pause)
+
+    def _back_off(self, pause: float) -> None:
+        if self.phase == "Backoff":
+            self._wait(pause)
+        else:
+            self._enter("Backoff", pause=pause)
+
+    def _give_up(self, why: str) -> None:
+        self._blame(why)
+        self._enter("GaveUp")
+
+    def _blame(self, why: str) -> None:
+        self.reason = self.cause = why
+
+    def _show(self, fact: Any, name: str) -> None:
+        self.offering = True
+        self.code_until = self.now + 0.9 * fact.lifetime
+        self.asked.append("ShowQr" if name == "QrOffered" else "ShowPairCode")
+
+    def _hide(self) -> None:
+        if self.offering:
+            self.asked.append("HidePairing")
+        self.offering = False
+
+    def _forgive(self) -> None:
+        self.retries = self.strikes = 0
+        self.spent.pop("windows", None)
+
+    def _pardon(self, word: str) -> None:
+        self.reason = word
+        self.retries = self.strikes = 0
+        self.not_before = self.given_up = None
+        self.spent = {"dials": self.spent.get("dials", [])}
+
+    # -- budgets
+
+    def _fresh(self, budget: str) -> list[float]:
+        window = getattr(self.policy, budget).window
+        return [at for at in self.spent.get(budget, []) if at > self.now - window]
+
+    def _left(self, budget: str) -> bool:
+        return len(self._fresh(budget)) < int(getattr(self.policy, budget).count)
+
+    def _count(self, budget: str) -> None:
+        self.spent[budget] = [*self._fresh(budget), self.now]
