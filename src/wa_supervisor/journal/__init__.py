@@ -1,0 +1,21 @@
+"""What a supervisor has done and what it must remember: durable, and free of secrets."""
+
+from __future__ import annotations
+
+from .entries import Entry
+from .journal import Journal
+from .keeper import Keeper
+from .memory import Memory, careful, recall, remember
+from .reader import Past, read
+
+__all__ = [
+    "Entry",
+    "Journal",
+    "Keeper",
+    "Memory",
+    "Past",
+    "careful",
+    "read",
+    "recall",
+    "remember",
+]

@@ -1,0 +1,59 @@
+"""Reading a journal from outside its supervisor: nothing is created, nothing is changed."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from ..errors import JournalError
+from . import schema
+from .entries import Entry, select
+from .memory import Memory
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What a journal told at one moment."""
+
+    entries: tuple[Entry, ...]
+    memory: Memory | None
+    """What the supervisor remembers; None if it never took a step."""
+    ignored: int
+    """Facts that meant nothing where they came, since the journal began."""
+
+
+def read(path: Path, *, since: datetime | None = None, limit: int | None = None) -> Past:
+    """Read the newest `limit` steps not before `since`, oldest first, and the memory.
+
+    Works while a supervisor runs and holds it up at no time. Raises JournalError if there is no
+    journal, or none that can be read.
+    """
+    if not path.exists():
+        raise JournalError(
+            f"there is no {path.name}: this session was never run",
+            hint="check --session and --data-dir",
+        )
+    try:
+        with closing(schema.connect_to_read(path)) as connection:
+            if schema.is_empty(connection):
+                return Past((), None, 0)
+            connection.execute("BEGIN")  # one moment for all that follows
+            told = connection.execute("SELECT json FROM memory").fetchone()
+            (ignored,) = connection.execute(
+                "SELECT coalesce(sum(count), 0) FROM ignored"
+            ).fetchone()
+            return Past(
+                entries=select(connection, since, limit),
+                memory=Memory.model_validate_json(told[0]) if told else None,
+                ignored=ignored,
+            )
+    except (sqlite3.Error, ValidationError) as error:
+        raise schema.failed(path, "read", error) from error
