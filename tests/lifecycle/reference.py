@@ -92,7 +92,9 @@ class Reference:
         if hasattr(fact, "generation"):
             return bool(fact.generation == self.generation and self.child != "none")
         if name in BELLS:
-            return self.clocks.pop(BELLS[name], None) is not None
+            if self.clocks.get(BELLS[name], self.now + 1) > self.now:
+                return False
+            return self.clocks.pop(BELLS[name]) <= self.now
         if name in {"PurgeDone", "PurgeFailed"}:
             return self.work == "purging"
         if name in {"RestoreDone", "NothingToRestore"}:

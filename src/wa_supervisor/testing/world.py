@@ -128,7 +128,9 @@ class World:
                 tried = self.keys in {Keys.DOUBTED, Keys.HELD}
                 keys = Keys.SOUND if tried else self.keys
                 return replace(self, files=Work.NONE, keys=keys)
-            case facts.PurgeFailed() | facts.NothingToRestore():
+            case facts.PurgeFailed() if self.files is Work.PURGING:
+                return replace(self, files=Work.NONE)
+            case facts.NothingToRestore() if self.files is Work.RESTORING:
                 return replace(self, files=Work.NONE)
             case facts.Relink() if step.taken:
                 return replace(self, keys=Keys.DEAD)
