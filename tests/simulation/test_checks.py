@@ -45,7 +45,6 @@ def story(  # noqa: PLR0913 - one default a field
         lasted=lasted,
         entries=tuple(entries),
         session=Session(phase=last or Phase.INIT, reason=reason),
-        logins=(),
         dead_logins=dead_logins,
         redials=0,
         link=link,

@@ -153,7 +153,6 @@ class Simulation:
             lasted=lasts,
             entries=tuple(self._entries),
             session=self.supervisor.session,
-            logins=tuple(world.logins),
             dead_logins=tuple(world.dead_logins),
             redials=world.redials,
             link=tuple(world.link),

@@ -36,8 +36,6 @@ class Story:
     entries: tuple[Entry, ...]
     session: Session
     """The session as it was at the end."""
-    logins: tuple[float, ...]
-    """When keys were presented to WhatsApp, by the supervisor's dials and whatsmeow's redials."""
     dead_logins: tuple[float, ...]
     """When the keys presented were ones that WhatsApp no longer honoured."""
     redials: int

@@ -62,7 +62,6 @@ class World:
         # What is counted, as WhatsApp would
         self.pairings = 0
         self.redials = 0
-        self.logins: list[float] = []
         self.dead_logins: list[float] = []
         """When keys were presented that WhatsApp does not honour."""
         self.link: list[tuple[float, bool]] = [(0.0, False)]
@@ -144,7 +143,6 @@ class World:
 
     def answer_login(self) -> Answer:
         """What WhatsApp says to a login with the keys in the files."""
-        self.logins.append(self.agenda.now)
         honoured = self.linked is not None and self.keys == self.linked
         answer = self.next_answers.pop(0) if self.next_answers else self.server
         if not honoured and answer.then is Then.ONLINE:
