@@ -75,7 +75,9 @@ class DemoScreen(Screen):
 
     def line(self, text: str) -> None:
         """Print a line with the time since the start."""
-        self.console.print(f"{self._clock()}  {text}", markup=False, highlight=False)
+        told = f"{self._clock()}  {text}"
+        # A file or pipe has no width: its lines stay whole.
+        self.console.print(told, markup=False, highlight=False, soft_wrap=not self.is_live)
 
     def _clock(self) -> str:
         return f"{time.monotonic() - self._started:5.1f} s"
