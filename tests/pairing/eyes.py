@@ -25,8 +25,25 @@ THEMES = {
     "light": {"bg": (255, 255, 255), "fg": (51, 51, 51)},
     "solarized": {"bg": (0, 43, 54), "fg": (131, 148, 150)},
 }
-# pyte's names of the 16 colours as xterm paints them (pyte spells its brown yellow)
-NAMED = {"black": (0, 0, 0), "white": (229, 229, 229), "brightwhite": (255, 255, 255)}
+# pyte's names of the colours as xterm paints them
+NAMED = {
+    "black": (0, 0, 0),
+    "red": (205, 0, 0),
+    "green": (0, 205, 0),
+    "brown": (205, 205, 0),
+    "blue": (0, 0, 238),
+    "magenta": (205, 0, 205),
+    "cyan": (0, 205, 205),
+    "white": (229, 229, 229),
+    "brightblack": (127, 127, 127),
+    "brightred": (255, 0, 0),
+    "brightgreen": (0, 255, 0),
+    "brightbrown": (255, 255, 0),
+    "brightblue": (92, 92, 255),
+    "brightmagenta": (255, 0, 255),
+    "brightcyan": (0, 255, 255),
+    "brightwhite": (255, 255, 255),
+}
 CELL_WIDTH, CELL_HEIGHT = 5, 10
 
 
