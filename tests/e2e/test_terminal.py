@@ -1,0 +1,194 @@
+"""What a person sees of `run` and `demo` in a terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from e2e.processes import marked, until
+from e2e.runs import STOP_BOUND
+from e2e.tty import CTRL_C, Tty
+from pairing.eyes import THEMES, read
+from wa_supervisor.cli.story import EXPECTED
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from e2e.harness import World
+
+pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
+
+TOO_SMALL = "The QR needs a terminal of"
+
+
+@contextlib.asynccontextmanager
+async def _terminal(
+    world: World, columns: int, rows: int, *arguments: str, **variables: str
+) -> AsyncIterator[Tty]:
+    tty = Tty(world.canary, columns, rows)
+    environment = world.environment(E2E_MARK=world.directory.name, **variables)
+    try:
+        await tty.start(*arguments, cwd=world.directory, env=environment)
+        yield tty
+    finally:
+        await tty.close()
+    await until(lambda: marked(world.directory.name) == [], 5)
+
+
+def _run(world: World, *arguments: str) -> list[str]:
+    return ["run", "--data-dir", str(world.data_dir), *arguments]
+
+
+async def test_a_qr_is_drawn_scanned_and_gone(world: World) -> None:
+    async with _terminal(world, 100, 50, *_run(world)) as tty:
+        code = await tty.code()
+        assert code.startswith("https://wa.me/settings/linked_devices#")
+        assert "default: Pairing" in tty.text
+        for theme in THEMES:
+            assert read(tty.picture(theme)) == [code]
+        await world.server.phone().scan(code)
+        await tty.shows(lambda text: text.splitlines()[-1].startswith("default: Connected"))
+        assert read(tty.picture("dark")) == []
+        assert "█" not in tty.text
+        tty.type(CTRL_C)
+        assert await tty.exit(within=STOP_BOUND) == 0
+        assert "Traceback" not in tty.text
+
+
+async def test_a_terminal_too_small_for_the_qr_says_so_until_it_is_larger(world: World) -> None:
+    async with _terminal(world, 80, 24, *_run(world)) as tty:
+        text = await tty.shows(lambda text: TOO_SMALL in text)
+        assert "columns and " in text
+        assert "this one has 80 and 24" in text
+        assert "--qr png:" in text
+        assert "--phone NUMBER" in text
+        assert max(map(len, text.splitlines())) <= 80
+        assert read(tty.picture("dark")) == []
+        tty.become(100, 50)
+        assert (await tty.code()).startswith("https://wa.me/")
+        assert TOO_SMALL not in tty.text
+        tty.become(80, 24)
+        await tty.shows(lambda text: TOO_SMALL in text)
+        assert "█" not in tty.text
+        tty.type(CTRL_C)
+        assert await tty.exit(within=STOP_BOUND) == 0
+
+
+async def test_a_wait_is_counted_down(world: World) -> None:
+    world.server.refuse()
+    async with _terminal(
+        world, 80, 24, *_run(world), WA_SUPERVISOR_POLICY__BACKOFF__BASE="8"
+    ) as tty:
+        text = await tty.shows(lambda text: "next dial in 6 s" in text)
+        (line,) = [line for line in text.splitlines() if "next dial in" in line]
+        assert line.startswith("default: Backoff, retry 1, next dial in 6 s - WhatsApp could not")
+        assert len(line) <= 80
+        await tty.shows(lambda text: "next dial in 5 s" in text)
+        tty.type(CTRL_C)
+        assert await tty.exit(within=STOP_BOUND) == 0
+
+
+async def test_a_pair_code_is_shown_to_be_typed(world: World) -> None:
+    number = "15550007777"
+    phone = world.server.phone(number)
+    async with _terminal(world, 80, 24, *_run(world, "--phone", number)) as tty:
+        text = await tty.shows(lambda text: "Pair code: " in text)
+        code = text.partition("Pair code: ")[2].split()[0]
+        assert len(code) == len("ABCD-EFGH")
+        assert "Link with phone number instead" in text
+        await phone.enter_code(code)
+        await tty.shows(lambda text: text.splitlines()[-1].startswith("default: Connected"))
+        assert code not in tty.text
+        tty.type(CTRL_C)
+        assert await tty.exit(within=STOP_BOUND) == 0
+        tty.written = tty.written.replace(code, "<shown where it was asked for>")
+        world.canary.learn_code(code)
+
+
+async def test_a_refused_session_names_its_holder_on_the_screen(world: World) -> None:
+    run = world.start()
+    await run.reach("Pairing")
+    async with _terminal(world, 80, 24, *_run(world)) as tty:
+        assert await tty.exit(within=30) == 3
+        assert "is already supervised by pid" in tty.text
+        assert "try: stop that one first" in tty.text
+
+
+# -- the demo --------------------------------------------------------------------------------------
+
+STORY = f"Every expected state was reached: {' -> '.join(EXPECTED)}."
+
+
+def _unwrapped(text: str) -> str:
+    return " ".join(text.split())
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(80, 24), (100, 50)])
+async def test_the_demo_tells_its_story_in_a_terminal(
+    world: World, columns: int, rows: int
+) -> None:
+    async with _terminal(world, columns, rows, "demo") as tty:
+        if rows >= 50:
+            assert (await tty.code()).startswith("https://wa.me/")
+            assert "The loopback phone will scan the QR" in tty.text
+        else:
+            await tty.shows(lambda text: TOO_SMALL in text)
+        await tty.shows(lambda text: "Backoff" in text and "Purging" in text)
+        assert await tty.exit(within=60) == 0
+        assert STORY in _unwrapped(tty.text)
+        assert "Traceback" not in tty.text
+        assert read(tty.picture("dark")) == []
+
+
+async def test_the_piped_demo_is_plain_lines_in_order(world: World) -> None:
+    demo = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "wa_supervisor",
+        "demo",
+        "--fast",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=world.directory,
+        env=world.environment(),
+    )
+    out, error = await asyncio.wait_for(demo.communicate(), 60)
+    world.canary.hear("the demo's output", (out + error).decode())
+    assert demo.returncode == 0, error.decode()
+    text = out.decode()
+    assert "\x1b" not in text
+    assert "█" not in text
+    assert error == b""
+    assert text.splitlines()[-1].endswith(STORY)
+    position = 0
+    for sentence in (
+        "A new session",
+        "Init -> Pairing",
+        "Pairing -> Connected",
+        "Connected -> LoggedOut",
+        "LoggedOut -> Purging",
+        "Purging -> Backoff",
+        "Backoff -> Init",
+        "Init -> Pairing",
+        "Pairing -> Connected",
+        "Go panic",
+        "Connected -> Backoff",
+        "Init -> Connected",
+        "Connected -> Stopped",
+    ):
+        position = text.index(sentence, position) + 1
+
+
+async def test_an_interrupted_demo_says_so_and_fails(world: World) -> None:
+    async with _terminal(world, 80, 24, "demo") as tty:
+        await tty.shows(lambda text: "Pairing" in text and TOO_SMALL in text)
+        tty.type(CTRL_C)
+        assert await tty.exit(within=STOP_BOUND + 2) == 1
+        assert "The demo failed: it was interrupted" in tty.text
+        assert "Traceback" not in tty.text

@@ -1,0 +1,109 @@
+"""The real command in a terminal of a given size, as a person sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+import fcntl
+import os
+import pty
+import struct
+import sys
+import termios
+import time
+from typing import TYPE_CHECKING
+
+from e2e.processes import until
+from pairing.eyes import Terminal, read
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from e2e.canary import Canary
+
+CTRL_C = b"\x03"
+
+
+class Tty(Terminal):
+    """A pseudo-terminal with `wa-supervisor` in its foreground."""
+
+    def __init__(self, canary: Canary, columns: int, rows: int) -> None:
+        super().__init__(columns, rows)
+        self.process: asyncio.subprocess.Process | None = None
+        self._canary = canary
+        self._master, self._slave = pty.openpty()
+        self._size(columns, rows)
+        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+
+    async def start(self, *arguments: str, cwd: Path, env: dict[str, str]) -> None:
+        """Start the command with this terminal as its own."""
+
+        def take_the_terminal() -> None:
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+        asyncio.get_running_loop().add_reader(self._master, self._on_output)
+        self.process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "wa_supervisor",
+            *arguments,
+            stdin=self._slave,
+            stdout=self._slave,
+            stderr=self._slave,
+            start_new_session=True,
+            preexec_fn=take_the_terminal,
+            cwd=cwd,
+            env={"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"} | env,
+        )
+
+    def type(self, keys: bytes) -> None:
+        """Press keys."""
+        os.write(self._master, keys)
+
+    def become(self, columns: int, rows: int) -> None:
+        """Change the window's size."""
+        self.screen.resize(rows, columns)
+        self._size(columns, rows)
+
+    async def shows(self, what: Callable[[str], object], *, within: float = 30.0) -> str:
+        """Wait until the text on the screen is so, and return it."""
+        try:
+            await until(lambda: what(self.text), within)
+        except TimeoutError:
+            raise AssertionError(f"after {within} s the screen shows\n{self.text}") from None
+        return self.text
+
+    async def code(self) -> str:
+        """Wait until a camera could read a QR off the screen, and return its text."""
+        end = time.monotonic() + 30
+        while not (found := read(self.picture("dark"))):
+            assert time.monotonic() < end, f"the screen shows\n{self.text}"
+            await asyncio.sleep(0.1)
+        self._canary.learn_qr(found[0])
+        return found[0]
+
+    async def exit(self, *, within: float) -> int:
+        """Return the exit code."""
+        assert self.process is not None
+        await asyncio.wait_for(self.process.wait(), within)
+        await asyncio.sleep(0.05)  # what it said last is in the terminal
+        return self.process.returncode or 0
+
+    async def close(self) -> None:
+        """End what runs in it and give it back."""
+        if self.process is not None and self.process.returncode is None:
+            self.process.kill()
+            await self.process.wait()
+        asyncio.get_running_loop().remove_reader(self._master)
+        os.close(self._master)
+        os.close(self._slave)
+        self._canary.hear("the terminal", self.written)
+
+    def _size(self, columns: int, rows: int) -> None:
+        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def _on_output(self) -> None:
+        text = self._decode(os.read(self._master, 1 << 16))
+        self.written += text
+        self.stream.feed(text)
