@@ -8,6 +8,7 @@ from typing import NoReturn
 import typer
 
 from ..errors import ConfigError, StoreError, SupervisorError
+from .credentials import list_snapshots, purge_session, restore_session
 from .demo import demo
 from .diagram import diagram
 from .exits import Exit
@@ -24,6 +25,9 @@ app = typer.Typer(
 )
 for command in (run, demo, diagram, simulate):
     app.command()(command)
+app.command("snapshots")(list_snapshots)
+app.command("restore")(restore_session)
+app.command("purge")(purge_session)
 
 
 def main() -> NoReturn:

@@ -112,8 +112,9 @@ def settle(database: Path) -> None:
     """Finish what a killed process left half done, and make sure that nobody is in the file.
 
     To be called before the file is moved, while no session process lives. A broken file is left
-    as it is, with its sidecars: SQLite would throw those away. Raises StoreError if another process uses the file, as far as it can be seen: by its
-    transaction, or in WAL mode by its mere presence.
+    as it is, with its sidecars: SQLite would throw those away. Raises StoreError if another process
+    uses the file, as far as it can be seen: by its transaction, or in WAL mode by its mere
+    presence.
     """
     if not _looks_like_a_database(database):
         return

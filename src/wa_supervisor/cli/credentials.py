@@ -1,0 +1,246 @@
+"""`snapshots`, `restore` and `purge`: what an operator can do with a session's keys.
+
+None of them speaks to WhatsApp. The two that change something take the session's lock, so they
+refuse, and name the holder, while a supervisor runs.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from pydantic import BaseModel
+from rich.console import Console
+from rich.table import Table
+
+from ..errors import StoreError
+from ..journal import Journal
+from ..lifecycle import Reason
+from ..records import StepRecord
+from ..settings import load_settings
+from ..store import (
+    SessionFiles,
+    SessionLock,
+    expire,
+    is_paired,
+    purge,
+    quarantined,
+    restore,
+    snapshots,
+)
+from ..store.database import inspect
+from ..store.restore import choose
+from ..store.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from ..settings import Settings
+    from ..store import Quarantined
+
+_Session = Annotated[str | None, typer.Option(metavar="NAME", help="The session's name.")]
+_DataDir = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Where sessions are kept (default: the state directory)."),
+]
+_Config = Annotated[Path | None, typer.Option(metavar="FILE", help="A TOML file with settings.")]
+_Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+CAN_AND_CANNOT = """\
+A restored session can log in if WhatsApp still knows its keys: if they were
+lost here, by a mistake, a broken disk or a false alarm. It cannot undo an
+unlinking, a lock or a ban: WhatsApp will refuse the keys all the same.
+Messages of the time since the copy was made may have to be sent again.
+The same keys must never run in two places at once."""
+
+
+class Listed(BaseModel):
+    """One line of `snapshots`. It holds no secret."""
+
+    id: str
+    kind: str
+    """`snapshot` or `quarantined`."""
+    taken: datetime
+    size: int
+    """Bytes of its databases."""
+    usable: bool
+    """Whether `restore` finds a device's keys in it."""
+
+
+def list_snapshots(
+    session: _Session = None,
+    data_dir: _DataDir = None,
+    config: _Config = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object for each.")] = False,
+) -> None:
+    """List the copies of a session's keys that `restore` can put back."""
+    _, files = _open(session, data_dir, config)
+    found = _list(files)
+    if json:
+        for each in found:
+            print(each.model_dump_json())
+        return
+    if not found:
+        print(f"Session {files.name!r} has no snapshot and nothing in quarantine.")
+        print("A snapshot is taken when it first connects, and before every later dial.")
+        return
+    table = Table(box=None, pad_edge=False)
+    for name in ("ID", "KIND", "AGE"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("SIZE", justify="right", no_wrap=True)
+    table.add_column("USABLE", no_wrap=True)
+    now = datetime.now(UTC)
+    for each in found:
+        size = f"{each.size / 1024:.0f} KiB"
+        usable = "yes" if each.usable else "no keys"
+        table.add_row(each.id, each.kind, _age((now - each.taken).total_seconds()), size, usable)
+    Console(highlight=False).print(table)
+    print(f"\n`wa-supervisor restore --session {files.name} ID` puts one back.")
+
+
+def restore_session(
+    wanted: Annotated[
+        str | None,
+        typer.Argument(metavar="[ID]", help="From `snapshots`; default: the newest snapshot."),
+    ] = None,
+    session: _Session = None,
+    data_dir: _DataDir = None,
+    config: _Config = None,
+    yes: _Yes = False,
+) -> None:
+    """Put a copy of a session's keys back; what is there now goes into quarantine."""
+    settings, files = _open(session, data_dir, config)
+    with SessionLock(files, command="wa-supervisor restore"):
+        source = choose(files, wanted) if wanted else next(iter(snapshots(files)), None)
+        if source is None:
+            raise StoreError(
+                f"session {files.name!r} has no snapshot",
+                hint=f"`wa-supervisor snapshots --session {files.name}` lists what there is",
+            )
+        print(CAN_AND_CANNOT)
+        if not yes:
+            typer.confirm(f"\nPut {source.id} back into session {files.name!r}?", abort=True)
+        # Without an ID an older copy will do, if the newest turns out to be damaged.
+        restored = restore(files, source.id if wanted else None)
+        if restored is None:
+            raise StoreError(
+                f"{source.id} holds no usable keys; nothing was changed",
+                hint=f"`wa-supervisor snapshots --session {files.name}` lists the others",
+            )
+        _settle_debts(files, settings, "OperatorRestored", Reason.RESTORED)
+    print(f"\n{restored.id} was put back.")
+    if restored.aside:
+        print(f"What was there before is in quarantine as {restored.aside}.")
+    _say_next(files, "logs in with it")
+
+
+def purge_session(
+    session: _Session = None,
+    data_dir: _DataDir = None,
+    config: _Config = None,
+    yes: _Yes = False,
+) -> None:
+    """Set a session's keys aside, into quarantine, so that the next run pairs afresh."""
+    settings, files = _open(session, data_dir, config)
+    with SessionLock(files, command="wa-supervisor purge"):
+        kept = settings.quarantine
+        print(f"Session {files.name!r} goes into quarantine: at most {kept.days:g} days,")
+        print(f"and until {kept.keep} later ones are there. Then it is deleted, not overwritten.")
+        print("The phone is not told: it still lists the device until somebody removes it")
+        print("there (Settings > Linked devices), or WhatsApp does after 30 idle days.")
+        if not yes:
+            typer.confirm(f"\nSet session {files.name!r} aside?", abort=True)
+        entry = purge(files, "operator")
+        _settle_debts(files, settings, "OperatorPurged", Reason.PURGED)
+        expire(files, keep=kept.keep, days=kept.days)
+    if entry is None:
+        print("\nThere was nothing to set aside.")
+    else:
+        print(f"\nIt was set aside as {entry.id}.")
+        print(f"`wa-supervisor restore --session {files.name} {entry.id}` undoes it.")
+    _say_next(files, "pairs afresh")
+
+
+def _open(
+    session: str | None, data_dir: Path | None, config: Path | None
+) -> tuple[Settings, SessionFiles]:
+    """Find a session that exists; none is made. Raises ConfigError, StoreError."""
+    settings = load_settings(config, {"session": session, "data_dir": data_dir}).settings
+    files = SessionFiles.at(settings.session, settings.data_dir)
+    if not files.directory.is_dir():
+        raise StoreError(
+            f"there is no session {files.name!r}",
+            hint=f"`ls {files.directory.parent}` shows those there are; choose with --session",
+        )
+    return settings, files
+
+
+def _list(files: SessionFiles) -> list[Listed]:
+    found = []
+    everything: tuple[Snapshot | Quarantined, ...] = (*snapshots(files), *quarantined(files))
+    for each in everything:
+        copies = (each.path,) if isinstance(each, Snapshot) else each.databases
+        copies = tuple(path for path in copies if path.is_file())
+        found.append(
+            Listed(
+                id=each.id,
+                kind="snapshot" if isinstance(each, Snapshot) else "quarantined",
+                taken=each.taken if isinstance(each, Snapshot) else each.created,
+                size=sum(path.stat().st_size for path in copies),
+                usable=any(_has_keys(path) for path in copies),
+            )
+        )
+    return found
+
+
+def _has_keys(path: Path) -> bool:
+    try:
+        return inspect(path)
+    except StoreError:
+        return False
+
+
+def _settle_debts(files: SessionFiles, settings: Settings, fact: str, reason: Reason) -> None:
+    """Have the next run forget what it owed to the keys that were there, and say so in history.
+
+    Else it would purge the restored session as the dead one. Why the session was given up stays:
+    that is for `resume`.
+    """
+    if not files.journal.exists():
+        return
+    journal = Journal.open(files.journal, settings.journal)
+    try:
+        memory = journal.memory()
+        if memory is None:
+            return
+        record = StepRecord(
+            ts=datetime.now(UTC),
+            session=files.name,
+            fact=fact,
+            before=memory.phase.state,
+            after=memory.phase.state,
+            shade=None,
+            taken=True,
+            reason=reason.value,
+            effects=(),
+            generation=memory.generation,
+            retries=memory.retries,
+            not_before=memory.not_before,
+        )
+        paid = memory.model_copy(update={"sequel": None, "death": None, "strikes": 0})
+        journal.append(record, paid)
+    finally:
+        journal.close()
+
+
+def _say_next(files: SessionFiles, what: str) -> None:
+    state = "paired" if is_paired(files.database) else "not paired"
+    print(f"The session is {state}; `wa-supervisor run --session {files.name}` {what}.")
+    print("If it was given up before, add --resume.")
+
+
+def _age(seconds: float) -> str:
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{max(0, seconds):.0f} s"
