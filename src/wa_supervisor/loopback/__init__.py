@@ -7,7 +7,8 @@ another.
 
 from __future__ import annotations
 
-from .answers import Failure, Refs, Silence, StreamError, Success
+from ..errors import LoopbackError
+from .answers import DEVICE_REMOVED, Failure, Refs, Silence, StreamError, Success
 from .connection import Connection
 from .errors import (
     ExpiredRef,
@@ -23,15 +24,18 @@ from .errors import (
 from .observations import Kind, Observation
 from .phone import Device, PairFault, Phone
 from .server import Endpoint, LoopbackServer
-from .world import Step
+from .world import Impostor, Step
 
 __all__ = [
+    "DEVICE_REMOVED",
     "Connection",
     "Device",
     "Endpoint",
     "ExpiredRef",
     "Failure",
+    "Impostor",
     "Kind",
+    "LoopbackError",
     "LoopbackServer",
     "LoopbackTimeout",
     "Malformed",

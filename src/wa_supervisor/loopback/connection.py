@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
+import secrets
 from typing import TYPE_CHECKING, Any
 
 from .answers import Failure, StreamError
 from .channel import Channel
 from .errors import LoopbackTimeout, PeerGone
-from .nodes import SERVER, Node
+from .nodes import SERVER, Attrs, Jid, Node
 from .noise import Handshaken
 from .observations import Kind
 
@@ -129,6 +131,32 @@ class Connection:
     def unmute(self) -> None:
         """Answer again."""
         self._muted = False
+
+    def freeze(self) -> None:
+        """Stop reading, as a peer whose network is gone without a word: a half-open connection."""
+        self._muted = True
+        self._channel.websocket.pause()
+
+    def ask_for_passkey(self) -> None:
+        """Ask a client that registers for a passkey (whatsmeow, `pair-passkey.go`)."""
+        options = {
+            "challenge": "bG9vcGJhY2s",
+            "timeout": 60_000,
+            "rpId": "whatsapp.com",
+            "allowCredentials": [],
+            "userVerification": "required",
+        }
+        asked = Node("passkey_request_options", {}, json.dumps(options).encode())
+        attrs: Attrs = {
+            "from": SERVER,
+            "type": "passkey_prologue_request",
+            "id": secrets.token_hex(8),
+        }
+        self.send(Node("notification", attrs, (asked,)))
+
+    def typing(self, who: Jid) -> None:
+        """Tell the client that somebody is typing."""
+        self.send(Node("chatstate", {"from": who}, (Node("composing"),)))
 
     async def drop(self) -> None:
         """Cut the connection with a TCP RST."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -56,8 +57,10 @@ async def converse(world: World, connection: Connection) -> None:
     world.arrivals.append(connection)
     world.record(Introduced(connection.kind, connection.device))
     try:
+        await asyncio.sleep(world.latency)
         _OPENINGS[connection.kind](world, connection)
         while (node := await connection.receive()) is not None:
+            await asyncio.sleep(world.latency)
             _hear(world, connection, node)
     finally:
         connection.finish()

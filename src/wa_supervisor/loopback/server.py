@@ -22,7 +22,7 @@ from .listener import Listener
 from .noise import ServerIdentity
 from .observations import Dialled, LoginAnswered, Lost, Overlap, Violation
 from .phone import Device, Phone
-from .world import Step, World
+from .world import Impostor, Step, World
 
 _ARRIVAL_SECONDS = 600.0  # a client's way in, stalls included
 _CLOSE_SECONDS = 1.0
@@ -46,7 +46,7 @@ class _Running:
     """What exists between start and stop."""
 
     endpoint: Endpoint
-    tls: ssl.SSLContext
+    tls: dict[Impostor | None, ssl.SSLContext]
     directory: tempfile.TemporaryDirectory[str]
 
 
@@ -68,6 +68,7 @@ class LoopbackServer(World):
         self._host = host
         self._listener = Listener(host, port, self._accepted)
         self._identity = ServerIdentity.generate()
+        self._false_identity = ServerIdentity.generate()
         self._running: _Running | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._bugs: list[Exception] = []
@@ -89,12 +90,22 @@ class LoopbackServer(World):
         if self._running is not None:
             raise LoopbackError("the loopback server is running already")
         directory = tempfile.TemporaryDirectory(prefix="wa-loopback-")
-        ca_file, tls = certificates.issue(Path(directory.name), transport.HOST)
+        where = Path(directory.name)
+        authority = certificates.Authority()
+        ca_file = where / "ca.pem"
+        ca_file.write_bytes(authority.certificate())
+        honest = authority.server(where, transport.HOST)
+        contexts: dict[Impostor | None, ssl.SSLContext] = {
+            None: honest,
+            Impostor.NOISE_ROOT: honest,
+            Impostor.EXPIRED: authority.server(where, transport.HOST, expired=True),
+            Impostor.UNTRUSTED: certificates.Authority().server(where, transport.HOST),
+        }
         self._listener.open()
         host = f"[{self._host}]" if ":" in self._host else self._host
         proxy = f"http://{host}:{self._listener.port}"
         endpoint = Endpoint(proxy, ca_file, self._identity.root.hex())
-        self._running = _Running(endpoint, tls, directory)
+        self._running = _Running(endpoint, contexts, directory)
 
     async def stop(self) -> None:
         """Cut every connection and give the port back.
@@ -216,9 +227,12 @@ class LoopbackServer(World):
         """Talk to one client, whatever becomes of it."""
         try:
             async with asyncio.timeout(_ARRIVAL_SECONDS):
-                websocket = await transport.accept(self, self._started().tls, reader, writer)
+                tls = self._started().tls[self.impostor]
+                websocket = await transport.accept(self, tls, reader, writer)
                 stalled = self.stalled is Step.HANDSHAKE
-                channel = await handshake(websocket, self._identity, stalled=stalled)
+                honest = self.impostor is not Impostor.NOISE_ROOT
+                identity = self._identity if honest else self._false_identity
+                channel = await handshake(websocket, identity, stalled=stalled)
             await converse(self, Connection(channel))
         except Malformed as error:
             self.record(Violation(str(error)))

@@ -41,6 +41,7 @@ async def accept(
     request = await websocket.requested()
     if world.stalled is Step.UPGRADE:
         await _hang(reader)
+    await asyncio.sleep(world.latency)
     websocket.answer(request, world.upgrade_status)
     return websocket
 
@@ -63,6 +64,7 @@ async def _connect(
     else:
         status = HTTPStatus(world.proxy_status or HTTPStatus.OK)
     world.record(Dialled(target, status))
+    await asyncio.sleep(world.latency)
     writer.write(f"HTTP/1.1 {status.value} {status.phrase}\r\n\r\n".encode())
     if status is not HTTPStatus.OK:
         raise PeerGone(f"the proxy answered {status.value}")

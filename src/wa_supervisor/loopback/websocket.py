@@ -83,6 +83,10 @@ class WebSocket:
             loop = asyncio.get_running_loop()
             self._deadline = loop.call_later(_CLOSE_GRACE, self._writer.transport.abort)
 
+    def pause(self) -> None:
+        """Read no more."""
+        self._writer.transport.pause_reading()  # type: ignore[attr-defined]
+
     def reset(self) -> None:
         """Cut the connection with a TCP RST."""
         sock = self._writer.get_extra_info("socket")

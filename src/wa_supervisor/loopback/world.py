@@ -28,6 +28,17 @@ class Step(StrEnum):
     LOGIN = "login"
 
 
+class Impostor(StrEnum):
+    """In what a server fails to prove that it is WhatsApp's."""
+
+    EXPIRED = "expired"
+    """Its TLS certificate is out of date."""
+    UNTRUSTED = "untrusted"
+    """Its TLS certificate is signed by nobody the client trusts, as an inspecting proxy's is."""
+    NOISE_ROOT = "noise-root"
+    """Its Noise certificates begin at another root key."""
+
+
 class World:
     """The state of one server; the public attributes may be set at any time."""
 
@@ -38,6 +49,10 @@ class World:
         """HTTP status with which CONNECT is refused; None to connect."""
         self.upgrade_status: int | None = None
         """HTTP status with which the WebSocket is refused; None to accept."""
+        self.impostor: Impostor | None = None
+        """In what the server fails to prove itself to new clients; None to succeed."""
+        self.latency = 0.0
+        """Seconds by which each answer is late, at every step of the way in and after it."""
         self.answer_iqs = True
         """Whether requests are answered after the login's success."""
         self.rate_limit_pair_codes = False

@@ -1,0 +1,55 @@
+"""Bots with faults: plain neonize code, run beside the client of either contestant.
+
+What they react to is somebody typing, the one thing the loopback server can say to a bot.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from importlib import import_module
+from typing import Any
+
+BLOCKED_SECONDS = 8.0
+
+
+def _on_typing(client: Any, handle: Any) -> None:  # noqa: ANN401 - neonize ships no types
+    events = import_module("neonize.events")
+    client.event(events.ChatPresenceEv)(handle)
+
+
+def blocks(client: Any) -> None:  # noqa: ANN401
+    """Work on one event for far too long."""
+    _on_typing(client, lambda *_: time.sleep(BLOCKED_SECONDS))
+
+
+def raises(client: Any) -> None:  # noqa: ANN401
+    """Have a bug in the handler."""
+
+    def handle(*_: object) -> None:
+        raise LookupError("the bot has a bug")
+
+    _on_typing(client, handle)
+
+
+def exits(client: Any) -> None:  # noqa: ANN401
+    """Call sys.exit in the handler."""
+    _on_typing(client, lambda *_: sys.exit(1))
+
+
+def crashes(client: Any) -> None:  # noqa: ANN401
+    """End the process without a word."""
+    _on_typing(client, lambda *_: os._exit(70))
+
+
+def lingers(client: Any) -> None:  # noqa: ANN401
+    """Keep the process from ending: what hangs in a stop."""
+    del client
+    leave = os._exit
+
+    def slowly(code: int) -> None:
+        time.sleep(BLOCKED_SECONDS)
+        leave(code)
+
+    os._exit = slowly  # type: ignore[assignment]

@@ -1,0 +1,125 @@
+"""The machine misbehaves, or its operator is in a hurry."""
+
+from __future__ import annotations
+
+import signal
+
+from . import acts, host_acts, waits
+from .fault import Fault, Given, Holds, PairsAfresh, Recovers
+
+_FORK_SECONDS = 10.0
+
+HOST: tuple[Fault, ...] = (
+    Fault(
+        "host/suspend",
+        "every process stands still for 3 s while the server hangs up",
+        (waits.later(1.0, acts.drop), host_acts.suspend(3.0)),
+        Recovers(8),
+        dials=2,
+    ),
+    Fault(
+        "host/no-descriptors",
+        "the client can open no more files or sockets",
+        (host_acts.no_descriptors, acts.drop),
+        Recovers(10),
+        policy={"reconnect_timeout": 2.0},
+        dials=3,
+    ),
+    Fault(
+        "host/disk-full",
+        "the client can write no more to its files, and must log in again",
+        (host_acts.disk_full, acts.drop),
+        Recovers(10),
+        policy={"reconnect_timeout": 2.0, "start_timeout": 4.0},
+        dials=4,
+    ),
+    Fault(
+        "host/no-fork-server",
+        "the fork server dies, and its client with it",
+        (host_acts.fork_server_gets(signal.SIGKILL),),
+        Recovers(10),
+        supervisor_only=True,
+        soak=True,
+    ),
+    Fault(
+        "host/fork-server-hangs",
+        "the fork server hangs (SIGSTOP) and the client dies",
+        (host_acts.fork_server_gets(signal.SIGSTOP), host_acts.kill()),
+        Recovers(_FORK_SECONDS + 9),
+        supervisor_only=True,
+        policy={"start_timeout": 4.0},
+    ),
+    Fault(
+        "host/fork-without-descriptors",
+        "the fork server can open no more descriptors and the client dies",
+        (host_acts.no_descriptors_to_fork, host_acts.kill()),
+        Recovers(10),
+        supervisor_only=True,
+        dials=3,
+    ),
+    Fault(
+        "host/supervisor-killed",
+        "the supervisor is killed, and started again",
+        (host_acts.supervisor_gets(signal.SIGKILL), host_acts.ends, waits.mended, host_acts.begin),
+        Recovers(8),
+        supervisor_only=True,
+    ),
+    Fault(
+        "host/restart",
+        "the supervisor is stopped, and started again",
+        (host_acts.supervisor_gets(signal.SIGTERM), host_acts.ends, waits.mended, host_acts.begin),
+        Recovers(8),
+        supervisor_only=True,
+    ),
+    Fault(
+        "host/sigterm-storm",
+        "fifty SIGTERMs, and started again",
+        (
+            host_acts.supervisor_gets(signal.SIGTERM, times=50),
+            host_acts.ends,
+            waits.mended,
+            host_acts.begin,
+        ),
+        Recovers(8),
+        supervisor_only=True,
+    ),
+    *(
+        Fault(
+            f"host/clock-{name}",
+            f"the wall clock jumps {words} while the supervisor is down",
+            (
+                host_acts.supervisor_gets(signal.SIGTERM),
+                host_acts.ends,
+                host_acts.clock_was(days),
+                waits.mended,
+                host_acts.begin,
+            ),
+            Recovers(8),
+            supervisor_only=True,
+        )
+        for name, words, days in (
+            ("ahead", "ten years ahead", 3650.0),
+            ("back", "ten years back", -3650.0),
+        )
+    ),
+    Fault(
+        "host/no-descriptors-pairing",
+        "the client can open no more files or sockets while a QR shows",
+        (host_acts.no_descriptors, acts.drop_pairing, waits.withdrawn),
+        PairsAfresh(8),
+        Given.FRESH,
+    ),
+    Fault(
+        "host/keys-unreadable",
+        "the session's database is overwritten with rubbish",
+        (
+            host_acts.supervisor_gets(signal.SIGTERM),
+            host_acts.ends,
+            host_acts.spoil_database,
+            waits.mended,
+            host_acts.begin,
+        ),
+        Holds("storage_failed", within=8),
+        supervisor_only=True,
+    ),
+)

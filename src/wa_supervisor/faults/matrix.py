@@ -1,0 +1,209 @@
+"""Many runs of many faults, as a table that says what happened."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import statistics
+import textwrap
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+
+from ..lifecycle import Policy
+from .fault import Fault
+from .patient import POLICY
+from .play import Verdict, play
+from .stage import Against
+
+WIDTH = 80
+
+_NAME, _PROMISE = 28, 24
+_BULLET = "        "
+
+
+@dataclass(frozen=True)
+class Row:
+    """All runs of one fault against one contestant."""
+
+    fault: Fault
+    against: Against
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def kept(self) -> bool:
+        """Whether every run kept the promise."""
+        return all(verdict.kept for verdict in self.verdicts)
+
+    @property
+    def seconds(self) -> float | None:
+        """The median time; None if not every run came to what was promised."""
+        times = [verdict.seconds for verdict in self.verdicts]
+        known = [each for each in times if each is not None]
+        return statistics.median(known) if known and len(known) == len(times) else None
+
+    @property
+    def dials(self) -> int:
+        """The most dials of any run."""
+        return max(verdict.dials for verdict in self.verdicts)
+
+    @property
+    def outcome(self) -> str:
+        """What happened, in a few words."""
+        kept = [verdict for verdict in self.verdicts if verdict.kept]
+        if not self.kept:
+            broken = next(verdict for verdict in self.verdicts if not verdict.kept)
+            share = f"{len(kept)} of {len(self.verdicts)}: " if len(self.verdicts) > 1 else ""
+            return f"{share}{broken.complaints[0]}"
+        if self.seconds is None or self.seconds == 0:
+            return "as promised"
+        times = [verdict.seconds for verdict in kept if verdict.seconds is not None]
+        spread = f" ({min(times):.1f}-{max(times):.1f})" if len(times) > 1 else ""
+        return f"{self.seconds:.1f} s{spread}"
+
+
+async def rows(
+    faults: Iterable[Fault], against: Sequence[Against], *, runs: int, seed: int, jobs: int
+) -> AsyncIterator[Row]:
+    """Play every fault, `jobs` at a time; yield its rows in order as they are complete."""
+    turns = asyncio.Semaphore(jobs)
+
+    async def one(fault: Fault, who: Against, number: int) -> Verdict:
+        async with turns:
+            return await play(fault, who, seed=seed + number)
+
+    async with asyncio.TaskGroup() as tasks:
+        due = [
+            (fault, who, [tasks.create_task(one(fault, who, number)) for number in range(runs)])
+            for fault in faults
+            for who in against
+            if who == "supervisor" or not fault.supervisor_only
+        ]
+        for fault, who, playing in due:
+            yield Row(fault, who, tuple([await each for each in playing]))
+
+
+def versions() -> str:
+    """Say on what this was run."""
+    names = ("wa-supervisor", "neonize", "python-statemachine")
+    packages = ", ".join(f"{name} {metadata.version(name)}" for name in names)
+    return (
+        f"{datetime.now(UTC):%Y-%m-%d}, {packages}, Python {platform.python_version()}, "
+        f"{platform.system()} {platform.machine()}"
+    )
+
+
+def heading(against: Sequence[Against]) -> Iterator[str]:
+    """Head the table."""
+    yield versions()
+    if "bare" in against:
+        yield "bare: a neonize script that is started again whenever it ends"
+    yield f"{'fault':{_NAME}} {'promise':{_PROMISE}} what happened"
+    yield "-" * WIDTH
+
+
+def lines(row: Row, *, several: bool) -> Iterator[str]:
+    """Say how one fault went; `several` contestants are told apart."""
+    mark = "ok" if row.kept else "NO"
+    who = f"{'supervisor' if row.against == 'supervisor' else 'bare'}: " if several else ""
+    dialled = f", {row.dials} dial{'s' * (row.dials != 1)}" if row.dials else ""
+    name = row.fault.name if row.against == "supervisor" or not several else ""
+    promise = str(row.fault.promise) if name else ""
+    text = f"{who}{mark} {row.outcome}{dialled}"
+    head = f"{name:{_NAME}} {promise:{_PROMISE}} "
+    if len(head) + len(text) <= WIDTH:
+        yield head + text
+    else:
+        yield head.rstrip()
+        yield from textwrap.wrap(
+            text, WIDTH, initial_indent=_BULLET, subsequent_indent=_BULLET + "  "
+        )
+
+
+def details(row: Row) -> Iterator[str]:
+    """Say all that was wrong in the runs that broke the promise."""
+    for verdict in row.verdicts:
+        if not verdict.kept:
+            yield f"{_BULLET}seed {verdict.seed}:"
+            for text in (*verdict.complaints, *verdict.story):
+                yield f"{_BULLET}  {text}"
+
+
+def summary(table: Sequence[Row]) -> Iterator[str]:
+    """Count."""
+    for who in ("supervisor", "bare"):
+        own = [row for row in table if row.against == who]
+        if own:
+            kept = sum(row.kept for row in own)
+            runs = sum(len(row.verdicts) for row in own)
+            yield f"{who}: {kept} of {len(own)} kinds as promised, in {runs} runs"
+
+
+def catalogue(faults: Iterable[Fault]) -> Iterator[str]:
+    """Name every fault with what happens and what is promised."""
+    for fault in faults:
+        yield f"{fault.name:{_NAME + 2}} {fault.promise}"
+        yield from textwrap.wrap(
+            fault.what, WIDTH, initial_indent=_BULLET, subsequent_indent=_BULLET
+        )
+
+
+def markdown(table: Sequence[Row]) -> Iterator[str]:
+    """Write the page of the documentation."""
+    yield _PAGE.format(versions=versions())
+    yield from summary(table)
+    yield ""
+    yield "| fault | what happens | promise | wa-supervisor | bare neonize in a restart loop |"
+    yield "|---|---|---|---|---|"
+    by_fault: dict[str, dict[Against, Row]] = {}
+    for row in table:
+        by_fault.setdefault(row.fault.name, {})[row.against] = row
+    for name, pair in by_fault.items():
+        fault = next(iter(pair.values())).fault
+        ours, bare = (_cell(pair.get(who)) for who in ("supervisor", "bare"))
+        clocks = _clocks(fault.policy)
+        yield f"| `{name}` | {fault.what}{clocks} | {fault.promise} | {ours} | {bare} |"
+
+
+def _cell(row: Row | None) -> str:
+    if row is None:
+        return "has no such part"
+    dialled = f", {row.dials} dial{'s' * (row.dials != 1)}" if row.dials else ""
+    return f"{'' if row.kept else '**not kept**: '}{row.outcome}{dialled}"
+
+
+def _clocks(policy: Mapping[str, float]) -> str:
+    defaults = Policy().model_dump()
+    shown = []
+    for name, value in policy.items():
+        if name in POLICY:
+            continue
+        usual = defaults
+        for part in name.split("__"):
+            usual = usual[part]
+        shown.append(f"{name.replace('__', '.')} {value:g}, default {usual:g}")
+    return f" ({'; '.join(shown)})" if shown else ""
+
+
+_PAGE = """\
+# Fault matrix
+
+Every way in which a session is known to break, played on the real neonize against the loopback
+server, and what came of it: with wa-supervisor, and with a bare neonize script that is started
+again whenever it ends, and left alone otherwise. The times are seconds from the moment at which
+recovery was possible until a login was complete, as the server saw it.
+
+So that a run takes seconds, waits are short (retries 0.2 s to 1 s) and whatsmeow's keepalive timers
+are a tenth of what they are, for both; where a clock of ours decides, its value in the run and its
+default are in brackets. So a time tells that the mechanism works, not how long the default waits.
+The number of dials is part of the promise. In every run the server watches, besides, that no device
+is ever connected twice, that nobody logs in with purged keys, and that no dead code is shown.
+
+    wa-supervisor faults                     # this table, a minute or two
+    wa-supervisor faults --against bare stream/unlinked
+    wa-supervisor faults --soak --minutes 60 --seed 7
+
+This page is generated: `wa-supervisor faults --against both --markdown > docs/faults.md`.
+{versions}.
+"""

@@ -1,0 +1,27 @@
+"""Every fault kind once, on the real neonize in real processes."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from wa_supervisor.faults import FAULTS, play
+
+pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
+
+
+@pytest.mark.parametrize("name", FAULTS)
+async def test_what_is_promised_for_a_fault_is_kept(name: str) -> None:
+    verdict = await play(FAULTS[name])
+    assert verdict.kept, "\n".join([*verdict.complaints, *verdict.story])
+
+
+async def test_a_bare_script_is_judged_by_the_same_server() -> None:
+    recovers = await play(FAULTS["client/sigkill"], "bare")
+    assert recovers.kept
+    assert recovers.seconds is not None
+    assert recovers.dials == 1
+    stuck = await play(FAULTS["stream/unlinked"], "bare")
+    assert stuck.complaints == ("a fresh code did not happen within 8 s",)
+    assert stuck.dials == 0

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import pytest
+
+from wa_supervisor.faults import FAULTS, Verdict, matrix
+from wa_supervisor.faults.matrix import Row
+
+FAULT = FAULTS["login/401-twice"]
+
+
+def _row(*seconds: float | None, complaint: str = "it did not") -> Row:
+    verdicts = tuple(
+        Verdict(FAULT, "supervisor", n, at, n, () if at is not None else (complaint,))
+        for n, at in enumerate(seconds)
+    )
+    return Row(FAULT, "supervisor", verdicts)
+
+
+def test_several_runs_are_a_median_and_a_spread() -> None:
+    row = _row(1.0, 3.0, 2.0)
+    assert row.kept
+    assert row.outcome == "2.0 s (1.0-3.0)"
+    assert row.dials == 2
+
+
+def test_one_broken_run_breaks_the_promise() -> None:
+    row = _row(1.0, None)
+    assert not row.kept
+    assert row.seconds is None
+    assert row.outcome == "1 of 2: it did not"
+
+
+@pytest.mark.parametrize("complaint", ["short", "a long complaint " * 12])
+@pytest.mark.parametrize("several", [False, True])
+def test_a_row_fits_eighty_columns(complaint: str, several: bool) -> None:  # noqa: FBT001
+    lines = list(matrix.lines(_row(None, complaint=complaint.strip()), several=several))
+    assert max(map(len, lines)) <= 80
+    assert complaint.rsplit(maxsplit=1)[-1] in lines[-1]
+
+
+def test_the_markdown_has_a_line_for_each_fault_and_states_shortened_clocks() -> None:
+    fault = FAULTS["login/silent"]
+    verdict = Verdict(fault, "supervisor", 0, 2.5, 1, ())
+    page = list(matrix.markdown([Row(fault, "supervisor", (verdict,))]))
+    (line,) = [each for each in page if each.startswith("| `login/silent`")]
+    assert "start_timeout 2, default 90" in line
+    assert "2.5 s, 1 dial" in line
