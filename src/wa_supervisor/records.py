@@ -89,10 +89,12 @@ class Status(_Record):
     not_before: datetime | None
     ignored: int
     """Facts that meant nothing where they came."""
+    journal: str | None
+    """Why steps cannot be recorded; null while they can."""
 
     @classmethod
-    def of(cls, name: str, core: SessionCore, now: float) -> Self:
-        """Read the core at `now` on its clock."""
+    def of(cls, name: str, core: SessionCore, now: float, journal: str | None = None) -> Self:
+        """Read the core at `now` on its clock; `journal` is the trouble with recording, if any."""
         session, wall = core.session, datetime.now(UTC)
         told = session.reason.explanation if session.reason else None
         return cls(
@@ -109,6 +111,7 @@ class Status(_Record):
             retries=session.retries,
             not_before=_wall(session.not_before, now, wall),
             ignored=core.ignored.total(),
+            journal=journal,
         )
 
 

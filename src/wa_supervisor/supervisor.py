@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from .handlers import Handlers
-from .lifecycle import Child, Phase, SessionCore, Work, facts
+from .journal import Keeper
+from .lifecycle import Child, Phase, SessionCore, Work, effects, facts
 from .pairing import parse_sink
 from .records import Status, StepRecord
 from .session.link import SessionLink
@@ -69,6 +70,7 @@ class Supervisor:
         self._sinks = tuple(map(parse_sink, settings.pairing.qr) if sinks is None else sinks)
         self._on_give_up = on_give_up
         self._start_method: Literal["fork", "spawn"] | None = start_method
+        self._keeper: Keeper | None = None
         self._core = SessionCore(policy=settings.policy, jitter=jitter)
         self._listeners: list[Callable[[StepRecord], None]] = []
         self._inbox: asyncio.Queue[Fact] = asyncio.Queue()
@@ -82,7 +84,8 @@ class Supervisor:
     @property
     def status(self) -> Status:
         """How the session stands. Read from another thread it may be a moment old."""
-        return Status.of(self.settings.session, self._core, self._now())
+        trouble = self._keeper.trouble if self._keeper else None
+        return Status.of(self.settings.session, self._core, self._now(), trouble)
 
     def stop(self) -> None:
         """Stop, keeping the session. From any thread; `run` returns within 5 s."""
@@ -104,8 +107,9 @@ class Supervisor:
         """Supervise the session until an operator stops it.
 
         Raises LockHeld if another process supervises it, UnsafePermissions if others could read
-        its keys, StoreError if its directory cannot be used. What happens after that is in the
-        outcome and in the steps; it does not raise.
+        its keys, JournalError if its journal is of a newer version, StoreError if its directory
+        cannot be used. What happens after that is in the outcome and in the steps; it does not
+        raise.
         """
         if self._loop is not None:
             raise RuntimeError("a Supervisor runs once; make a new one")
@@ -114,10 +118,15 @@ class Supervisor:
         post = self._inbox.put_nowait
         with SessionLock(self.files):
             link = SessionLink(post, start_method=self._start_method)
-            async with contextlib.aclosing(link), asyncio.TaskGroup() as tasks:
+            keeper = self._keeper = await Keeper.open(self.files, self.settings.journal)
+            async with (
+                contextlib.aclosing(keeper),
+                contextlib.aclosing(link),
+                asyncio.TaskGroup() as tasks,
+            ):
                 handlers = Handlers(self.settings, self.files, link, self._sinks, tasks, post)
                 try:
-                    await self._own_the_core(handlers)
+                    await self._own_the_core(handlers, keeper)
                 finally:
                     handlers.close_sinks()
         session = self._core.session
@@ -133,9 +142,10 @@ class Supervisor:
         with contextlib.suppress(RuntimeError):  # the loop is closed: there is nothing to steer
             self._loop.call_soon_threadsafe(self._inbox.put_nowait, fact)
 
-    async def _own_the_core(self, handlers: Handlers) -> None:
+    async def _own_the_core(self, handlers: Handlers, keeper: Keeper) -> None:
         core = self._core
-        self._take(core.handle(facts.Start(), self._now()), handlers)
+        keeper.recall_into(core.session, self._now(), core.policy)
+        await self._take(core.handle(facts.Start(), self._now()), handlers, keeper)
         while not self._over:
             # Clocks first: a flood of facts must not keep them from ringing.
             step = core.tick(self._now())
@@ -144,7 +154,7 @@ class Supervisor:
                 if fact is None:
                     continue
                 step = core.handle(fact, self._now())
-            self._take(step, handlers)
+            await self._take(step, handlers, keeper)
 
     async def _next_fact(self) -> Fact | None:
         """Wait for a fact, but no longer than until the next deadline."""
@@ -163,17 +173,26 @@ class Supervisor:
             log.error("the session process did not end within %s s of the stop", STOP_BOUND)
             return True
         resting = session.phase is Phase.STOPPED or (
-            session.phase is Phase.GAVE_UP and self._on_give_up == "exit"
+            # An operator's word may have come before the run, for what was given up earlier.
+            session.phase is Phase.GAVE_UP and self._on_give_up == "exit" and self._inbox.empty()
         )
         return resting and session.child is Child.NONE and session.work is Work.NONE
 
-    def _take(self, step: Step, handlers: Handlers) -> None:
-        record = StepRecord.of(step, self.settings.session, self._core.session, self._now())
+    async def _take(self, step: Step, handlers: Handlers, keeper: Keeper) -> None:
+        now, budget = self._now(), self._core.policy.dials
+        record = StepRecord.of(step, self.settings.session, self._core.session, now)
         log.log(logging.INFO if step.taken else logging.DEBUG, "%s", record)
         if step.after is Phase.STOPPED and step.before is not Phase.STOPPED:
-            self._last_moment = self._now() + STOP_BOUND
+            self._last_moment = now + STOP_BOUND
+        # Recorded before anything is done about it: a dial is counted before it happens.
+        await keeper.keep(record, self._core.session, now)
         for listener in self._listeners:
             listener(record)
         for effect in step.effects:
-            handlers.carry_out(effect)
+            match effect:
+                case effects.StartChild(generation) if not keeper.may_dial(now, budget):
+                    why = f"not dialled, as the dial could not be recorded: {keeper.trouble}"
+                    self._inbox.put_nowait(facts.ChildExited(generation, None, None, why))
+                case _:
+                    handlers.carry_out(effect)
         handlers.watch(step)

@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from journal.rows import make_record
-from wa_supervisor import Settings
 from wa_supervisor.journal import Journal, Keeper, keeper, read
 from wa_supervisor.lifecycle import Phase, Policy, Reason, Sequel, Session
+from wa_supervisor.settings import JournalSettings
 from wa_supervisor.store import SessionFiles
 
 if TYPE_CHECKING:
     from collections import Counter
     from pathlib import Path
 
-PACE = Policy().dials.window / Policy().dials.count
+POLICY = Policy()
+PACE = POLICY.dials.window / POLICY.dials.count
 
 
 @pytest.fixture
@@ -29,14 +30,9 @@ def files(tmp_path: Path) -> SessionFiles:
     return SessionFiles.open("shop", tmp_path)
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(session="shop", data_dir=tmp_path)
-
-
 def begun(keeper: Keeper, now: float = 0.0) -> Session:
     session = Session()
-    keeper.recall_into(session, now)
+    keeper.recall_into(session, now, POLICY)
     return session
 
 
@@ -55,10 +51,8 @@ async def keep_until_trouble(keeper: Keeper, session: Session) -> int:
     raise AssertionError("it never got full")
 
 
-async def test_a_step_is_on_the_disk_when_it_is_kept(
-    files: SessionFiles, settings: Settings
-) -> None:
-    async with aclosing(await Keeper.open(files, settings)) as keeper:
+async def test_a_step_is_on_the_disk_when_it_is_kept(files: SessionFiles) -> None:
+    async with aclosing(await Keeper.open(files, JournalSettings())) as keeper:
         session = begun(keeper)
         session.retries = 3
         await keeper.keep(make_record(1), session, 0.0)
@@ -68,54 +62,50 @@ async def test_a_step_is_on_the_disk_when_it_is_kept(
         assert past.memory.retries == 3
 
 
-async def test_the_next_run_goes_on_where_the_last_left_off(
-    files: SessionFiles, settings: Settings
-) -> None:
-    async with aclosing(await Keeper.open(files, settings)) as keeper:
+async def test_the_next_run_goes_on_where_the_last_left_off(files: SessionFiles) -> None:
+    async with aclosing(await Keeper.open(files, JournalSettings())) as keeper:
         session = begun(keeper)
         session.retries, session.generation, session.strikes = 7, 41, 1
         await keeper.keep(make_record(1), session, 0.0)
-    async with aclosing(await Keeper.open(files, settings)) as keeper:
+    async with aclosing(await Keeper.open(files, JournalSettings())) as keeper:
         again = begun(keeper, 1e6)
     assert (again.retries, again.generation, again.strikes) == (7, 41, 1)
 
 
 async def test_a_first_run_begins_at_once_also_beside_a_database_that_is_there(
-    files: SessionFiles, settings: Settings
+    files: SessionFiles,
 ) -> None:
     files.database.write_bytes(b"whatever an earlier version paired")
-    async with aclosing(await Keeper.open(files, settings)) as keeper:
+    async with aclosing(await Keeper.open(files, JournalSettings())) as keeper:
         assert begun(keeper) == Session()
 
 
 async def test_after_a_lost_memory_the_first_dial_waits(
-    files: SessionFiles, settings: Settings, caplog: pytest.LogCaptureFixture
+    files: SessionFiles, caplog: pytest.LogCaptureFixture
 ) -> None:
     files.journal.write_bytes(b"\x00garbage" * 512)
     files.journal.chmod(0o600)
-    async with aclosing(await Keeper.open(files, settings)) as keeper:
+    async with aclosing(await Keeper.open(files, JournalSettings())) as keeper:
         session = begun(keeper, 50.0)
     assert session.reason is Reason.MEMORY_LOST
-    assert session.not_before == 50.0 + settings.policy.backoff.cap
+    assert session.not_before == 50.0 + POLICY.backoff.cap
     assert "set aside" in caplog.text
 
 
 async def test_what_was_given_up_earlier_is_said_again(
-    files: SessionFiles, settings: Settings, caplog: pytest.LogCaptureFixture
+    files: SessionFiles, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with aclosing(await Keeper.open(files, settings)) as keeper:
+    async with aclosing(await Keeper.open(files, JournalSettings())) as keeper:
         session = begun(keeper)
         session.phase, session.given_up = Phase.GAVE_UP, Reason.OUTDATED
         await keeper.keep(make_record(1), session, 0.0)
-    async with aclosing(await Keeper.open(files, settings)) as keeper:
+    async with aclosing(await Keeper.open(files, JournalSettings())) as keeper:
         assert begun(keeper).phase is Phase.GAVE_UP
     assert Reason.OUTDATED.explanation.sentence in caplog.text
 
 
-async def test_what_was_ignored_is_flushed_at_the_end(
-    files: SessionFiles, settings: Settings
-) -> None:
-    async with aclosing(await Keeper.open(files, settings)) as keeper:
+async def test_what_was_ignored_is_flushed_at_the_end(files: SessionFiles) -> None:
+    async with aclosing(await Keeper.open(files, JournalSettings())) as keeper:
         session = begun(keeper)
         for _ in range(5):
             await keeper.keep(make_record(taken=False), session, 0.0)
@@ -127,10 +117,10 @@ async def test_what_was_ignored_is_flushed_at_the_end(
 
 
 async def test_a_full_disk_is_said_once_and_shown_and_over_when_there_is_room(
-    files: SessionFiles, settings: Settings, caplog: pytest.LogCaptureFixture
+    files: SessionFiles, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    async with aclosing(await Keeper.open(files, settings)) as keeper:
+    async with aclosing(await Keeper.open(files, JournalSettings())) as keeper:
         session = begun(keeper)
         fill_up(keeper)
         kept = await keep_until_trouble(keeper, session)
@@ -151,39 +141,39 @@ async def test_a_full_disk_is_said_once_and_shown_and_over_when_there_is_room(
 
 
 async def test_while_dials_cannot_be_counted_they_keep_the_budgets_pace_from_the_start(
-    files: SessionFiles, settings: Settings
+    files: SessionFiles,
 ) -> None:
-    async with aclosing(await Keeper.open(files, settings)) as keeper:
+    async with aclosing(await Keeper.open(files, JournalSettings())) as keeper:
         session = begun(keeper, now=1000.0)
-        assert keeper.may_dial(1000.0)
+        assert keeper.may_dial(1000.0, POLICY.dials)
         fill_up(keeper)
         await keep_until_trouble(keeper, session)
-        allowed = [now for now in range(1000, 5000) if keeper.may_dial(float(now))]
+        allowed = [now for now in range(1000, 5000) if keeper.may_dial(float(now), POLICY.dials)]
     assert allowed[0] == 1000 + PACE
     assert {b - a for a, b in pairwise(allowed)} == {PACE}
 
 
 async def test_no_dial_is_made_while_a_restart_would_still_purge_the_dead_keys_before_it(
-    files: SessionFiles, settings: Settings
+    files: SessionFiles,
 ) -> None:
-    async with aclosing(await Keeper.open(files, settings)) as keeper:
+    async with aclosing(await Keeper.open(files, JournalSettings())) as keeper:
         session = begun(keeper)
         session.sequel = Sequel.PURGE
         fill_up(keeper)
         await keep_until_trouble(keeper, session)
         session.sequel = None  # purged meanwhile, but the disk does not know
         await keeper.keep(make_record(500), session, 0.0)
-        assert not keeper.may_dial(1e6)
+        assert not keeper.may_dial(1e6, POLICY.dials)
         fill_up(keeper, full=False)
         await keeper.keep(make_record(501), session, 0.0)
-        assert keeper.may_dial(1e6)
+        assert keeper.may_dial(1e6, POLICY.dials)
 
 
 # -- the disk hangs
 
 
 async def test_a_disk_that_hangs_costs_the_loop_one_bounded_wait_and_no_more(
-    files: SessionFiles, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    files: SessionFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(keeper, "PATIENCE", 0.2)
     released = threading.Event()
@@ -194,7 +184,7 @@ async def test_a_disk_that_hangs_costs_the_loop_one_bounded_wait_and_no_more(
         write_ignored(self, counts)
 
     monkeypatch.setattr(Journal, "_write_ignored", stuck)  # just before the commit
-    async with aclosing(await Keeper.open(files, settings)) as kept:
+    async with aclosing(await Keeper.open(files, JournalSettings())) as kept:
         session, loop = begun(kept), asyncio.get_running_loop()
         begin = loop.time()
         for number in range(50):
@@ -210,11 +200,11 @@ async def test_a_disk_that_hangs_costs_the_loop_one_bounded_wait_and_no_more(
     assert [(e.generation, e.missed) for e in read(files.journal).entries] == [(0, 0), (50, 49)]
 
 
-async def test_a_cancelled_run_closes_its_journal(files: SessionFiles, settings: Settings) -> None:
+async def test_a_cancelled_run_closes_its_journal(files: SessionFiles) -> None:
     running = asyncio.Event()
 
     async def run() -> None:
-        async with aclosing(await Keeper.open(files, settings)) as keeper:
+        async with aclosing(await Keeper.open(files, JournalSettings())) as keeper:
             session = begun(keeper)
             for number in range(10_000):
                 await keeper.keep(make_record(number), session, 0.0)

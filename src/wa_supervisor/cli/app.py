@@ -12,6 +12,7 @@ from .credentials import list_snapshots, purge_session, restore_session
 from .demo import demo
 from .diagram import diagram
 from .exits import Exit
+from .history import history
 from .run import run
 from .simulate import simulate
 
@@ -23,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # a traceback with local variables could show a secret
     rich_markup_mode=None,
 )
-for command in (run, demo, diagram, simulate):
+for command in (run, history, demo, diagram, simulate):
     app.command()(command)
 app.command("snapshots")(list_snapshots)
 app.command("restore")(restore_session)

@@ -71,6 +71,14 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each option
     on_give_up: Annotated[
         OnGiveUp, typer.Option(help="Once only a person can help: wait for one, or exit.")
     ] = OnGiveUp.WAIT,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Try again what was given up, with fresh budgets."),
+    ] = False,
+    relink: Annotated[
+        bool,
+        typer.Option("--relink", help="Log out, clear the session away and pair afresh."),
+    ] = False,
     json: Annotated[
         bool, typer.Option("--json", help="One JSON object for each step on standard output.")
     ] = False,
@@ -90,7 +98,8 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each option
             "bot": bot,
         },
     )
-    outcome = _supervise(loaded, on_give_up=on_give_up, as_json=json, verbose=verbose)
+    word = Supervisor.relink if relink else Supervisor.resume if resume else None
+    outcome = _supervise(loaded, word, on_give_up=on_give_up, as_json=json, verbose=verbose)
     if outcome.phase is Phase.GAVE_UP and outcome.reason is not None:
         told = outcome.reason.explanation
         print(f"wa-supervisor: gave up: {told.sentence}", file=sys.stderr)
@@ -100,7 +109,14 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each option
     raise typer.Exit(Exit.OK)
 
 
-def _supervise(loaded: Loaded, *, on_give_up: OnGiveUp, as_json: bool, verbose: bool) -> Outcome:
+def _supervise(
+    loaded: Loaded,
+    word: Callable[[Supervisor], None] | None,
+    *,
+    on_give_up: OnGiveUp,
+    as_json: bool,
+    verbose: bool,
+) -> Outcome:
     settings = loaded.settings
     # Standard output belongs to --json; what is for a person goes to standard error.
     console = Console(stderr=True)
@@ -110,6 +126,8 @@ def _supervise(loaded: Loaded, *, on_give_up: OnGiveUp, as_json: bool, verbose: 
     screen = Screen(console)
     sinks = [parse_sink(text, terminal=screen) for text in settings.pairing.qr]
     supervisor = Supervisor(settings, sinks=sinks, on_give_up=on_give_up.value)
+    if word is not None:
+        word(supervisor)
     if as_json:
         supervisor.on_step(_print_json)
     with screen.live(supervisor):

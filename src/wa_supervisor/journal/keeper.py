@@ -20,9 +20,9 @@ from .journal import Journal
 from .memory import Memory, careful, recall, remember
 
 if TYPE_CHECKING:
-    from ..lifecycle import Policy
+    from ..lifecycle import Limit, Policy
     from ..records import StepRecord
-    from ..settings import Settings
+    from ..settings import JournalSettings
     from ..store import SessionFiles
 
 log = logging.getLogger("wa_supervisor")
@@ -34,22 +34,21 @@ PATIENCE = 1.5
 class Keeper:
     """One run's journal and memory. For the loop's thread."""
 
-    def __init__(self, journal: Journal, memory: Memory | None, policy: Policy) -> None:
+    def __init__(self, journal: Journal, memory: Memory | None) -> None:
         self.trouble: str | None = None
         """Why steps cannot be recorded now; None while they can."""
         self._journal = journal
-        self._policy = policy
         self._memory = self._kept = memory
         self._writing: asyncio.Future[None] | None = None
         self._uncounted_at = 0.0
 
     @classmethod
-    async def open(cls, files: SessionFiles, settings: Settings) -> Keeper:
+    async def open(cls, files: SessionFiles, settings: JournalSettings) -> Keeper:
         """Open the session's journal. Raises JournalError, see `Journal.open`."""
-        journal = await asyncio.to_thread(Journal.open, files.journal, settings.journal)
-        return cls(journal, await asyncio.to_thread(journal.memory), settings.policy)
+        journal = await asyncio.to_thread(Journal.open, files.journal, settings)
+        return cls(journal, await asyncio.to_thread(journal.memory))
 
-    def recall_into(self, session: Session, now: float) -> None:
+    def recall_into(self, session: Session, now: float, policy: Policy) -> None:
         """Set the core's session to where the last run left off, at `now` on the core's clock.
 
         A session without a journal begins eagerly, also one that an earlier version has paired;
@@ -57,10 +56,10 @@ class Keeper:
         """
         self._uncounted_at = now
         if self._memory is not None:
-            found = recall(self._memory, now, datetime.now(UTC), self._policy)
+            found = recall(self._memory, now, datetime.now(UTC), policy)
         elif self._journal.was_lost:
             log.warning("the journal could not be read and was set aside: starting with a wait")
-            found = careful(now, self._policy)
+            found = careful(now, policy)
         else:
             found = Session()
         for field in fields(Session):
@@ -89,14 +88,13 @@ class Keeper:
                 log.info("steps are recorded again")
             self.trouble = None
 
-    def may_dial(self, now: float) -> bool:
+    def may_dial(self, now: float, budget: Limit) -> bool:
         """Say whether to go on with the dial of the step that was just handed to `keep`."""
         if self.trouble is None:
             return True
         if self._kept is not None and self._kept.sequel is not None:
             return False  # after a restart the files would be purged as those of the dead keys
-        pace = self._policy.dials.window / self._policy.dials.count
-        if now - self._uncounted_at < pace:
+        if now - self._uncounted_at < budget.window / budget.count:
             return False
         self._uncounted_at = now
         return True
