@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from wa_supervisor.loopback import LoopbackServer
 
 _LEAST = 8  # shorter parts of a payload (the client's type) are no secrets
+_KEYS = ("session.db", "snapshot.db")  # the database; a copy that is being made
 _SEPARATORS = re.compile(r"[ ().+-]")
 
 
@@ -56,7 +57,7 @@ class Canary:
         """Take note of every file's name and content but the databases' that hold the keys."""
         for path in directory.rglob("*"):
             self.hear("a file's name", path.name)
-            keys = path.name.startswith("session.db") or path.parent.name == "snapshots"
+            keys = path.name.startswith(_KEYS) or path.parent.name == "snapshots"
             if path.is_file() and not keys:
                 self.hear(f"the file {path.name}", path.read_bytes().decode(errors="replace"))
 

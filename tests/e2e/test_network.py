@@ -136,7 +136,7 @@ async def test_a_connection_that_comes_and_goes_is_eased_off(world: World) -> No
 @pytest.mark.parametrize("step", [Step.CONNECT, Step.TLS, Step.UPGRADE, Step.HANDSHAKE])
 async def test_a_stalled_dial_is_ended_by_our_clock(world: World, step: Step) -> None:
     world.server.stall(step)
-    run = world.start(policy=quick(start_timeout=2))
+    run = world.start(policy=quick(start_timeout=3))
     await until(lambda: world.server.dials > 0)
     await run.reach("Backoff", reason="start_timeout")
     world.server.accept()
@@ -145,7 +145,7 @@ async def test_a_stalled_dial_is_ended_by_our_clock(world: World, step: Step) ->
 
 async def test_a_server_that_offers_nothing_to_scan_is_ended_by_our_clock(world: World) -> None:
     world.server.stall(Step.PAIRING)
-    run = world.start(policy=quick(start_timeout=2))
+    run = world.start(policy=quick(start_timeout=3))
     await run.reach("Backoff", reason="start_timeout")
     world.server.accept()
     await world.pair(run)

@@ -32,7 +32,7 @@ UNDER_WAY = 0.2
 
 
 async def _dialling(world: World, _: Steps) -> None:
-    await until(lambda: world.server.dials > 0, 10)
+    await until(lambda: world.server.dials > 0, 30)
     await asyncio.sleep(UNDER_WAY)
 
 

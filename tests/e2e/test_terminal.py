@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import subprocess
 import sys
+import uuid
 from typing import TYPE_CHECKING
 
 import pytest
@@ -31,13 +32,14 @@ async def _terminal(
     world: World, columns: int, rows: int, *arguments: str, **variables: str
 ) -> AsyncIterator[Tty]:
     tty = Tty(world.canary, columns, rows)
-    environment = world.environment(E2E_MARK=world.directory.name, **variables)
+    mark = uuid.uuid4().hex
+    environment = world.environment(E2E_MARK=mark, **variables)
     try:
         await tty.start(*arguments, cwd=world.directory, env=environment)
         yield tty
     finally:
         await tty.close()
-    await until(lambda: marked(world.directory.name) == [], 5)
+    await until(lambda: marked(mark) == [], 5)
 
 
 def _run(world: World, *arguments: str) -> list[str]:
