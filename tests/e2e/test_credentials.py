@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from wa_supervisor.loopback import Connection, Device
     from wa_supervisor.store import Quarantined
 
+# Every failure leaves the socket open: whatsmeow may see a close before it has read what came
+# first, and redial.
+
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
 
 
@@ -87,7 +90,7 @@ async def test_a_false_401_costs_one_restore_and_the_same_device_is_back(world: 
     run, connection = await world.paired()
     files, device = world.files(), connection.device
     await until(lambda: len(snapshots(files)) == 1)
-    world.server.on_login(Failure(401))
+    world.server.on_login(Failure(401, close=False))
     run.kill()
     await run.reach("LoggedOut", reason="login_rejected")
     await run.reach("Backoff", reason="restored")
@@ -95,13 +98,13 @@ async def test_a_false_401_costs_one_restore_and_the_same_device_is_back(world: 
     assert device is not None
     await world.server.wait_connected(device)
     await run.stop()
-    (aside,) = quarantined(files)
-    check(aside)
-    assert aside.id.endswith("-restored")
     assert keys_in(files.database) == keys_in(snapshots(files)[0].path)
     # Either whatsmeow deleted the row, as it does, and the copy made up for it; or it was ended
     # before it could, and nothing had to be put back.
-    assert keys_in(aside.directory / "session.db") == set()
+    for aside in quarantined(files):
+        check(aside)
+        assert aside.id.endswith("-restored")
+        assert keys_in(aside.directory / "session.db") == set()
 
 
 async def test_a_second_401_sets_the_whole_session_aside_and_pairs_afresh(world: World) -> None:
@@ -109,7 +112,7 @@ async def test_a_second_401_sets_the_whole_session_aside_and_pairs_afresh(world:
     files = world.files()
     await until(lambda: len(snapshots(files)) == 1)
     old = keys_in(snapshots(files)[0].path)
-    world.server.on_login(Failure(401), times=2)
+    world.server.on_login(Failure(401, close=False), times=2)
     run.kill()
     await run.reach("Purging")
     await world.pair(run)
@@ -155,7 +158,7 @@ async def test_a_locked_or_banned_session_keeps_its_copy_and_a_resume_uses_it(
     run, _ = await world.paired()
     files = world.files()
     await until(lambda: len(snapshots(files)) == 1)
-    world.server.on_login(Failure(code))
+    world.server.on_login(Failure(code, close=False))
     run.kill()
     await run.reach("GaveUp")
     await until(lambda: run.link.pid is None)
@@ -196,7 +199,7 @@ async def test_an_operator_puts_a_quarantined_session_back(world: World) -> None
     run, _ = await world.paired()
     files = world.files()
     await until(lambda: len(snapshots(files)) == 1)
-    world.server.on_login(Failure(401), times=2)
+    world.server.on_login(Failure(401, close=False), times=2)
     run.kill()
     await run.reach("Pairing")
     await run.stop()

@@ -59,7 +59,10 @@ class Keeper:
             files.prepare()
             paired = is_paired(files.database)
             if not paired and snapshot.snapshots(files):
-                log.warning("the session's keys are gone, but no purge took them")
+                log.warning(
+                    "the session's keys are gone, but no purge took them: putting the newest copy "
+                    "back (`wa-supervisor purge` sets it aside, to pair afresh)"
+                )
                 paired = self._restore()
             self._expire()
             if paired:
