@@ -250,6 +250,7 @@ def run(scenario: Scenario, directory: Path, *, everything: bool, twice: bool) -
     template, case, second = directory / "template", directory / "case", directory / "second"
     scenario.prepare(SessionFiles.open("shop", template))
     idle = set() if everything else _IDLE
+    scenario.deed(_fresh(template, case))  # what is looked up once for all is none of the steps
     step = 0
     while True:
         step += 1

@@ -18,6 +18,7 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from importlib import metadata
 from typing import TYPE_CHECKING, Annotated
 
@@ -235,6 +236,7 @@ def _is_entry(name: str) -> bool:
         return False
 
 
+@cache
 def _versions() -> dict[str, str]:
     versions = {"python": platform.python_version(), "sqlite": sqlite3.sqlite_version}
     for package in ("wa-supervisor", "neonize"):
