@@ -106,6 +106,15 @@ async def test_nonsense_is_refused_and_does_no_harm(
     assert taken == []
 
 
+async def test_where_no_socket_can_be_made_the_session_runs_without_orders(
+    files: SessionFiles, caplog: pytest.LogCaptureFixture
+) -> None:
+    (files.directory / "control.sock" / "in the way").mkdir(parents=True)
+    async with listening(files, {}, status):
+        pass
+    assert "orders cannot be taken: control.sock" in caplog.text
+
+
 async def test_a_supervisor_that_hangs_is_told_apart_from_none(
     files: SessionFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import socket
 import sys
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
     from .store import SessionFiles
 
+log = logging.getLogger(__name__)
+
 PATIENCE: Final = 2.0
 """Seconds for one exchange, at either end."""
 
@@ -40,6 +43,10 @@ class Order(StrEnum):
     RESUME = "resume"
     RELINK = "relink"
     STOP = "stop"
+
+
+_AT_START: Final = {Order.RESUME: " --resume", Order.RELINK: " --relink"}
+"""The option of `run` that stands for an order when there is no supervisor to take it."""
 
 
 class NotRunning(StoreError):
@@ -65,7 +72,8 @@ async def listening(
 ) -> AsyncIterator[None]:
     """Take orders for as long as this lasts. To be called with the session's lock held.
 
-    Raises StoreError if the socket cannot be made.
+    Where no socket can be made (some network file systems) a warning is logged instead: a session
+    that cannot be given orders is better than none.
     """
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -87,7 +95,13 @@ async def listening(
         return _Reply(status=status())
 
     with _address(files) as address:
-        server = await asyncio.start_unix_server(answer, sock=_bind(address), limit=_LONGEST)
+        try:
+            listener = _bind(address)
+        except OSError as error:
+            log.warning("orders cannot be taken: %s: %s", _NAME, error.strerror)
+            yield
+            return
+        server = await asyncio.start_unix_server(answer, sock=listener, limit=_LONGEST)
         try:
             yield
         finally:
@@ -101,9 +115,9 @@ def _bind(address: str) -> socket.socket:
         _unlink(address)  # left by a supervisor that was killed: we hold the lock
         listener.bind(address)
         Path(address).chmod(0o600)
-    except OSError as error:
+    except OSError:
         listener.close()
-        raise StoreError(f"cannot listen for orders: {_NAME}: {error.strerror}") from error
+        raise
     return listener
 
 
@@ -127,7 +141,7 @@ def ask(files: SessionFiles, order: Order) -> Status:
         except (FileNotFoundError, ConnectionRefusedError):
             raise NotRunning(
                 f"no supervisor runs for session {files.name!r}",
-                hint=f"wa-supervisor run --session {files.name}",
+                hint=f"wa-supervisor run --session {files.name}{_AT_START.get(order, '')}",
             ) from None
         except (OSError, ValidationError) as error:
             raise StoreError(

@@ -15,6 +15,7 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from .control import Order, listening
 from .handlers import Handlers
 from .journal import Keeper
 from .lifecycle import Child, Phase, SessionCore, Work, effects, facts
@@ -99,6 +100,15 @@ class Supervisor:
         """Log out, clear the session away and pair afresh. From any thread."""
         self._operate(facts.Relink())
 
+    def retune(self, settings: Settings) -> None:
+        """Take over the numbers of `policy`, and nothing else. On the supervisor's loop.
+
+        What is decided from now on is decided by them; a wait that has begun keeps its end.
+        """
+        numbers = {"profile": settings.profile, "policy": settings.policy}
+        self.settings = self.settings.model_copy(update=numbers)
+        self._core.retune(settings.policy)
+
     def run_forever(self) -> Outcome:
         """Run in this thread until stopped, as `run` does. For programs without asyncio."""
         return asyncio.run(self.run())
@@ -119,9 +129,15 @@ class Supervisor:
         with SessionLock(self.files):
             link = SessionLink(post, start_method=self._start_method)
             keeper = self._keeper = await Keeper.open(self.files, self.settings.journal)
+            orders = {
+                Order.STOP: self.stop,
+                Order.RESUME: self.resume,
+                Order.RELINK: self.relink,
+            }
             async with (
                 contextlib.aclosing(keeper),
                 contextlib.aclosing(link),
+                listening(self.files, orders, lambda: self.status),
                 asyncio.TaskGroup() as tasks,
             ):
                 handlers = Handlers(self.settings, self.files, link, self._sinks, tasks, post)
