@@ -101,7 +101,7 @@ def list_snapshots(
 def restore_session(
     wanted: Annotated[
         str | None,
-        typer.Argument(metavar="[ID]", help="From `snapshots`; default: the newest snapshot."),
+        typer.Argument(metavar="ID", help="From `snapshots`; default: the newest snapshot."),
     ] = None,
     session: _Session = None,
     data_dir: _DataDir = None,
