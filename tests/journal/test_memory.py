@@ -30,7 +30,7 @@ POLICY = Policy()
 MICRO = 1.01e-6
 DAY = 86_400.0
 
-FORGOTTEN = {"child", "offering", "work", "code_until", "clocks"}
+FORGOTTEN = {"bot_busy", "child", "offering", "work", "code_until", "clocks"}
 """What belongs to one life: the process, its clocks and what it showed."""
 
 nows = st.floats(0, 1e7)
