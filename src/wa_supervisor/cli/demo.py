@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from rich.console import ConsoleOptions, RenderableType
 
+    from ..pairing import Sink
     from ..records import StepRecord
 
 LIMIT = 60.0
@@ -109,7 +110,7 @@ async def _demo(screen: DemoScreen, *, pace: float) -> Exit:
     trail, codes = Trail(), CodeBox()
     async with LoopbackServer() as server:
         with tempfile.TemporaryDirectory(prefix="wa-supervisor-demo-") as directory:
-            sinks = [codes, screen] if screen.is_live else [codes]
+            sinks: list[Sink] = [codes, screen] if screen.is_live else [codes]
             supervisor = Supervisor(_settings(server, Path(directory)), sinks=sinks)
             supervisor.on_step(trail.step)
             supervisor.on_step(screen.step)
