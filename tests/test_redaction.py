@@ -40,6 +40,7 @@ def test_what_is_shaped_like_a_secret_is_replaced(text: str, redacted: str) -> N
 @pytest.mark.parametrize(
     "text",
     [
+        "the dead session was set aside as 20261122T113451Z-logged_out",
         "2026-11-22 10:10:00.123 ERROR dial tcp 127.0.0.1:46123: connect: connection refused",
         "process pid=4194304 (pid 1234567) ended with 134",
         "goroutine 17 gp=0xc000123456789 m=0 mp=0x7f12345678ab [syscall, locked to thread]:",

@@ -31,7 +31,7 @@ _BLOB: Final = re.compile(r"[A-Za-z0-9+/_-]{40,}")
 # Digits with the separators people write into phone numbers. What Go's traces and log lines are
 # full of is stepped over: addresses, dates, process ids.
 _NUMBER: Final = re.compile(
-    r"(?P<keep>\b0x[0-9a-fA-F]+|\b\d{4}-\d\d-\d\d\b|\bpid[ =:]*\d+)"
+    r"(?P<keep>\b0x[0-9a-fA-F]+|\b\d{4}-\d\d-\d\d\b|\b\d{8}T\d{6}Z|\bpid[ =:]*\d+)"
     r"|(?:\+|00)?\(?\d(?:[ ()-]{0,2}\d){6,}"
 )
 

@@ -86,11 +86,14 @@ class Screen:
         self, console: Console, options: ConsoleOptions
     ) -> Iterator[RenderableType]:
         """Draw the code, if there is one, and the status."""
-        del console, options
+        del console
         if self._view.visible:
             yield self._view
         if self._supervisor is not None:
-            yield status_line(self._supervisor.status)
+            line = status_line(self._supervisor.status)
+            # A terminal echoes ^C behind it: on a full line that would wrap, and shift the screen.
+            line.truncate(options.max_width - len("^C"), overflow="ellipsis")
+            yield line
 
 
 def status_line(status: Status) -> Text:
