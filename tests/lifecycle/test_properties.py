@@ -119,8 +119,14 @@ class Lives(RuleBasedStateMachine):
     @invariant()
     def agrees(self) -> None:
         self.follow()
-        expected = {name: getattr(self.reference, name) for name in seen(self.play.session)}
-        assert to_the_microsecond(seen(self.play.session)) == to_the_microsecond(expected)
+        session, reference = self.play.session, self.reference
+        expected = {name: getattr(reference, name) for name in seen(session)}
+        assert to_the_microsecond(seen(session)) == to_the_microsecond(expected)
+        assert to_the_microsecond(session.ban_until or 0.0) == to_the_microsecond(
+            reference.ban_until
+        )
+        spent = {budget.value: [*times] for budget, times in session.spent.items() if times}
+        assert spent == {budget: times for budget, times in reference.spent.items() if times}
 
     def teardown(self) -> None:
         if hasattr(self, "play"):
