@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,11 +17,14 @@ from rich.console import Console
 
 from ..lifecycle import PROFILES, Phase
 from ..pairing import parse_sink
+from ..sdnotify import Notifier
 from ..settings import load_settings
 from ..supervisor import Outcome, Supervisor
 from .exits import GIVE_UP, Exit
 from .logs import configure_logging
+from .reload import reload
 from .screen import Screen
+from .service import reporting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -88,7 +93,8 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each option
     pairing: dict[str, Any] = {"phone": phone, "qr": qr or None}
     if phone is not None:
         pairing["mode"] = "code"
-    loaded = load_settings(
+    read = partial(
+        load_settings,
         config,
         {
             "session": session,
@@ -99,7 +105,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each option
         },
     )
     word = Supervisor.relink if relink else Supervisor.resume if resume else None
-    outcome = _supervise(loaded, word, on_give_up=on_give_up, as_json=json, verbose=verbose)
+    outcome = _supervise(read(), word, read, on_give_up=on_give_up, as_json=json, verbose=verbose)
     if outcome.phase is Phase.GAVE_UP and outcome.reason is not None:
         told = outcome.reason.explanation
         print(f"wa-supervisor: gave up: {told.sentence}", file=sys.stderr)
@@ -109,9 +115,10 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each option
     raise typer.Exit(Exit.OK)
 
 
-def _supervise(
+def _supervise(  # noqa: PLR0913 - what `run` was told
     loaded: Loaded,
     word: Callable[[Supervisor], None] | None,
+    read: Callable[[], Loaded],
     *,
     on_give_up: OnGiveUp,
     as_json: bool,
@@ -130,8 +137,11 @@ def _supervise(
         word(supervisor)
     if as_json:
         supervisor.on_step(_print_json)
+    # Of a terminal that was closed SIGHUP says just that, and the session must not outlive it.
+    hang_up = supervisor.stop if screen.is_live else partial(reload, supervisor, read)
+    notifier = Notifier.from_environment(os.environ)
     with screen.live(supervisor):
-        return asyncio.run(_until_signalled(supervisor))
+        return asyncio.run(_until_signalled(supervisor, hang_up, notifier))
 
 
 def _print_json(record: StepRecord) -> None:
@@ -139,9 +149,30 @@ def _print_json(record: StepRecord) -> None:
         print(record.model_dump_json(exclude={"taken"}), flush=True)
 
 
-async def _until_signalled(supervisor: Supervisor) -> Outcome:
-    with stop_on_signals(supervisor.stop):
-        return await supervisor.run()
+async def _until_signalled(
+    supervisor: Supervisor, hang_up: Callable[[], object], notifier: Notifier | None
+) -> Outcome:
+    with stop_on_signals(supervisor.stop), on_hang_up(hang_up):
+        async with reporting(supervisor, notifier):
+            return await supervisor.run()
+
+
+@contextlib.contextmanager
+def on_hang_up(deed: Callable[[], object]) -> Iterator[None]:
+    """Have SIGHUP call `deed` on the loop while this lasts, unless it is ignored (nohup).
+
+    Afterwards it is ignored, as the others are.
+    """
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, deed)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 @contextlib.contextmanager

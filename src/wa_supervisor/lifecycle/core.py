@@ -70,6 +70,10 @@ class SessionCore:
         self._jitter = jitter
         self._chart = SessionChart(self.session, self.policy)
 
+    def retune(self, policy: Policy) -> None:
+        """Decide by these numbers from now on. Clocks that run keep the time they were set to."""
+        self.policy = self._chart.policy = policy
+
     @property
     def deadline(self) -> float | None:
         """When to call `tick` next, on the clock of the `now` values handed in."""

@@ -1,0 +1,118 @@
+"""What SIGHUP changes, and what it only tells."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from wa_supervisor import Supervisor
+from wa_supervisor.cli.reload import NeedsRestart, reload
+from wa_supervisor.lifecycle import facts
+from wa_supervisor.settings import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NUMBER = "15550001234"
+
+
+class Reloaded:
+    """A supervisor of a file, and the file."""
+
+    def __init__(self, directory: Path) -> None:
+        self.file = directory / "config.toml"
+        self.file.write_text("")
+        self.read = partial(load_settings, self.file, {"data_dir": directory})
+        self.supervisor = Supervisor(self.read().settings, sinks=[], jitter=lambda: 0.5)
+
+    def reload(self, text: str) -> tuple[NeedsRestart, ...]:
+        self.file.write_text(text)
+        return reload(self.supervisor, self.read)
+
+
+@pytest.fixture
+def reloaded(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> Reloaded:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    caplog.set_level(logging.INFO, "wa_supervisor")
+    return Reloaded(tmp_path)
+
+
+def _fail(supervisor: Supervisor) -> float:
+    core = supervisor._core
+    core.handle(facts.Start(), 0.0)
+    core.handle(facts.DialFailed(core.session.generation, ""), 0.0)
+    core.handle(facts.ChildExited(core.session.generation, 3, None, ""), 0.0)
+    assert core.session.not_before is not None
+    return core.session.not_before
+
+
+def test_a_number_of_the_policy_takes_effect_at_the_next_decision(reloaded: Reloaded) -> None:
+    left = reloaded.reload("[policy.backoff]\nbase = 42\njitter = 0\n")
+    assert left == ()
+    assert _fail(reloaded.supervisor) == 42
+
+
+def test_a_profile_takes_effect_too(reloaded: Reloaded, caplog: pytest.LogCaptureFixture) -> None:
+    assert reloaded.reload('profile = "zeroclaw"') == ()
+    assert _fail(reloaded.supervisor) == 3
+    assert reloaded.supervisor.settings.profile == "zeroclaw"
+    assert "changed: profile, policy.backoff.shape" in caplog.text
+
+
+def test_a_wait_that_has_begun_keeps_its_end(reloaded: Reloaded) -> None:
+    until = _fail(reloaded.supervisor)
+    reloaded.reload("[policy.backoff]\nbase = 42\n")
+    assert reloaded.supervisor._core.session.not_before == until
+    assert reloaded.supervisor._core.deadline == until
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ('session = "other"', "session"),
+        ('bot = "mybot:register"', "bot"),
+        ('[pairing]\nqr = ["svg:qr.svg"]', "pairing.qr"),
+        (f'[pairing]\nphone = "{NUMBER}"', "pairing.phone"),
+        ('[endpoint]\nproxy = "http://user:secret@127.0.0.1:9"', "endpoint.proxy"),
+        ("[journal]\nkeep_rows = 5", "journal.keep_rows"),
+    ],
+)
+def test_what_takes_a_restart_is_named_and_left(
+    reloaded: Reloaded, caplog: pytest.LogCaptureFixture, text: str, key: str
+) -> None:
+    before = reloaded.supervisor.settings
+    assert NeedsRestart(key) in reloaded.reload(text)
+    assert f"{key} was changed: that takes a restart" in caplog.text
+    assert reloaded.supervisor.settings == before
+    assert NUMBER not in caplog.text
+    assert "secret" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda file: file.write_text("[policy.backoff]\nbase = -1\n"),
+        lambda file: file.write_text("polcy = 1\n"),
+        lambda file: file.write_text("no toml"),
+        Path.unlink,
+    ],
+)
+def test_wrong_settings_leave_the_old_ones_and_are_logged(
+    reloaded: Reloaded, caplog: pytest.LogCaptureFixture, spoil: Callable[[Path], object]
+) -> None:
+    before = reloaded.supervisor.settings
+    spoil(reloaded.file)
+    assert reload(reloaded.supervisor, reloaded.read) == ()
+    assert "the settings are wrong, the old ones stay" in caplog.text
+    assert reloaded.supervisor.settings is before
+
+
+def test_nothing_changed_is_said_too(reloaded: Reloaded, caplog: pytest.LogCaptureFixture) -> None:
+    reloaded.reload("")
+    assert "changed: nothing" in caplog.text
