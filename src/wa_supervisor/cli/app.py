@@ -8,13 +8,17 @@ from typing import NoReturn
 import typer
 
 from ..errors import ConfigError, StoreError, SupervisorError
+from .control import relink, resume, status, stop
 from .credentials import list_snapshots, purge_session, restore_session
 from .demo import demo
 from .diagram import diagram
 from .exits import Exit
+from .faults import faults
+from .health import health
 from .history import history
 from .run import run
 from .simulate import simulate
+from .unit import unit
 
 app = typer.Typer(
     name="wa-supervisor",
@@ -24,7 +28,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # a traceback with local variables could show a secret
     rich_markup_mode=None,
 )
-for command in (run, history, demo, diagram, simulate):
+for command in (
+    run,
+    status,
+    resume,
+    relink,
+    stop,
+    history,
+    health,
+    unit,
+    demo,
+    diagram,
+    simulate,
+    faults,
+):
     app.command()(command)
 app.command("snapshots")(list_snapshots)
 app.command("restore")(restore_session)

@@ -1,0 +1,29 @@
+"""`wa-supervisor health`: is the session connected, as an exit code."""
+
+from __future__ import annotations
+
+import typer
+
+from ..control import Order, ask
+from ..errors import StoreError
+from ..settings import load_settings
+from ..store import SessionFiles
+from .control import ConfigOption, DataDirOption, SessionOption
+from .exits import Exit
+from .service import summary
+
+
+def health(
+    session: SessionOption = None,
+    data_dir: DataDirOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Exit 0 if the session is connected now, else 1; one line says why. For health checks."""
+    settings = load_settings(config, {"session": session, "data_dir": data_dir}).settings
+    try:
+        status = ask(SessionFiles.at(settings.session, settings.data_dir), Order.STATUS)
+    except StoreError as error:
+        print(error)
+        raise typer.Exit(Exit.FAILED) from None
+    print(f"{status.session}: {summary(status)}")
+    raise typer.Exit(Exit.OK if status.shade == "online" else Exit.FAILED)
