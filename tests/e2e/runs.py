@@ -124,7 +124,8 @@ class Steps(ABC):
 
     def check(self) -> None:
         """Steps are a chain: each begins where the one before ended."""
-        at = "Init"
+        # What an earlier run gave up is remembered.
+        at = "GaveUp" if self.records and self.records[0].before == "GaveUp" else "Init"
         for record in self.records:
             assert record.before == at, record
             at = record.after
