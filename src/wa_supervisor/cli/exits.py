@@ -17,7 +17,7 @@ class Exit(enum.IntEnum):
     OK = 0
     """Stopped by an operator, or done."""
     FAILED = 1
-    """A demo or simulation did not go as promised."""
+    """A demo or simulation did not go as promised; or `health`: the session is not connected."""
     USAGE = 2
     """A command line or a setting is wrong."""
     STORE = 3
