@@ -65,24 +65,30 @@
 #define ClientOutdated 23
 #define BadUserAgent 24
 #define ChildExited 25
-#define PurgeDone 26
-#define PurgeFailed 27
-#define RestoreDone 28
-#define NothingToRestore 29
-#define Start 30
-#define Stop 31
-#define Resume 32
-#define Relink 33
-#define StartTimedOut 34
-#define PairingWindowClosed 35
-#define LinkTimedOut 36
-#define StayedUp 37
-#define ReconnectTimedOut 38
-#define KeepAliveGone 39
-#define BackoffElapsed 40
-#define StopTimedOut 41
-#define FilesTimedOut 42
-#define Rebooted 43
+#define ChildSilent 26
+#define BotBusy 27
+#define BotFree 28
+#define PurgeDone 29
+#define PurgeFailed 30
+#define RestoreDone 31
+#define NothingToRestore 32
+#define ProbeAnswered 33
+#define ProbeFailed 34
+#define NetworkBack 35
+#define Start 36
+#define Stop 37
+#define Resume 38
+#define Relink 39
+#define StartTimedOut 40
+#define PairingWindowClosed 41
+#define LinkTimedOut 42
+#define StayedUp 43
+#define ReconnectTimedOut 44
+#define KeepAliveGone 45
+#define BackoffElapsed 46
+#define StopTimedOut 47
+#define FilesTimedOut 48
+#define Rebooted 49
 
 /* What the core knows. */
 byte phase, child, work, sequel, retries, strikes;
@@ -91,7 +97,7 @@ bool clock[CLOCKS], given_up;
 byte w_child, w_work;
 bool w_dead, w_asked, healthy, by_operator, rebooted;
 /* Within one step. */
-byte fact, before, i; bool heard, taken, started, too_early, flapping, windows_left, bans_spent, may_return, cut_short, asked, known;
+byte fact, before, i; bool heard, taken, started, too_early, flapping, windows_left, bans_spent, crash_loop, cut_off, may_return, cut_short, asked, known;
 
 #define SETTLED (taken && child == NONE && work == NO_WORK)
 
@@ -457,9 +463,13 @@ inline child_exited() {
   if
   :: phase == Init || phase == Pairing || phase == Connected_online || phase == Connected_degraded || phase == Connected_reconnecting ->
      if
-     :: (RETRIES == UNBOUNDED || retries < RETRIES) -> taken = true; leave(); skip; count_retry(); phase = Backoff; tear_down(); clock[RETRY] = true
+     :: crash_loop -> taken = true; leave(); skip; skip; phase = GaveUp; tear_down(); given_up = true
      :: else ->
-        taken = true; leave(); skip; skip; phase = GaveUp; tear_down(); given_up = true
+        if
+        :: (RETRIES == UNBOUNDED || retries < RETRIES) -> taken = true; leave(); skip; count_retry(); skip; phase = Backoff; tear_down(); clock[RETRY] = true
+        :: else ->
+           taken = true; leave(); skip; skip; phase = GaveUp; tear_down(); given_up = true
+        fi
      fi
   :: phase == LoggedOut ->
      taken = true
@@ -531,6 +541,18 @@ inline restore_failed() {
   if
   :: phase == LoggedOut ->
      taken = true
+  :: else -> skip
+  fi
+}
+
+inline network_back() {
+  if
+  :: phase == Backoff ->
+     if
+     :: cut_off -> taken = true; clock[RETRY] = true
+     :: else ->
+        skip
+     fi
   :: else -> skip
   fi
 }
@@ -652,12 +674,12 @@ inline files_timed_out() {
 #ifdef REPORT
 c_decl { static unsigned char was[32]; }
 inline remember() { before = phase; c_code { was[0] = now.phase; was[1] = now.child; was[2] = now.work; was[3] = now.sequel; was[4] = now.retries; was[5] = now.strikes; was[6] = now.given_up; was[7] = now.clock[0]; was[8] = now.clock[1]; was[9] = now.clock[2]; was[10] = now.clock[3]; was[11] = now.clock[4]; was[12] = now.clock[5]; was[13] = now.clock[6]; was[14] = now.clock[7]; was[15] = now.clock[8]; } }
-inline report() { c_code { printf("EDGE %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d\n", now.fact, now.too_early, now.flapping, now.windows_left, now.bans_spent, now.may_return, now.cut_short, now.asked, now.known, was[0], was[1], was[2], was[3], was[4], was[5], was[6], was[7], was[8], was[9], was[10], was[11], was[12], was[13], was[14], was[15], now.phase, now.child, now.work, now.sequel, now.retries, now.strikes, now.given_up, now.clock[0], now.clock[1], now.clock[2], now.clock[3], now.clock[4], now.clock[5], now.clock[6], now.clock[7], now.clock[8]); } }
+inline report() { c_code { printf("EDGE %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d\n", now.fact, now.too_early, now.flapping, now.windows_left, now.bans_spent, now.crash_loop, now.cut_off, now.may_return, now.cut_short, now.asked, now.known, was[0], was[1], was[2], was[3], was[4], was[5], was[6], was[7], was[8], was[9], was[10], was[11], was[12], was[13], was[14], was[15], now.phase, now.child, now.work, now.sequel, now.retries, now.strikes, now.given_up, now.clock[0], now.clock[1], now.clock[2], now.clock[3], now.clock[4], now.clock[5], now.clock[6], now.clock[7], now.clock[8]); } }
 #else
 inline remember() { before = phase }
 inline report() { skip }
 #endif
-inline forget() { fact = 0; before = 0; heard = false; taken = false; started = false; too_early = false; flapping = false; windows_left = false; bans_spent = false; may_return = false; cut_short = false; asked = false; known = false }
+inline forget() { fact = 0; before = 0; heard = false; taken = false; started = false; too_early = false; flapping = false; windows_left = false; bans_spent = false; crash_loop = false; cut_off = false; may_return = false; cut_short = false; asked = false; known = false }
 
 chan inbox = [0] of { byte };
 
@@ -688,11 +710,17 @@ end: do
     if :: fact == StreamReplaced ->
        if :: known = true :: known = false fi
     :: else fi;
+    if :: fact == ChildExited ->
+       if :: crash_loop = true :: crash_loop = false fi
+    :: else fi;
     if :: fact == PurgeDone ->
        if :: asked = true :: asked = false fi
     :: else fi;
     if :: fact == RestoreDone ->
        if :: asked = true :: asked = false fi
+    :: else fi;
+    if :: fact == NetworkBack ->
+       if :: cut_off = true :: cut_off = false fi
     :: else fi;
     if :: fact == Start ->
        if :: too_early = true :: too_early = false fi
@@ -714,8 +742,8 @@ end: do
       :: fact == Connected -> heard = (phase == Init || phase == Pairing || phase == Connected_degraded || phase == Connected_reconnecting)
       :: fact == Disconnected -> heard = (phase == Connected_online || phase == Connected_degraded)
       :: fact == KeepAliveTimeout -> heard = (phase == Connected_online)
-      :: fact == KeepAliveRestored -> heard = (phase == Connected_degraded)
-      :: fact == DialFailed || fact == ConnectFailure || fact == StartTimedOut || fact == LinkTimedOut || fact == ReconnectTimedOut || fact == KeepAliveGone -> heard = (phase == Init || phase == Pairing || phase == Connected_online || phase == Connected_degraded || phase == Connected_reconnecting)
+      :: fact == KeepAliveRestored || fact == ProbeAnswered -> heard = (phase == Connected_degraded)
+      :: fact == DialFailed || fact == ConnectFailure || fact == ChildSilent || fact == StartTimedOut || fact == LinkTimedOut || fact == ReconnectTimedOut || fact == KeepAliveGone -> heard = (phase == Init || phase == Pairing || phase == Connected_online || phase == Connected_degraded || phase == Connected_reconnecting)
       :: fact == LoggedOut_removed || fact == LoggedOut_rejected || fact == LoggedOut_locked || fact == LoggedOut_banned -> heard = (phase == Init || phase == Pairing || phase == Connected_online || phase == Connected_degraded || phase == Connected_reconnecting || phase == Backoff)
       :: fact == TemporaryBan -> heard = (phase == Init || phase == Pairing || phase == Connected_online || phase == Connected_degraded || phase == Connected_reconnecting || phase == Backoff)
       :: fact == StreamReplaced -> heard = (phase == Init || phase == Pairing || phase == Connected_online || phase == Connected_degraded || phase == Connected_reconnecting || phase == Backoff)
@@ -724,6 +752,7 @@ end: do
       :: fact == PurgeFailed -> heard = (phase == LoggedOut || phase == Purging || phase == GaveUp)
       :: fact == RestoreDone -> heard = (phase == LoggedOut)
       :: fact == NothingToRestore -> heard = (phase == LoggedOut)
+      :: fact == NetworkBack -> heard = (phase == Backoff)
       :: fact == Start -> heard = (phase == Init)
       :: fact == Stop -> heard = (phase == Init || phase == Pairing || phase == Connected_online || phase == Connected_degraded || phase == Connected_reconnecting || phase == LoggedOut || phase == Purging || phase == Backoff || phase == GaveUp)
       :: fact == Resume -> heard = (phase == Backoff || phase == GaveUp)
@@ -747,8 +776,8 @@ end: do
     :: heard && (fact == Connected) -> d_step { link_established() }
     :: heard && (fact == Disconnected) -> d_step { link_dropped() }
     :: heard && (fact == KeepAliveTimeout) -> d_step { keepalive_missed() }
-    :: heard && (fact == KeepAliveRestored) -> d_step { keepalive_restored() }
-    :: heard && (fact == DialFailed || fact == ConnectFailure || fact == StartTimedOut || fact == LinkTimedOut || fact == ReconnectTimedOut || fact == KeepAliveGone) -> d_step { link_failed() }
+    :: heard && (fact == KeepAliveRestored || fact == ProbeAnswered) -> d_step { keepalive_restored() }
+    :: heard && (fact == DialFailed || fact == ConnectFailure || fact == ChildSilent || fact == StartTimedOut || fact == LinkTimedOut || fact == ReconnectTimedOut || fact == KeepAliveGone) -> d_step { link_failed() }
     :: heard && (fact == LoggedOut_removed || fact == LoggedOut_rejected || fact == LoggedOut_locked || fact == LoggedOut_banned) -> d_step { unlinked() }
     :: heard && (fact == TemporaryBan) -> d_step { banned_for_now() }
     :: heard && (fact == StreamReplaced) -> d_step { replaced() }
@@ -757,6 +786,7 @@ end: do
     :: heard && (fact == PurgeFailed) -> d_step { purge_failed() }
     :: heard && (fact == RestoreDone) -> d_step { restore_done() }
     :: heard && (fact == NothingToRestore) -> d_step { restore_failed() }
+    :: heard && (fact == NetworkBack) -> d_step { network_back() }
     :: heard && (fact == Start) -> d_step { start() }
     :: heard && (fact == Stop) -> d_step { stop() }
     :: heard && (fact == Resume) -> d_step { resume() }
@@ -809,11 +839,17 @@ end: do
        :: inbox!ClientOutdated
        :: inbox!BadUserAgent
        :: inbox!ChildExited
+       :: inbox!ChildSilent
+       :: inbox!BotBusy
+       :: inbox!BotFree
+       :: inbox!ProbeAnswered
+       :: inbox!ProbeFailed
        fi }
   :: atomic { !healthy && w_work == PURGING -> if :: inbox!PurgeDone :: inbox!PurgeFailed fi }
   :: atomic { !healthy && w_work == RESTORING ->
        if :: inbox!RestoreDone :: inbox!NothingToRestore fi }
-  :: atomic { !healthy -> if :: inbox!Stop :: inbox!Resume :: inbox!Relink :: inbox!Start fi }
+  :: atomic { !healthy ->
+       if :: inbox!Stop :: inbox!Resume :: inbox!Relink :: inbox!Start :: inbox!NetworkBack fi }
   :: atomic { !healthy -> inbox!Rebooted }  /* the supervisor's process dies and comes back */
   :: atomic { !healthy -> healthy = true }
   od

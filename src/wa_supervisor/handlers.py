@@ -8,12 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from . import crashes
+from .crashes import CrashReport
 from .errors import StoreError
-from .lifecycle import effects, facts
-from .session.link import ChildSpec
+from .lifecycle import Phase, effects, facts
+from .lifecycle.grounds import crashed
+from .lifecycle.model import ACTIVE
+from .session.link import ChildSpec, Watch
+from .session.reach import reachable, wait_until_back
 from .store import Keeper
 
 if TYPE_CHECKING:
@@ -42,6 +48,8 @@ class Handlers:
     post: Callable[[Fact], None]
     # Starts and stops of the child happen in the order in which the core asked for them.
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _network: asyncio.Task[None] | None = None
+    _recent: deque[str] = field(default_factory=lambda: deque(maxlen=20))
 
     def __post_init__(self) -> None:
         kept = self.settings
@@ -52,13 +60,17 @@ class Handlers:
             days=kept.quarantine.days,
         )
 
-    def carry_out(self, effect: Effect) -> None:
+    def carry_out(self, effect: Effect) -> None:  # noqa: C901 - a table
         """Do what the effect asks for, or start doing it."""
         match effect:
             case effects.StartChild(generation):
                 self.tasks.create_task(self._start_child(generation))
             case effects.StopChild(_, log_out, pairing):
                 self.tasks.create_task(self._stop_child(log_out=log_out, pairing=pairing))
+            case effects.Probe(generation):
+                self.tasks.create_task(self._probe(generation))
+            case effects.WatchNetwork():
+                self._watch_network()
             case effects.PurgeSession(reason):
                 log.info("setting the dead session aside (%s)", reason.value)
                 self.tasks.create_task(self._purge(reason))
@@ -77,7 +89,16 @@ class Handlers:
                 raise NotImplementedError(effect.name)
 
     def watch(self, step: Step) -> None:
-        """Copy the session when it first connects, and whenever it has proved stable."""
+        """See what else a step asks for: copies of a session that is sound, reports of crashes."""
+        if step.after is not Phase.BACKOFF and self._network is not None:
+            self._network.cancel()
+            self._network = None
+        fact = step.fact
+        if isinstance(fact, facts.ChildExited) and crashed(fact) and step.before in ACTIVE:
+            report = CrashReport.of(fact, self.settings.session, self._recent)
+            self.tasks.create_task(self._report(report))
+        if step.taken:
+            self._recent.append(step.fact.name)
         match step.fact:
             case facts.Connected() if step.taken:
                 first = self.settings.policy.backoff.stable_after > 0
@@ -104,7 +125,7 @@ class Handlers:
 
     def _specify(self, generation: int) -> ChildSpec:
         """Make the files ready. No child lives yet, so they may be touched."""
-        settings, files = self.settings, self.files
+        settings, files, policy = self.settings, self.files, self.settings.policy
         paired = self._keeper.before_dial(generation)
         log.info("starting the client, %s", "with its keys" if paired else "to be paired")
         by_code = settings.pairing.mode == "code" and not paired
@@ -115,11 +136,36 @@ class Handlers:
             phone=settings.pairing.phone if by_code else None,
             bot=settings.bot,
             endpoint=settings.endpoint,
+            watch=Watch(policy.pulse, policy.pulse_timeout, policy.bot_patience),
         )
 
     async def _stop_child(self, *, log_out: bool, pairing: bool) -> None:
         async with self._turn:
             await self.link.stop(log_out=log_out, pairing=pairing)
+
+    async def _probe(self, generation: int) -> None:
+        await self.link.probe(generation, within=self.settings.policy.probe_timeout)
+
+    def _watch_network(self) -> None:
+        """Look whether WhatsApp can be reached again, for as long as the wait lasts."""
+        if self._network is not None:
+            self._network.cancel()
+        endpoint, policy = self.settings.endpoint, self.settings.policy
+        self._network = self.tasks.create_task(
+            wait_until_back(
+                lambda: reachable(endpoint),
+                every=policy.reach_every,
+                back=lambda: self.post(facts.NetworkBack()),
+            )
+        )
+
+    async def _report(self, report: CrashReport) -> None:
+        try:
+            await asyncio.to_thread(crashes.write, self.files.directory, report)
+        except (StoreError, OSError) as error:
+            log.warning("%s; that could not be reported: %s", report.sentence, error)
+        else:
+            log.warning("%s; see the newest report in %s/", report.sentence, crashes.DIRECTORY)
 
     async def _restore(self) -> None:
         try:

@@ -89,6 +89,8 @@ class Status(_Record):
     not_before: datetime | None
     ignored: int
     """Facts that meant nothing where they came."""
+    bot_busy: bool
+    """A handler of the bot has been at work for too long; what came since waits for it."""
     journal: str | None
     """Why steps cannot be recorded; null while they can."""
 
@@ -111,6 +113,7 @@ class Status(_Record):
             retries=session.retries,
             not_before=_wall(session.not_before, now, wall),
             ignored=core.ignored.total(),
+            bot_busy=session.bot_busy,
             journal=journal,
         )
 

@@ -44,6 +44,8 @@ _PAYLOADS: dict[str, dict[str, Any]] = {
     "StorageFailed": {"detail": ""},
     "TemporaryBan": {"code": 101, "expires_in": 60.0},
     "ChildExited": {"returncode": 0, "signal": None},
+    "BotBusy": {"seconds": 31.0},
+    "ProbeFailed": {"detail": ""},
     "PurgeFailed": {"detail": ""},
 }
 
@@ -164,10 +166,13 @@ class Explored:
             Budget.FLAPS: "flapping" in self.said,
             Budget.WINDOWS: "windows_left" not in self.said,
             Budget.BANS: "bans_spent" in self.said,
+            Budget.CRASHES: "crash_loop" in self.said,
             Budget.CONFLICTS: "may_return" not in self.said,
         }
         session.spent = {b: (NOW,) * policy.limit(b).count for b, yes in spent.items() if yes}
         session.not_before = NOW + 5 if "too_early" in self.said else None
         session.code_until = None if "cut_short" in self.said else NOW - 1
         session.reason = Reason.RESUMED if "asked" in self.said else Reason.LOGGED_OUT
+        if "cut_off" in self.said:
+            session.reason = Reason.DIAL_FAILED
         session.cause = reason_of(fact) if "known" in self.said else None

@@ -17,7 +17,7 @@ BUDGET = "dials in an hour"
 NAIVE: list[tuple[str, Policy, float, str]] = [
     ("zeroclaw-Z2", Policy(backoff=Backoff(stable_after=0)), 5 * HOUR, "gives up"),
     ("waha-2198", EAGER, 3 * HOUR, BUDGET),
-    ("zeroclaw-5542", EAGER, 3 * HOUR, BUDGET),
+    ("zeroclaw-5542", EAGER.model_copy(update={"crashes": MANY}), 3 * HOUR, BUDGET),
     ("nemoclaw-361", EAGER, 3 * HOUR, BUDGET),
     ("openclaw-25591", Policy(conflicts=MANY), 2 * HOUR, "at most 3 dials"),
     ("wacli-266", Policy(conflict=Conflict.TAKEOVER, conflicts=MANY), 2 * HOUR, "at most 3 dials"),

@@ -20,8 +20,10 @@ LOST = {
     "LinkTimedOut": "link_timeout",
     "ReconnectTimedOut": "reconnect_timeout",
     "KeepAliveGone": "keepalive_lost",
+    "ChildSilent": "child_hung",
     "ChildExited": "child_exited",
 }
+CUT_OFF = {"dial_failed", "start_timeout", "reconnect_timeout"}
 HOPELESS = {
     "PasskeyRequested": "passkey_required",
     "StorageFailed": "storage_failed",
@@ -198,7 +200,7 @@ class Reference:
                 self._enter("online")
             case "online", "KeepAliveTimeout":
                 self._enter("degraded")
-            case "degraded", "KeepAliveRestored":
+            case "degraded", "KeepAliveRestored" | "ProbeAnswered":
                 self._enter("online")
             case "online", "StayedUp":
                 self._forgive()
@@ -208,8 +210,22 @@ class Reference:
                     self._enter("reconnecting")
                 else:
                     self._retry("flapping")
+            case phase, "ChildExited" if phase in UP and self._ran(fact):
+                if not self._left("crashes"):
+                    self.reason, self.cause = "crash_loop", "child_exited"
+                    self._enter("GaveUp")
+                    return
+                spent = self.spent
+                self._retry("child_exited")
+                if self.phase == "Backoff":
+                    spent["crashes"] = [*self._fresh("crashes"), self.now]
             case phase, _ if phase in UP and name in LOST:
                 self._retry(LOST[name])
+            case "Backoff", "NetworkBack" if self.reason in CUT_OFF:
+                soon = self.now + self.sample * self.policy.reach_every
+                soon = min(soon, self.not_before or soon)
+                self.not_before = None
+                self._wait(soon - self.now)
             # WhatsApp's word
             case phase, _ if phase in UP | {"Backoff"} and name in HOPELESS:
                 self._give_up(HOPELESS[name])
@@ -272,7 +288,7 @@ class Reference:
         self.clocks = {"start": self.now + self.policy.start_timeout}
         self.asked.append(f"StartChild {self.generation}")
 
-    def _enter(self, phase: str, pause: float = 0.0) -> None:  # noqa: C901 - a table
+    def _enter(self, phase: str, pause: float = 0.0) -> None:  # noqa: C901, PLR0912 - a table
         if self.phase == "Pairing" and self.offering:
             self.asked.append("HidePairing")
         self.clocks = {"stop": self.clocks["stop"]} if "stop" in self.clocks else {}
@@ -293,6 +309,7 @@ class Reference:
                     self._forgive()
             case "degraded":
                 self.clocks["keepalive"] = self.now + self.policy.keepalive_timeout
+                self.asked.append(f"Probe {self.generation}")
             case "reconnecting":
                 self.clocks["reconnect"] = self.now + self.policy.reconnect_timeout
             case "Purging":
@@ -301,6 +318,9 @@ class Reference:
                 self.asked.append(f"PurgeSession {self.dead_of}")
             case "Backoff":
                 self._wait(pause)
+                wait = (self.not_before or 0) - self.now
+                if self.reason in CUT_OFF and wait > self.policy.reach_every:
+                    self.asked.append("WatchNetwork")
             case "GaveUp":
                 self.not_before, self.given_up = None, self.reason
                 self.asked.append(f"Tell {self.reason}")
@@ -422,6 +442,9 @@ class Reference:
         self.spent = {"dials": self.spent.get("dials", [])}
 
     # -- budgets
+
+    def _ran(self, exited: Any) -> bool:
+        return exited.returncode is not None or exited.signal is not None
 
     def _fresh(self, budget: str) -> list[float]:
         window = getattr(self.policy, budget).window

@@ -13,9 +13,11 @@ from wa_supervisor.lifecycle import (
     Budget,
     Clock,
     Conflict,
+    Limit,
     Phase,
     Policy,
     Reason,
+    SessionCore,
     facts,
 )
 from wa_supervisor.lifecycle.facts import Logout
@@ -75,7 +77,10 @@ REACTIONS: list[tuple[tuple[Phase, ...], Fact, Phase, Reason | None, str]] = [
     ((P,), facts.PasskeyRequested(G), GONE, R.PASSKEY_REQUIRED, "HidePairing StopChild Tell"),
     ((INI, DEG, REC), facts.Connected(G), ON, None, ""),
     ((P,), facts.Connected(G), ON, None, "HidePairing"),
-    ((ON,), facts.KeepAliveTimeout(G, 1), DEG, None, ""),
+    ((ON,), facts.KeepAliveTimeout(G, 1), DEG, None, "Probe"),
+    ((DEG,), facts.ProbeAnswered(G), ON, None, ""),
+    ((ON, DEG, REC), facts.ChildSilent(G), BACK, R.CHILD_HUNG, "StopChild"),
+    ((BACK,), facts.NetworkBack(), BACK, R.DIAL_FAILED, ""),
     ((DEG,), facts.KeepAliveRestored(G), ON, None, ""),
     ((ON, DEG), facts.Disconnected(G), REC, None, ""),
     ((INI, ON, DEG, REC), facts.DialFailed(G, ""), BACK, R.DIAL_FAILED, "StopChild"),
@@ -179,8 +184,8 @@ def test_what_means_nothing_there_is_counted_and_ignored(here: Phase, fact: Fact
         (INI, Clock.START, 90.0, BACK, R.START_TIMEOUT),
         (P, Clock.PAIRING, 180.0, BACK, R.PAIRING_EXPIRED),
         (ON, Clock.STABLE, 60.0, ON, None),
-        (DEG, Clock.KEEPALIVE, 300.0, BACK, R.KEEPALIVE_LOST),
-        (REC, Clock.RECONNECT, 300.0, BACK, R.RECONNECT_TIMEOUT),
+        (DEG, Clock.KEEPALIVE, 60.0, BACK, R.KEEPALIVE_LOST),
+        (REC, Clock.RECONNECT, 240.0, BACK, R.RECONNECT_TIMEOUT),
         (OUT, Clock.STOP, 15.0, GONE, R.CHILD_STUCK),
         (PUR, Clock.FILES, 60.0, GONE, R.PURGE_FAILED),
     ],
@@ -636,3 +641,64 @@ def test_a_connection_clears_what_went_wrong() -> None:
     play.hear(facts.Connected)
     session = play.session
     assert (session.reason, session.cause, session.detail) == (None, None, "")
+
+
+# -- crashes, and the network's return ------------------------------------------------------------
+
+
+def test_a_crash_too_many_is_held_for_an_operator_and_its_cause_is_known() -> None:
+    core = SessionCore(policy=Policy(crashes=Limit(count=2, window=3600)), jitter=lambda: 0.5)
+    core.handle(facts.Start(), 0.0)
+    now = 0.0
+    for _ in range(2):
+        step = core.handle(facts.ChildExited(core.session.generation, None, 11), now)
+        assert step.after is Phase.BACKOFF
+        assert core.deadline is not None
+        now = core.deadline
+        core.tick(now)
+    step = core.handle(facts.ChildExited(core.session.generation, None, 11), now)
+    assert (step.after, step.reason) == (Phase.GAVE_UP, Reason.CRASH_LOOP)
+    assert core.session.cause is Reason.CHILD_EXITED
+
+
+def test_a_process_that_could_not_be_started_is_no_crash() -> None:
+    core = SessionCore(policy=Policy(crashes=Limit(count=0, window=3600)), jitter=lambda: 0.5)
+    core.handle(facts.Start(), 0.0)
+    step = core.handle(facts.ChildExited(1, None, None, "no memory"), 0.0)
+    assert step.after is Phase.BACKOFF
+
+
+def test_a_long_wait_for_the_network_ends_soon_after_the_network_is_back() -> None:
+    policy = Policy(backoff=Backoff(base=600.0, cap=600.0, jitter=0))
+    core = SessionCore(policy=policy, jitter=lambda: 0.5)
+    core.handle(facts.Start(), 0.0)
+    step = core.handle(facts.DialFailed(1, ""), 0.0)
+    assert [effect.name for effect in step.effects] == ["StopChild", "WatchNetwork"]
+    core.handle(facts.ChildExited(1, 0, None), 0.0)
+    assert core.deadline == 600.0
+    core.handle(facts.NetworkBack(), 100.0)
+    assert core.deadline == core.session.not_before == 105.0  # half of `reach_every`
+    core.handle(facts.NetworkBack(), 101.0)
+    assert core.deadline == 105.0
+
+
+def test_the_networks_return_overruns_no_dial_budget() -> None:
+    policy = Policy(
+        backoff=Backoff(base=600.0, cap=600.0, jitter=0), dials=Limit(count=1, window=3600)
+    )
+    core = SessionCore(policy=policy, jitter=lambda: 0.5)
+    core.handle(facts.Start(), 0.0)
+    core.handle(facts.DialFailed(1, ""), 0.0)
+    core.handle(facts.ChildExited(1, 0, None), 0.0)
+    core.handle(facts.NetworkBack(), 100.0)
+    assert core.session.not_before == 3600.0
+
+
+def test_the_networks_return_shortens_no_other_wait() -> None:
+    core = SessionCore(jitter=lambda: 0.5)
+    core.handle(facts.Start(), 0.0)
+    core.handle(facts.StreamReplaced(1), 0.0)
+    core.handle(facts.ChildExited(1, 0, None), 0.0)
+    before = core.deadline
+    assert not core.handle(facts.NetworkBack(), 1.0).taken
+    assert core.deadline == before

@@ -100,7 +100,8 @@ def test_a_relink_in_between_outlives_the_restore() -> None:
 
 
 def test_a_child_speaks_only_while_it_lives() -> None:
-    assert {fact.name for fact in World().possible()} == {"Start", "Stop", "Resume", "Relink"}
+    always = {"Start", "Stop", "Resume", "Relink", "NetworkBack"}
+    assert {fact.name for fact in World().possible()} == always
     assert len(list(RUNNING.possible())) > 25
 
 

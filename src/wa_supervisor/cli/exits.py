@@ -43,6 +43,7 @@ GIVE_UP: dict[Reason, Exit] = {
     Reason.STORAGE_FAILED: Exit.STORAGE,
     Reason.RETRIES_EXHAUSTED: Exit.RETRIES,
     Reason.CHILD_STUCK: Exit.RETRIES,
+    Reason.CRASH_LOOP: Exit.RETRIES,
     Reason.REPLACED: Exit.CONFLICT,
     Reason.LOCKED: Exit.ACCOUNT,
     Reason.BANNED: Exit.ACCOUNT,

@@ -28,6 +28,8 @@ ORACLES: tuple[str, ...] = (
     "flapping",
     "windows_left",
     "bans_spent",
+    "crash_loop",
+    "cut_off",
     "may_return",
     "cut_short",
     "asked",
@@ -58,13 +60,16 @@ ACTIONS: Mapping[str, str] = {
     "blame": NOTHING,
     "blame_cut": NOTHING,
     "blame_bans": NOTHING,
+    "blame_crashes": NOTHING,
     "blame_death": NOTHING,
     "blame_files": NOTHING,
     "heed": NOTHING,
     "exhaust": NOTHING,
     "count_retry": "count_retry()",
     "count_flap": NOTHING,
+    "count_crash": NOTHING,
     "count_conflict": NOTHING,
+    "hasten": "clock[RETRY] = true",
     "count_ban": NOTHING,
     "extend_wait": "clock[RETRY] = true",
     "forgive": "retries = 0; strikes = 0",
@@ -196,7 +201,8 @@ end: do
   :: atomic { !healthy && w_work == PURGING -> if :: inbox!PurgeDone :: inbox!PurgeFailed fi }
   :: atomic { !healthy && w_work == RESTORING ->
        if :: inbox!RestoreDone :: inbox!NothingToRestore fi }
-  :: atomic { !healthy -> if :: inbox!Stop :: inbox!Resume :: inbox!Relink :: inbox!Start fi }
+  :: atomic { !healthy ->
+       if :: inbox!Stop :: inbox!Resume :: inbox!Relink :: inbox!Start :: inbox!NetworkBack fi }
   :: atomic { !healthy -> inbox!Rebooted }  /* the supervisor's process dies and comes back */
   :: atomic { !healthy -> healthy = true }
   od

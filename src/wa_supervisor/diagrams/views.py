@@ -38,6 +38,7 @@ CONCERNS: Mapping[str, frozenset[str]] = {
             "replaced",
             "refused",
             "backoff_elapsed",
+            "network_back",
             "retry_due",
         }
     ),

@@ -6,7 +6,7 @@ import signal
 
 from ..loopback import Step
 from . import acts, host_acts, waits
-from .fault import Fault, Given, PairsAfresh, Recovers, Stays
+from .fault import Fault, Given, Holds, PairsAfresh, Recovers, Stays
 
 CLIENT: tuple[Fault, ...] = (
     Fault("client/panic", "a Go panic", (acts.panic,), Recovers(6), soak=True),
@@ -75,6 +75,13 @@ CLIENT: tuple[Fault, ...] = (
         dials=6,
     ),
     Fault(
+        "client/crash-loop",
+        "the client dies again and again",
+        (*(host_acts.kill(), waits.comes_back) * 2, host_acts.kill(), waits.mended),
+        Holds("crash_loop"),
+        policy={"crashes__count": 2},
+    ),
+    Fault(
         "client/flood",
         "5000 events as fast as they go",
         (acts.flood(5000),),
@@ -91,7 +98,7 @@ CLIENT: tuple[Fault, ...] = (
     Fault(
         "bot/blocks",
         "a handler of the bot works for 8 s",
-        (acts.typing(), waits.wait(0.3), acts.drop),
+        (acts.typing(), waits.wait(1.0), acts.drop),
         Recovers(3),
         bot="blocks",
         policy={"bot_patience": 0.5},

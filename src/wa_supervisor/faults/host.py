@@ -61,14 +61,14 @@ HOST: tuple[Fault, ...] = (
         "host/supervisor-killed",
         "the supervisor is killed, and started again",
         (host_acts.supervisor_gets(signal.SIGKILL), host_acts.ends, waits.mended, host_acts.begin),
-        Recovers(8),
+        Recovers(15),
         supervisor_only=True,
     ),
     Fault(
         "host/restart",
         "the supervisor is stopped, and started again",
         (host_acts.supervisor_gets(signal.SIGTERM), host_acts.ends, waits.mended, host_acts.begin),
-        Recovers(8),
+        Recovers(15),
         supervisor_only=True,
     ),
     Fault(
@@ -80,7 +80,7 @@ HOST: tuple[Fault, ...] = (
             waits.mended,
             host_acts.begin,
         ),
-        Recovers(8),
+        Recovers(15),
         supervisor_only=True,
     ),
     *(
@@ -94,7 +94,7 @@ HOST: tuple[Fault, ...] = (
                 waits.mended,
                 host_acts.begin,
             ),
-            Recovers(8),
+            Recovers(15),
             supervisor_only=True,
         )
         for name, words, days in (
@@ -119,7 +119,7 @@ HOST: tuple[Fault, ...] = (
             waits.mended,
             host_acts.begin,
         ),
-        Holds("storage_failed", within=8),
+        Holds("storage_failed", within=15),
         supervisor_only=True,
     ),
 )

@@ -28,9 +28,10 @@ PAIRING: tuple[Fault, ...] = (
     Fault(
         "pairing/no-codes",
         "WhatsApp offers nothing to scan (no refs)",
-        (acts.offers(0), host_acts.begin),
+        (acts.offers(0), host_acts.begin, waits.dials(1), waits.mended),
         PairsAfresh(8),
         Given.NOTHING,
+        dials=3,
     ),
     Fault(
         "pairing/silence",
@@ -136,6 +137,7 @@ PAIRING: tuple[Fault, ...] = (
         (acts.limits_pair_codes, host_acts.begin, waits.code_refused, acts.grants_pair_codes),
         PairsAfresh(8),
         Given.NOTHING,
+        dials=3,
         policy={"code_limit_wait": 1.0},
         by_code=True,
     ),

@@ -34,11 +34,16 @@ class Verdict:
         return not self.complaints
 
 
-async def play(fault: Fault, against: Against = "supervisor", *, seed: int = 0) -> Verdict:
-    """Play a fault once. A run that cannot even begin is a broken promise, too."""
+async def play(
+    fault: Fault, against: Against = "supervisor", *, seed: int = 0, patience: float = 1.0
+) -> Verdict:
+    """Play a fault once; `patience` is a factor on every bound, for a machine that is busy.
+
+    A run that cannot even begin is a broken promise, too.
+    """
     with directory() as where:
         try:
-            async with stage(fault, against, seed=seed, where=where) as staged:
+            async with stage(fault, against, seed=seed, patience=patience, where=where) as staged:
                 return await _play(staged, fault, against, seed)
         except LoopbackError as error:
             return Verdict(fault, against, seed, None, 0, (f"it could not begin: {error}",))

@@ -40,6 +40,8 @@ class Stage:
     patient: Patient
     rng: random.Random
     phone: Phone
+    patience: float = 1.0
+    """The factor on every bound, for machines that are busy with something else."""
     device: Device | None = None
     """The device that was paired before the fault."""
     begun: float = 0.0
@@ -71,7 +73,7 @@ class Stage:
 
         Raises StageBroke after `within` seconds.
         """
-        end = time.monotonic() + within
+        end = time.monotonic() + within * self.patience
         while True:
             answer = probe()
             if answer is not None and answer is not False:
@@ -142,8 +144,14 @@ def directory() -> Iterator[Path]:
 
 
 @contextlib.asynccontextmanager
-async def stage(
-    fault: Fault, against: Against, *, seed: int, session: str = "default", where: Path
+async def stage(  # noqa: PLR0913 - one for each thing that differs
+    fault: Fault,
+    against: Against,
+    *,
+    seed: int,
+    patience: float = 1.0,
+    session: str = "default",
+    where: Path,
 ) -> AsyncIterator[Stage]:
     """Bring a session as far as the fault begins."""
     async with LoopbackServer() as server:
@@ -163,7 +171,7 @@ async def stage(
             patient = Bare(
                 server.endpoint, where, session=session, keepalive=fault.keepalive, bot=fault.bot
             )
-        staged = Stage(server, patient, random.Random(seed), phone)  # noqa: S311 - replayable
+        staged = Stage(server, patient, random.Random(seed), phone, patience)  # noqa: S311 - replayable
         try:
             if fault.given is not Given.NOTHING:
                 await patient.start()

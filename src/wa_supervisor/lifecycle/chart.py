@@ -87,7 +87,8 @@ class SessionChart(Decisions, StateChart[Session]):
         gave_up.from_(active, on=["blame", "exhaust"])
     )
     child_exited = (
-        backoff.from_(active, cond="retries_left", on=["blame", "count_retry"])
+        gave_up.from_(active, cond="crash_loop", on=["blame", "blame_crashes"])
+        | backoff.from_(active, cond="retries_left", on=["blame", "count_retry", "count_crash"])
         | gave_up.from_(active, on=["blame", "exhaust"])
         | backoff.to(None)
         | logged_out.to(None)
@@ -187,6 +188,7 @@ class SessionChart(Decisions, StateChart[Session]):
 
     # The wait is over once the clock has rung and the old child was reaped.
     backoff_elapsed = backoff.to(None)
+    network_back = backoff.to(None, cond="cut_off", on="hasten")
     backoff.to(active, cond="retry_due", on="launch")
 
     # The operator.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from . import effects, facts
 from .facts import Fact, Logout
-from .grounds import LOGOUTS, detail_of, reason_of
+from .grounds import LOGOUTS, OUTAGES, crashed, detail_of, reason_of
 from .model import Child, Clock, Sequel, Session, Work
 from .policy import Budget, Conflict, Policy
 from .reasons import Reason
@@ -78,6 +78,13 @@ class Decisions:
     def bans_spent(self) -> bool:
         return self._spent(Budget.BANS)
 
+    def crash_loop(self, fact: Fact) -> bool:
+        return crashed(fact) and self._spent(Budget.CRASHES)
+
+    @property
+    def cut_off(self) -> bool:
+        return self.model.reason in OUTAGES
+
     @property
     def may_return(self) -> bool:
         return self.policy.conflict is not Conflict.YIELD and not self._spent(Budget.CONFLICTS)
@@ -115,7 +122,10 @@ class Decisions:
         match fact:
             case facts.ChildExited():
                 model.child = Child.NONE
+                model.bot_busy = False
                 model.clocks.pop(Clock.STOP, None)
+            case facts.BotBusy() | facts.BotFree():
+                model.bot_busy = isinstance(fact, facts.BotBusy)
             case facts.LoggedOut(how=how) if model.sequel is None:
                 model.death, model.sequel = LOGOUTS[how]
                 model.strikes += how is Logout.REJECTED
@@ -179,6 +189,7 @@ class Decisions:
 
     def watch_keepalive(self) -> None:
         self._ring(Clock.KEEPALIVE, self.policy.keepalive_timeout)
+        self.outbox.append(effects.Probe(self.model.generation))
 
     def watch_redials(self) -> None:
         self._ring(Clock.RECONNECT, self.policy.reconnect_timeout)
@@ -204,6 +215,8 @@ class Decisions:
         self.tear_down()
         # A start that comes too early goes on with the wait that it found.
         self._wait(0.0 if isinstance(fact, facts.Start) else self._pause())
+        if self.cut_off and (self.model.not_before or 0.0) - self.now > self.policy.reach_every:
+            self.outbox.append(effects.WatchNetwork())
 
     def purge(self) -> None:
         self.model.work = Work.PURGING
@@ -265,6 +278,9 @@ class Decisions:
     def blame_bans(self) -> None:
         self.model.reason = Reason.BANNED_AGAIN
 
+    def blame_crashes(self) -> None:
+        self.model.reason = Reason.CRASH_LOOP
+
     def blame_death(self) -> None:
         self.model.reason = self.model.death
         if self.model.death is not Reason.RELINK:
@@ -288,11 +304,22 @@ class Decisions:
     def count_flap(self) -> None:
         self._count(Budget.FLAPS)
 
+    def count_crash(self, fact: Fact) -> None:
+        if crashed(fact):
+            self._count(Budget.CRASHES)
+
     def count_conflict(self) -> None:
         self._count(Budget.CONFLICTS)
 
     def count_ban(self) -> None:
         self._count(Budget.BANS)
+
+    def hasten(self) -> None:
+        """Dial soon: spread over a moment, as all who were cut off come back, and not too early."""
+        soon = self.now + self.sample * self.policy.reach_every
+        sooner = min(soon, self.model.not_before or soon)
+        self.model.not_before = None
+        self._wait(sooner - self.now)
 
     def extend_wait(self) -> None:
         self._wait(self._pause())

@@ -44,6 +44,21 @@ class StopChild(Effect):
 
 
 @dataclass(frozen=True, slots=True)
+class Probe(Effect):
+    """Have the child make a round trip to WhatsApp. Answered by ProbeAnswered or ProbeFailed."""
+
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class WatchNetwork(Effect):
+    """Look, until the wait is over, whether the way to WhatsApp opens; not a dial of the account.
+
+    Answered by NetworkBack at most once, if it was shut first and then opened.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class PurgeSession(Effect):
     """Clear the session's files away. Answered by one PurgeDone or PurgeFailed."""
 

@@ -233,6 +233,25 @@ class ChildExited(ChildFact):
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class ChildSilent(ChildFact):
+    """The session process did not answer its parent, twice in a row: it hangs."""
+
+    trigger = "link_failed"
+
+
+@dataclass(frozen=True, slots=True)
+class BotBusy(ChildFact):
+    """A handler of the bot has worked for `seconds` on one event; others wait."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class BotFree(ChildFact):
+    """The handler that was busy is done."""
+
+
 # -- answers to effects ----------------------------------------------------------------------
 
 
@@ -263,6 +282,30 @@ class NothingToRestore(Fact):
     """There is no snapshot, or it could not be put back."""
 
     trigger = "restore_failed"
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeAnswered(ChildFact):
+    """WhatsApp answered a request that was made to see whether it does."""
+
+    trigger = "keepalive_restored"
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeFailed(ChildFact):
+    """WhatsApp did not answer, or the call never came back; `detail` says which.
+
+    Noted only: missed keepalives have their clock, and a replacement waits for that.
+    """
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkBack(Fact):
+    """The way to WhatsApp was shut during this wait, and is open again."""
+
+    trigger = "network_back"
 
 
 # -- the operator ----------------------------------------------------------------------------

@@ -23,6 +23,7 @@ REASONS: dict[type[Fact], Reason] = {
     facts.ClientOutdated: Reason.OUTDATED,
     facts.BadUserAgent: Reason.BAD_USER_AGENT,
     facts.ChildExited: Reason.CHILD_EXITED,
+    facts.ChildSilent: Reason.CHILD_HUNG,
     facts.PurgeDone: Reason.PURGED,
     facts.PurgeFailed: Reason.PURGE_FAILED,
     facts.RestoreDone: Reason.RESTORED,
@@ -43,6 +44,9 @@ LOGOUTS: dict[Logout, tuple[Reason, Sequel]] = {
     Logout.LOCKED: (Reason.LOCKED, Sequel.HOLD),
     Logout.BANNED: (Reason.BANNED, Sequel.HOLD),
 }
+
+OUTAGES = frozenset({Reason.DIAL_FAILED, Reason.START_TIMEOUT, Reason.RECONNECT_TIMEOUT})
+"""What may mean that WhatsApp cannot be reached: there is nothing to wait for but the network."""
 
 
 def reason_of(fact: Fact) -> Reason:
@@ -65,3 +69,12 @@ def detail_of(fact: Fact) -> str:
             return status
         case _:
             return getattr(fact, "detail", "")
+
+
+def crashed(fact: Fact) -> bool:
+    """Whether a process ran and died: one that could not be started has nothing to answer for."""
+    match fact:
+        case facts.ChildExited(returncode=returncode, signal=signal):
+            return returncode is not None or signal is not None
+        case _:
+            return False

@@ -104,6 +104,8 @@ class Session:
     child: Child = Child.NONE
     offering: bool = False
     """This child has shown a QR or pair code which nobody has used."""
+    bot_busy: bool = False
+    """A handler of the bot has been at work for too long: the bot is deaf, the session is not."""
 
     retries: int = 0
     strikes: int = 0

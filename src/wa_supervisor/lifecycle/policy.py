@@ -107,6 +107,7 @@ class Budget(enum.Enum):
     CONFLICTS = "conflicts"
     WINDOWS = "windows"
     BANS = "bans"
+    CRASHES = "crashes"
 
 
 class Conflict(enum.Enum):
@@ -129,10 +130,23 @@ class Policy(_Numbers):
     """One pairing window: whatsmeow's 60 + 5 x 20 s (qrchan.go) and a margin."""
     link_timeout: Seconds = 180.0
     """From pair-success to Connected."""
-    reconnect_timeout: Seconds = 300.0
-    """How long whatsmeow may redial by itself before its process is replaced."""
-    keepalive_timeout: Seconds = 300.0
-    """How long keepalives may fail; whatsmeow forces a reconnect after 180 s (keepalive.go)."""
+    reconnect_timeout: Seconds = 240.0
+    """How long whatsmeow may redial by itself before its process is replaced. It dials 2 s later
+    each time (client.go): until then every 30 s at least, and later ever less often."""
+    keepalive_timeout: Seconds = 60.0
+    """How long keepalives may fail once one did. whatsmeow notices within 40 s and reconnects
+    after 180 s (keepalive.go): this is back within 120 s of the silence."""
+    probe_timeout: Seconds = 20.0
+    """How long WhatsApp may take for an answer when keepalives fail."""
+    pulse: Seconds = 30.0
+    """Between two questions to the session process whether it lives."""
+    pulse_timeout: Seconds = 20.0
+    """How long its answer may take; two in a row without one mean that it hangs."""
+    bot_patience: Seconds = 30.0
+    """How long one handler of the bot may work before its session is called deaf."""
+    reach_every: Seconds = 10.0
+    """While cut off: between two looks whether WhatsApp's host can be reached. Once it can, the
+    dial comes within as long again, if the dial budget has room."""
     stop_timeout: Seconds = 15.0
     """How long a child may outlive its stop before that is called stuck."""
     files_timeout: Seconds = 60.0
@@ -165,6 +179,10 @@ class Policy(_Numbers):
     """Pairing windows. With the growing pause, 20 reach through a night of 14 hours."""
     bans: Limit = Limit(count=2, window=30 * DAY)
     """Temporary bans to wait out; one more is held for an operator."""
+    crashes: Limit = Limit(count=20, window=HOUR)
+    """Deaths of the session process that nobody asked for; one more is held for an operator. A
+    process that never comes up takes the ladder's 17 and is retried for ever; only one that comes
+    up, is forgiven and dies again spends this."""
 
     def limit(self, budget: Budget) -> Limit:
         """The limit of a budget."""

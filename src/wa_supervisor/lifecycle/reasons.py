@@ -42,6 +42,8 @@ class Reason(enum.Enum):
     RETRIES_EXHAUSTED = "retries_exhausted"
     # The session process
     CHILD_EXITED = "child_exited"
+    CHILD_HUNG = "child_hung"
+    CRASH_LOOP = "crash_loop"
     CHILD_STUCK = "child_stuck"
     # Pairing
     PAIRING_EXPIRED = "pairing_expired"
@@ -76,8 +78,8 @@ class Reason(enum.Enum):
         return EXPLANATIONS[self]
 
 
-_RESUME = "Mend the cause, then run `wa-supervisor run --resume`."
-_RELINK = "Run `wa-supervisor run --resume` and scan the new QR."
+_RESUME = "Mend the cause, then type `wa-supervisor resume`."
+_RELINK = "Type `wa-supervisor resume` and scan the new QR."
 
 EXPLANATIONS: dict[Reason, Explanation] = {
     Reason.DIAL_FAILED: Explanation("WhatsApp could not be reached; the dial or handshake failed."),
@@ -92,6 +94,13 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "Every retry was used up without a stable connection.", Who.OPERATOR, _RESUME
     ),
     Reason.CHILD_EXITED: Explanation("The session process died (a crash never costs the pairing)."),
+    Reason.CHILD_HUNG: Explanation("The session process hung; it was replaced."),
+    Reason.CRASH_LOOP: Explanation(
+        "The session process keeps dying; something beside WhatsApp is broken.",
+        Who.OPERATOR,
+        "Read the newest report in the session's `crashes` directory, mend the bot or neonize, "
+        "then type `wa-supervisor resume`.",
+    ),
     Reason.CHILD_STUCK: Explanation(
         "The session process could not be ended, not even by SIGKILL.",
         Who.OPERATOR,
@@ -117,7 +126,7 @@ EXPLANATIONS: dict[Reason, Explanation] = {
     Reason.LOCKED: Explanation(
         "WhatsApp locked the account (403).",
         Who.PHONE,
-        "Open WhatsApp on the phone and follow it, then run `wa-supervisor run --resume`.",
+        "Open WhatsApp on the phone and follow it, then type `wa-supervisor resume`.",
     ),
     Reason.BANNED: Explanation(
         "WhatsApp banned the account (406).",
@@ -128,22 +137,22 @@ EXPLANATIONS: dict[Reason, Explanation] = {
     Reason.BANNED_AGAIN: Explanation(
         "WhatsApp banned the account repeatedly; retrying would make it worse.",
         Who.OPERATOR,
-        "Find out what the bot sends, change it, and only then run `wa-supervisor run --resume`.",
+        "Find out what the bot sends, change it, and only then type `wa-supervisor resume`.",
     ),
     Reason.REPLACED: Explanation(
         "Another program connected with the same keys.",
         Who.OPERATOR,
-        "Find the other program and stop it, then run `wa-supervisor run --resume`.",
+        "Find the other program and stop it, then type `wa-supervisor resume`.",
     ),
     Reason.OUTDATED: Explanation(
         "WhatsApp no longer accepts this client version.",
         Who.OPERATOR,
-        "Upgrade neonize (`pip install -U neonize`), then run `wa-supervisor run --resume`.",
+        "Upgrade neonize (`pip install -U neonize`), then type `wa-supervisor resume`.",
     ),
     Reason.BAD_USER_AGENT: Explanation(
         "WhatsApp rejected the client's description of itself (409).",
         Who.OPERATOR,
-        "Upgrade neonize (`pip install -U neonize`), then run `wa-supervisor run --resume`.",
+        "Upgrade neonize (`pip install -U neonize`), then type `wa-supervisor resume`.",
     ),
     Reason.PURGED: Explanation(
         "The dead session was cleared away; pairing starts afresh.",
@@ -154,12 +163,12 @@ EXPLANATIONS: dict[Reason, Explanation] = {
     Reason.PURGE_FAILED: Explanation(
         "The dead session's files could not be cleared away; nothing was paired on top.",
         Who.OPERATOR,
-        "Mend what the detail says (permissions, disk), then run `wa-supervisor run --resume`.",
+        "Mend what the detail says (permissions, disk), then type `wa-supervisor resume`.",
     ),
     Reason.STORAGE_FAILED: Explanation(
         "The session database could not be used.",
         Who.OPERATOR,
-        "Mend what the detail says (permissions, disk), then run `wa-supervisor run --resume`.",
+        "Mend what the detail says (permissions, disk), then type `wa-supervisor resume`.",
     ),
     Reason.MEMORY_LOST: Explanation(
         "What the supervisor remembered could not be read; starting with the longest wait."

@@ -49,6 +49,8 @@ class Connection:
         """What the client came for."""
         self.device: Device | None = None
         """The device which logs in, if it is known here, or which was just paired."""
+        self.frozen = False
+        """Whether it is half-open: the server cannot know whether the client is still there."""
         self.ready = False
         """Whether the login is complete: neonize reports Connected about now."""
         self.refs: tuple[bytes, ...] = ()
@@ -134,7 +136,7 @@ class Connection:
 
     def freeze(self) -> None:
         """Stop reading, as a peer whose network is gone without a word: a half-open connection."""
-        self._muted = True
+        self._muted = self.frozen = True
         self._channel.websocket.pause()
 
     def ask_for_passkey(self) -> None:

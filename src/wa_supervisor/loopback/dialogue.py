@@ -104,7 +104,7 @@ def _log_in(world: World, connection: Connection) -> None:
 
 def _welcome(world: World, connection: Connection, device: Device) -> None:
     for older in world.connections_of(device):
-        if older is connection:
+        if older is connection or older.frozen:
             continue
         world.record(Overlap(device))
         if world.replace_older:
@@ -137,6 +137,10 @@ def _empty(_world: World, _connection: Connection, _request: Node) -> _Answer:
 
 def _count_prekeys(_world: World, _connection: Connection, _request: Node) -> _Answer:
     return (Node("count", {"value": _PREKEYS_LEFT}),)
+
+
+def _blocklist(_world: World, _connection: Connection, _request: Node) -> _Answer:
+    return (Node("list", {"dhash": "0"}),)
 
 
 def _set_passive(world: World, connection: Connection, request: Node) -> _Answer:
@@ -184,6 +188,7 @@ _REQUESTS: Mapping[tuple[str, str], _Handler] = {
     ("encrypt", "set"): _empty,
     ("passive", "set"): _set_passive,
     ("md", "set"): _companions,
+    ("blocklist", "get"): _blocklist,
 }
 _OPENINGS: Mapping[Kind, Callable[[World, Connection], None]] = {
     Kind.REGISTRATION: _register,

@@ -21,8 +21,10 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from urllib.parse import quote
 
 from ..errors import SessionError
+from ..lifecycle import facts
 from ..redaction import redact
 from . import adapter, gopreload, protocol, trust
+from .bot import BotThread
 from .spec import ExitCode
 from .wire import Wire
 
@@ -34,6 +36,7 @@ _log = logging.getLogger(__name__)
 _PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
 _LOGGERS: Final = ("neonize", "whatsmeow", "Whatsmeow", "wa_supervisor")
 _STOP_AGAIN_SECONDS: Final = 0.2
+_BOT_SECONDS: Final = 1.0  # for the handlers that are at work when connect() comes back
 _LAST_SECONDS: Final = 0.4  # of a stop's bound, kept for saying bye
 
 
@@ -62,7 +65,7 @@ def main(sock: socket.socket) -> NoReturn:
         print(error, f"Try: {error.hint}" if error.hint else "", sep="\n", file=sys.stderr)  # noqa: T201
         wire.leave(0, ExitCode.UNUSABLE)
     session = _Session(run, wire)
-    wire.start(session.on_stop)
+    wire.start(session.on_stop, session.on_call)
     wire.send(protocol.Hello(generation=run.generation, pid=os.getpid(), neonize=neonize))
     try:
         if run.bot is not None:
@@ -125,6 +128,8 @@ class _Session:
         self._pairing = False
         self._stopping = threading.Event()
         self._returned = threading.Event()
+        self._connected = threading.Event()
+        self._bot: BotThread | None = None
         # The path goes into an SQLite URI, where ? # and % have a meaning. The uuid is fresh for
         # every generation: an old client's finalizer stops whoever has its uuid.
         self.client: Any = NewClient(quote(run.database), uuid=f"{run.session}.{run.generation}")
@@ -140,6 +145,8 @@ class _Session:
             if not self._stopping.is_set():
                 self._tell(adapter.fact_of_error(str(error), self._generation))
         self._returned.set()
+        if self._bot is not None:
+            self._bot.finish(_BOT_SECONDS)
         code = ExitCode.STOPPED if self._stopping.is_set() else ExitCode.ENDED
         self._wire.leave(self._generation, code)
 
@@ -148,6 +155,31 @@ class _Session:
         if not self._stopping.is_set():
             self._stopping.set()
             threading.Thread(target=self._stop, args=(stop,), daemon=True, name="stop").start()
+
+    def on_call(self, call: protocol.Call) -> None:
+        """Answer a call: a pulse at once, a probe from a thread of its own."""
+        if call.what == "pulse":
+            self._reply(call)
+        else:
+            threading.Thread(target=self._probe, args=(call,), daemon=True, name="probe").start()
+
+    def _probe(self, call: protocol.Call) -> None:
+        """Make a round trip to WhatsApp: ask for the blocked contacts, which changes nothing.
+
+        Only while connected: neonize dies of such a call where there is no client.
+        """
+        if self._stopping.is_set() or not self._connected.is_set():
+            self._reply(call, "not connected")
+            return
+        try:
+            self.client.get_blocklist()
+        except Exception as error:  # noqa: BLE001 - any way it fails is the answer
+            self._reply(call, redact(str(error))[: protocol.MAX_MESSAGE] or type(error).__name__)
+        else:
+            self._reply(call)
+
+    def _reply(self, call: protocol.Call, trouble: str = "") -> None:
+        self._wire.send(protocol.Reply(generation=self._generation, id=call.id, trouble=trouble))
 
     def _stop(self, stop: protocol.Stop) -> None:
         deadline = time.monotonic() + stop.within - _LAST_SECONDS
@@ -195,19 +227,22 @@ class _Session:
         event = self.client.event
         for code in names:  # neonize keeps one handler an event: the bot's goes first
             event.list_func.setdefault(code, lambda *_: None)
-        execute = event.execute
+        self._bot = bot = BotThread(
+            event.execute,
+            self._run.bot_patience,
+            busy=lambda seconds: self._tell(facts.BotBusy(self._generation, seconds)),
+            free=lambda: self._tell(facts.BotFree(self._generation)),
+        )
 
         def tap(uuid: int, binary: int, size: int, code: int) -> None:
+            data = ctypes.string_at(binary, size)
             if name := names.get(code):
-                message = events.INT_TO_EVENT[code].FromString(ctypes.string_at(binary, size))
+                message = events.INT_TO_EVENT[code].FromString(data)
                 self._pairing = False
+                if name == "Connected":
+                    self._connected.set()
                 self._tell(adapter.fact_of_event(name, message, self._generation))
-            try:
-                execute(uuid, binary, size, code)
-            except Exception as error:  # noqa: BLE001 - ctypes would only print it
-                # Its text may quote a message; where it happened does not.
-                where = "".join(traceback.format_tb(error.__traceback__))
-                _log.error("A handler of the bot raised %s:\n%s", type(error).__name__, where)
+            bot.put(uuid, data, code)
 
         event.execute = tap
         event.qr(self._on_qr)

@@ -18,11 +18,12 @@ from ..errors import SessionError
 from ..lifecycle import facts
 from ..redaction import Redactor
 from . import protocol
+from .calls import Calls
 from .endpoint import Endpoint
 from .launch import ForkLauncher, Launcher, SpawnLauncher
 from .output import Tail
 from .process import ExitStatus
-from .spec import ChildSpec, ExitCode, StopBounds
+from .spec import ChildSpec, ExitCode, StopBounds, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from ..lifecycle.facts import ChildFact
     from .process import Process
 
-__all__ = ["ChildSpec", "Endpoint", "ExitCode", "SessionLink", "StopBounds"]
+__all__ = ["ChildSpec", "Endpoint", "ExitCode", "SessionLink", "StopBounds", "Watch"]
 
 StartMethod = Literal["fork", "spawn"]
 
@@ -129,6 +130,17 @@ class SessionLink:
         if not await child.ends_within(bounds.kill):
             _log.error("Session process %s outlived SIGKILL", self.pid)
 
+    async def probe(self, generation: int, *, within: float) -> None:
+        """Have the process make a round trip to WhatsApp, and post how that went."""
+        child = self._child
+        if child is None or child.spec.generation != generation:
+            return
+        trouble = await child.calls.ask("probe", within)
+        if trouble is None:
+            self._post(facts.ProbeAnswered(generation))
+        else:
+            self._post(facts.ProbeFailed(generation, child.redact(trouble)))
+
     async def aclose(self) -> None:
         """End the session process and the fork server. Bounded; nothing is left."""
         child = self._child
@@ -188,6 +200,7 @@ class _Child:
         self._post = post
         self.abandoned = False
         self._launched = asyncio.Event()
+        self.calls: Final = Calls(spec.generation, self._send)
         self._deaf: asyncio.TimerHandle | None = None
         self._lines = protocol.Lines()
         self._line: socket.socket | None = None
@@ -219,6 +232,7 @@ class _Child:
                 bot=spec.bot,
                 noise_root=endpoint.noise_root,
                 keepalive=endpoint.keepalive,
+                bot_patience=spec.watch.bot_patience,
             )
         )
         if self.abandoned:
@@ -263,6 +277,7 @@ class _Child:
 
     def close(self) -> None:
         """Hear what it had still said, and close the line. The process must be gone."""
+        self.calls.close()
         if self._line is not None:
             for _ in range(_MAX_DRAIN):
                 if not self._on_readable():
@@ -279,7 +294,7 @@ class _Child:
         detail = self.redact("\n".join(filter(None, (self.trouble, printed))))
         return facts.ChildExited(self.spec.generation, status.returncode, status.signal, detail)
 
-    def _send(self, frame: protocol.Run | protocol.Stop) -> bool:
+    def _send(self, frame: protocol.Down) -> bool:
         data = protocol.encode(frame)
         try:
             return self._line is not None and self._line.send(data) == len(data)
@@ -319,12 +334,14 @@ class _Child:
             self._line.close()
             self._line = None
 
-    def _hear(
-        self, frame: protocol.Hello | protocol.FactFrame | protocol.Log | protocol.Bye
-    ) -> None:
+    def _hear(self, frame: protocol.Up) -> None:
         match frame:
             case protocol.Hello():
                 self.hello = frame
+                silent = facts.ChildSilent(frame.generation)
+                self.calls.watch(self.spec.watch, lambda: self._post(silent))
+            case protocol.Reply():
+                self.calls.answered(frame)
             case protocol.FactFrame():
                 fact = protocol.fact_of(frame)
                 if isinstance(fact, facts.DialFailed | facts.StorageFailed):
@@ -336,8 +353,6 @@ class _Child:
             case protocol.Log():
                 text = self.redact(frame.message)
                 _child_log.log(frame.level, "%s: %s", frame.logger, text)
-            case protocol.Bye():
-                pass
 
     def _on_output(self, line: str) -> None:
         _output_log.debug("%s", self.redact(line))

@@ -2,7 +2,7 @@
 
 One JSON object a line, both ways, over a socket of their own; fd 1 and 2 belong to Go's prints.
 Every frame has a `kind` and the `generation` of the process it concerns. Both ends validate what
-they read. `reply` and `message` are reserved kinds for calls to the client, which are to come.
+they read. `message` is a reserved kind.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import dataclasses
 import enum
 import functools
 import json
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -69,6 +69,14 @@ class Log(_Frame):
     message: str
 
 
+class Reply(_Frame):
+    """The answer to a call; `trouble` says what went wrong, and is empty if nothing did."""
+
+    kind: Literal["reply"] = "reply"
+    id: int
+    trouble: str = ""
+
+
 class Bye(_Frame):
     """The last frame of a process that ends by itself."""
 
@@ -85,6 +93,7 @@ class Run(_Frame):
     bot: str | None = None
     noise_root: str | None = None
     keepalive: float | None = None
+    bot_patience: float = 30.0
 
     @field_serializer("phone", when_used="json")
     def _reveal(self, phone: SecretStr | None) -> str | None:
@@ -99,28 +108,42 @@ class Stop(_Frame):
     within: float
 
 
-Up = Annotated[Hello | FactFrame | Log | Bye, Field(discriminator="kind")]
-Down = Annotated[Run | Stop, Field(discriminator="kind")]
+class Call(_Frame):
+    """A question: a `pulse` asks the process whether it lives, a `probe` asks WhatsApp."""
 
-_UP: Final[TypeAdapter[Hello | FactFrame | Log | Bye]] = TypeAdapter(Up)
-_DOWN: Final[TypeAdapter[Run | Stop]] = TypeAdapter(Down)
+    kind: Literal["call"] = "call"
+    id: int
+    what: Literal["pulse", "probe"]
 
-# All a session process may say. That it exited is only for the parent to say.
+
+Up: TypeAlias = Hello | FactFrame | Log | Reply | Bye
+Down: TypeAlias = Run | Stop | Call
+
+_UP: Final[TypeAdapter[Up]] = TypeAdapter(Annotated[Up, Field(discriminator="kind")])
+_DOWN: Final[TypeAdapter[Down]] = TypeAdapter(Annotated[Down, Field(discriminator="kind")])
+
+_OF_THE_PARENT: Final = (
+    facts.ChildFact,
+    facts.ChildExited,
+    facts.ChildSilent,
+    facts.ProbeAnswered,
+    facts.ProbeFailed,
+)
+
+# All a session process may say. What is seen of it from outside is for the parent to say.
 FACTS: Final[dict[str, type[facts.ChildFact]]] = {
     name: cls
     for name, cls in vars(facts).items()
-    if isinstance(cls, type)
-    and issubclass(cls, facts.ChildFact)
-    and cls not in (facts.ChildFact, facts.ChildExited)
+    if isinstance(cls, type) and issubclass(cls, facts.ChildFact) and cls not in _OF_THE_PARENT
 }
 
 
-def encode(frame: Hello | FactFrame | Log | Bye | Run | Stop) -> bytes:
+def encode(frame: Up | Down) -> bytes:
     """Return the frame as one line, with its secrets revealed."""
     return frame.model_dump_json().encode() + b"\n"
 
 
-def parse_up(line: bytes) -> Hello | FactFrame | Log | Bye:
+def parse_up(line: bytes) -> Up:
     """Read a frame of the session process.
 
     Raises:
@@ -129,7 +152,7 @@ def parse_up(line: bytes) -> Hello | FactFrame | Log | Bye:
     return _parse(_UP, line)
 
 
-def parse_down(line: bytes) -> Run | Stop:
+def parse_down(line: bytes) -> Down:
     """Read a frame of the supervisor.
 
     Raises:

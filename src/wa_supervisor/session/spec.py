@@ -24,6 +24,18 @@ class ExitCode(enum.IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Watch:
+    """How closely a session process is watched, in seconds."""
+
+    pulse: float = 30.0
+    """Between two questions whether it lives."""
+    pulse_timeout: float = 20.0
+    """For the answer; two in a row without one mean that it hangs."""
+    bot_patience: float = 30.0
+    """For one handler of the bot, before it is said that the bot is busy."""
+
+
+@dataclass(frozen=True, slots=True)
 class ChildSpec:
     """One session process to start.
 
@@ -38,6 +50,7 @@ class ChildSpec:
     phone: SecretStr | None = None
     bot: str | None = None
     endpoint: Endpoint = field(default_factory=Endpoint)
+    watch: Watch = field(default_factory=Watch)
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,18 +51,26 @@ class Wire:
         self._sock.settimeout(None)
         return frame
 
-    def start(self, on_stop: Callable[[protocol.Stop], None]) -> None:
-        """Start both threads; `on_stop` is called on the reading one, for every stop frame."""
+    def start(
+        self,
+        on_stop: Callable[[protocol.Stop], None],
+        on_call: Callable[[protocol.Call], None],
+    ) -> None:
+        """Start both threads; the two are called on the reading one, for every such frame."""
         self._writer.start()
 
         def listen() -> None:
             for frame in self._frames:
                 if isinstance(frame, protocol.Stop):
                     on_stop(frame)
+                elif isinstance(frame, protocol.Call):
+                    on_call(frame)
 
         threading.Thread(target=listen, daemon=True, name="wire-reader").start()
 
-    def send(self, frame: protocol.Hello | protocol.FactFrame | protocol.Bye) -> None:
+    def send(
+        self, frame: protocol.Hello | protocol.FactFrame | protocol.Reply | protocol.Bye
+    ) -> None:
         """Queue a frame."""
         self._outbox.put(protocol.encode(frame))
 
@@ -94,7 +102,7 @@ class Wire:
             except OSError:
                 os._exit(ExitCode.ORPHANED)
 
-    def _read(self) -> Iterator[protocol.Run | protocol.Stop]:
+    def _read(self) -> Iterator[protocol.Down]:
         while True:
             try:
                 data = self._sock.recv(protocol.MAX_LINE)

@@ -44,7 +44,7 @@ LATER = 10.0
 """How far ahead of NOW the clock rings that is chosen to."""
 COUNTED = 3
 """Budgets up to this size are counted in a node; a larger one counts as never spent."""
-TOLD = frozenset({"detail"})
+TOLD = frozenset({"detail", "bot_busy"})
 """Fields of the model that people read and nothing is decided by."""
 DECISIVE = frozenset(
     {Reason.RELINK, Reason.RESUMED, Reason.STOPPED, Reason.TEMPORARY_BAN, Reason.REPLACED}
@@ -278,6 +278,7 @@ _ROOMY = Policy(
     conflicts=_PLENTY,
     windows=_PLENTY,
     bans=_PLENTY,
+    crashes=_PLENTY,
 )
 
 

@@ -54,6 +54,7 @@ def policies() -> st.SearchStrategy[Policy]:
         conflicts=limits(),
         windows=limits(),
         bans=limits(),
+        crashes=limits(),
     )
 
 

@@ -83,9 +83,11 @@ class World:
     def possible(self) -> Iterator[Fact]:
         """Every fact that can come now, clocks apart; late and repeated ones included."""
         yield from (facts.Start(), facts.Stop(), facts.Resume(), facts.Relink())
+        yield facts.NetworkBack()
         if self.child is not Child.NONE:
             yield from said_by(self.generation)
             yield facts.ChildExited(self.generation, None, 9)
+            yield facts.ChildExited(self.generation, None, None)
         if self.generation > STALE_SILENCE:
             stale = self.generation - STALE_SILENCE
             yield facts.LoggedOut(stale, Logout.REMOVED)
@@ -204,6 +206,11 @@ def said_by(generation: int) -> tuple[Fact, ...]:
         facts.StreamReplaced(generation),
         facts.ClientOutdated(generation),
         facts.BadUserAgent(generation),
+        facts.ChildSilent(generation),
+        facts.BotBusy(generation, 31.0),
+        facts.BotFree(generation),
+        facts.ProbeAnswered(generation),
+        facts.ProbeFailed(generation, "no answer"),
     )
 
 

@@ -1,0 +1,136 @@
+"""Reports of session processes that died: one private file each, beside the journal.
+
+A report says how the process ended, what Go said last, what had happened just before, and on which
+versions. It holds no secret: what a process printed is redacted where it is read, and facts are
+told by name.
+"""
+
+from __future__ import annotations
+
+import enum
+import os
+import platform
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from pydantic import BaseModel, ConfigDict
+
+from .session.spec import ExitCode
+from .store.layout import make_private_directory, make_private_file
+
+if TYPE_CHECKING:
+    from .lifecycle.facts import ChildExited
+
+DIRECTORY = "crashes"
+KEEP = 20
+"""Reports; the oldest are removed."""
+
+_GO = ("panic:", "fatal error:", "runtime:")  # how Go begins its last words, runtime/panic.go
+_PACKAGES = ("wa-supervisor", "neonize", "python-statemachine")
+
+
+class Culprit(enum.Enum):
+    """What a crash is put down to."""
+
+    GO = "go"  # neonize's Go library panicked: the client's fault
+    BOT = "bot"  # the bot ended the process, or could not be started
+    NEONIZE = "neonize"  # neonize is missing or not the one we know
+    KILLED = "killed"  # a signal from outside, or the kernel out of memory
+    UNKNOWN = "unknown"
+
+
+_CODES: dict[int, Culprit] = {
+    ExitCode.UNUSABLE: Culprit.NEONIZE,
+    ExitCode.STOPPED: Culprit.UNKNOWN,
+    ExitCode.ENDED: Culprit.UNKNOWN,
+    ExitCode.ORPHANED: Culprit.UNKNOWN,
+}
+
+
+class CrashReport(BaseModel):
+    """What is known of one crash."""
+
+    model_config = ConfigDict(frozen=True)
+
+    ts: datetime
+    session: str
+    generation: int
+    culprit: Culprit
+    returncode: int | None
+    signal: int | None
+    printed: str
+    """The end of what it printed, redacted; of a Go panic the beginning as well."""
+    last_facts: tuple[str, ...]
+    """The steps before, oldest first."""
+    versions: dict[str, str]
+
+    @classmethod
+    def of(cls, exited: ChildExited, session: str, last_facts: Iterable[str]) -> Self:
+        """Tell of a process that ended without being asked to."""
+        versions = {name: metadata.version(name) for name in _PACKAGES}
+        versions |= {"python": platform.python_version(), "platform": platform.platform()}
+        return cls(
+            ts=datetime.now(UTC),
+            session=session,
+            generation=exited.generation,
+            culprit=culprit_of(exited),
+            returncode=exited.returncode,
+            signal=exited.signal,
+            printed=exited.detail,
+            last_facts=tuple(last_facts),
+            versions=versions,
+        )
+
+    @property
+    def sentence(self) -> str:
+        """What to say of it in a line."""
+        return _SENTENCES[self.culprit]
+
+
+_SENTENCES = {
+    Culprit.GO: "neonize's Go library panicked",
+    Culprit.BOT: "the bot ended the process, or could not be started",
+    Culprit.NEONIZE: "neonize could not be used",
+    Culprit.KILLED: "the process was killed from outside",
+    Culprit.UNKNOWN: "the process ended by itself",
+}
+
+
+def culprit_of(exited: ChildExited) -> Culprit:
+    """Put a crash down to somebody: Go says so itself, and nobody else exits with own codes."""
+    if any(line.startswith(_GO) for line in exited.detail.splitlines()):
+        return Culprit.GO
+    if exited.signal is not None:
+        return Culprit.KILLED
+    if exited.returncode is None:
+        return Culprit.UNKNOWN
+    return _CODES.get(exited.returncode, Culprit.BOT)
+
+
+def write(directory: Path, report: CrashReport) -> Path:
+    """Write a report into `crashes` in the session's directory, and remove the oldest.
+
+    Raises StoreError or OSError if that cannot be done.
+    """
+    crashes = directory / DIRECTORY
+    make_private_directory(crashes)
+    path = crashes / f"{report.ts:%Y%m%dT%H%M%S.%fZ}.json"
+    make_private_file(path)
+    with path.open("w", encoding="utf-8") as file:
+        file.write(report.model_dump_json(indent=2) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    for old in sorted(crashes.glob("*.json"))[:-KEEP]:
+        old.unlink(missing_ok=True)
+    return path
+
+
+def read(directory: Path) -> list[CrashReport]:
+    """Return the reports of a session, oldest first."""
+    return [
+        CrashReport.model_validate_json(path.read_bytes())
+        for path in sorted((directory / DIRECTORY).glob("*.json"))
+    ]

@@ -1,0 +1,90 @@
+"""The user's bot beside the client: on a thread of its own, so that it cannot hold the client up.
+
+neonize calls handlers on the thread that feeds it every event, so a handler that works for a minute
+keeps the end of the connection from being heard for that minute. Here events queue up for the bot:
+handlers still run one at a time and in order, and only a queue of 10 000 holds the client up.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import queue
+import threading
+import time
+import traceback
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_log = logging.getLogger(__name__)
+
+QUEUE: Final = 10_000
+_LOOKS: Final = 4  # at a handler within the patience
+
+Event = tuple[int, bytes, int]
+
+
+class BotThread:
+    """Runs neonize's `execute` for every event, in order.
+
+    `busy` is told the seconds, once, when a handler has worked for longer than `patience`; `free`
+    when it is done after all.
+    """
+
+    def __init__(
+        self,
+        execute: Callable[[int, int, int, int], Any],
+        patience: float,
+        *,
+        busy: Callable[[float], None],
+        free: Callable[[], None],
+    ) -> None:
+        self._execute = execute
+        self._patience = patience
+        self._busy, self._free = busy, free
+        self._events: queue.Queue[Event] = queue.Queue(QUEUE)
+        self._since: float | None = None
+        for work in (self._work, self._watch):
+            threading.Thread(target=work, daemon=True, name=f"bot{work.__name__}").start()
+
+    def put(self, uuid: int, data: bytes, code: int) -> None:
+        """Hand an event over; blocks only while the queue is full."""
+        self._events.put((uuid, data, code))
+
+    def finish(self, within: float) -> None:
+        """Wait until every event was handled, but no longer than `within` seconds."""
+        end = time.monotonic() + within
+        while self._events.unfinished_tasks and time.monotonic() < end:
+            time.sleep(0.005)
+
+    def _work(self) -> None:
+        while True:
+            uuid, data, code = self._events.get()
+            self._since = time.monotonic()
+            try:
+                memory = ctypes.create_string_buffer(data, len(data))
+                self._execute(uuid, ctypes.addressof(memory), len(data), code)
+            except BaseException as error:  # noqa: BLE001 - SystemExit too: it is not its process
+                # Its text may quote a message; where it happened does not.
+                where = "".join(traceback.format_tb(error.__traceback__))
+                _log.error("A handler of the bot raised %s:\n%s", type(error).__name__, where)
+            finally:
+                self._since = None
+                self._events.task_done()
+
+    def _watch(self) -> None:
+        """Tell of one handler at most once that it is busy, and then that it is free."""
+        told: float | None = None
+        while True:
+            time.sleep(self._patience / _LOOKS)
+            since = self._since
+            if told is not None and since != told:
+                told = None
+                self._free()
+            if since is not None and told is None:
+                worked = time.monotonic() - since
+                if worked > self._patience:
+                    told = since
+                    self._busy(worked)
