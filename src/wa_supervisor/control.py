@@ -101,8 +101,12 @@ async def listening(
             log.warning("orders cannot be taken: %s: %s", _NAME, error.strerror)
             yield
             return
-        server = await asyncio.start_unix_server(answer, sock=listener, limit=_LONGEST)
+        # It serves only from within the `try`: a cancellation meanwhile must not leave it open.
+        server = await asyncio.start_unix_server(
+            answer, sock=listener, limit=_LONGEST, start_serving=False
+        )
         try:
+            await server.start_serving()
             yield
         finally:
             server.close()
