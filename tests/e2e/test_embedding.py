@@ -69,7 +69,7 @@ async def test_a_cancelled_run_leaves_nothing_behind(world: World) -> None:
     assert held() == before
 
 
-@pytest.mark.parametrize("moment", [0.0, 0.05, 0.3, 1.0])
+@pytest.mark.parametrize("moment", [0.0, 0.01, 0.02, 0.03, 0.05, 0.08, 0.3, 1.0])
 async def test_a_run_cancelled_at_any_moment_of_its_start_leaves_nothing(
     world: World, moment: float
 ) -> None:
