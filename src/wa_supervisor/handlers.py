@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from . import crashes
 from .crashes import CrashReport
-from .errors import StoreError
+from .errors import StoreError, Unreachable
 from .lifecycle import Phase, effects, facts
 from .lifecycle.grounds import crashed
 from .lifecycle.model import ACTIVE
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .pairing import Sink
     from .session.link import SessionLink
     from .settings import Settings
-    from .store import SessionFiles
+    from .store import SessionFiles, Vault
 
 log = logging.getLogger("wa_supervisor")
 
@@ -42,6 +42,7 @@ class Handlers:
 
     settings: Settings
     files: SessionFiles
+    vault: Vault
     link: SessionLink
     sinks: tuple[Sink, ...]
     tasks: asyncio.TaskGroup
@@ -55,6 +56,7 @@ class Handlers:
         kept = self.settings
         self._keeper = Keeper(
             self.files,
+            self.vault,
             snapshots=kept.snapshots.keep,
             quarantined=kept.quarantine.keep,
             days=kept.quarantine.days,
@@ -118,7 +120,8 @@ class Handlers:
                 spec = await asyncio.to_thread(self._specify, generation)
             except StoreError as error:
                 detail = _explained(error)
-                self.post(facts.StorageFailed(generation, detail))
+                if not isinstance(error, Unreachable):  # that passes; the rest needs a person
+                    self.post(facts.StorageFailed(generation, detail))
                 self.post(facts.ChildExited(generation, None, None, detail))
             else:
                 await self.link.start(spec)
@@ -133,10 +136,12 @@ class Handlers:
             session=settings.session,
             database=files.database,
             generation=generation,
+            postgres=settings.database,
             phone=settings.pairing.phone if by_code else None,
             bot=settings.bot,
             endpoint=settings.endpoint,
             watch=Watch(policy.pulse, policy.pulse_timeout, policy.bot_patience),
+            allow_unknown_neonize=settings.allow_unknown_neonize,
         )
 
     async def _stop_child(self, *, log_out: bool, pairing: bool) -> None:

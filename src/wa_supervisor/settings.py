@@ -19,6 +19,7 @@ from typing import Annotated, Any, Literal, Self
 
 from platformdirs import user_config_path
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -42,6 +43,7 @@ from .lifecycle.policy import PROFILES, Policy
 from .pairing.spec import SinkSpec
 from .session.endpoint import Endpoint
 from .store.layout import APP_NAME, validate_name
+from .store.url import check_url
 
 ENV_PREFIX = "WA_SUPERVISOR_"
 _NESTED = "__"
@@ -160,6 +162,8 @@ class Settings(BaseSettings):
     """The session's name: the name of its directory."""
     data_dir: Path | None = None
     """Where sessions are kept; None: the user's state directory. See `store.layout.expand`."""
+    database: Annotated[SecretStr, AfterValidator(check_url)] | None = None
+    """The URL of a Postgres database that keeps the session's keys; None: a file in `data_dir`."""
     profile: str = "wa-web"
     """The name of the backoff that `policy.backoff` starts from."""
     pairing: PairingSettings = PairingSettings()
@@ -170,6 +174,8 @@ class Settings(BaseSettings):
     policy: Policy = Field(default_factory=Policy)
     bot: str | None = None
     """`module:function`, called with the client in the session process before it connects."""
+    allow_unknown_neonize: bool = False
+    """Run on a neonize that wa-supervisor was not tested with."""
 
     @classmethod
     def settings_customise_sources(

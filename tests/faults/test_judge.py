@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from wa_supervisor.faults import FAULTS, acts, host_acts, play, waits
+from wa_supervisor.faults import FAULTS, acts, play, waits
 from wa_supervisor.faults.fault import Fault, Holds, PairsAfresh, Recovers, Stays
+from wa_supervisor.faults.stage import Stage
 
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
 
@@ -57,7 +58,7 @@ async def test_a_fact_that_was_to_be_told_is_missed() -> None:
 
 
 async def test_two_clients_of_one_device_are_seen() -> None:
-    async def second(stage: host_acts.Stage) -> None:
+    async def second(stage: Stage) -> None:
         """Start another client on the same keys, as somebody does who copies a directory."""
         patient = stage.supervised
         assert patient is not None

@@ -32,6 +32,7 @@ _POLICY = {
     "backoff__stable_after": 3.0,
     "flaps__count": 1000,
     "conflicts__count": 1000,
+    "crashes__count": 100_000,
     # The hour's budget, by the minute: a soak has an hour's faults in a minute.
     "dials__count": 30,
     "dials__window": 60,

@@ -59,6 +59,8 @@ def main(sock: socket.socket) -> NoReturn:
     try:
         run = wire.receive_run()
         gopreload.preload()
+        if not run.allow_unknown_neonize:
+            gopreload.require_known_release()
         neonize = gopreload.load_library()
         _trust(run)
     except SessionError as error:
@@ -132,7 +134,8 @@ class _Session:
         self._bot: BotThread | None = None
         # The path goes into an SQLite URI, where ? # and % have a meaning. The uuid is fresh for
         # every generation: an old client's finalizer stops whoever has its uuid.
-        self.client: Any = NewClient(quote(run.database), uuid=f"{run.session}.{run.generation}")
+        name = run.postgres.get_secret_value() if run.postgres else quote(run.database)
+        self.client: Any = NewClient(name, uuid=f"{run.session}.{run.generation}")
 
     def connect(self) -> NoReturn:
         """Connect, and end the process when that returns."""

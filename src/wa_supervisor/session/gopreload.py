@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import importlib
 import logging
+import re
 import sys
 import threading
 import types
@@ -28,6 +29,14 @@ _SETTINGS: Final = ("argtypes", "restype", "errcheck")
 
 # The private hook which child.py replaces; without it the end of a pairing would go unseen.
 LOGIN_STATUS_HOOK: Final = "_NewClient__onLoginStatus"
+
+
+# The releases on which tests/contract_neonize passes; pyproject.toml names the same. 0.5.2 is the
+# first in which StreamReplaced does not abort the process, and the newest there is.
+OLDEST: Final = (0, 5, 2)
+NEWEST: Final = (0, 5, 2)
+
+_RELEASE_PARTS: Final = 3
 
 
 class NeonizeUnusable(SessionError):
@@ -156,6 +165,23 @@ def library_path() -> str:
     """Return the file of the Go library. Call `preload` first."""
     path: str = sys.modules["neonize._binder"].gocode.path
     return path
+
+
+def require_known_release() -> None:
+    """Refuse a neonize on which what we know of it was never tested. Call `preload` first.
+
+    Raises:
+        NeonizeUnusable: if it is older or newer than the releases we know.
+    """
+    version: str = sys.modules["neonize"].__version__
+    parts = re.findall(r"\d+", version)[:_RELEASE_PARTS]
+    if not OLDEST <= tuple(map(int, parts)) <= NEWEST:
+        known = " to ".join(dict.fromkeys(".".join(map(str, each)) for each in (OLDEST, NEWEST)))
+        raise NeonizeUnusable(
+            f"neonize {version} is not a release that wa-supervisor was tested with ({known})",
+            hint=f"pip install neonize=={'.'.join(map(str, NEWEST))}, or set "
+            "allow_unknown_neonize = true to try it all the same",
+        )
 
 
 def start_log_worker() -> None:

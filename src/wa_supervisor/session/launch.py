@@ -18,12 +18,15 @@ from .output import Tail
 from .process import ExitStatus, OwnProcess, Process, Watched
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .endpoint import Endpoint
 
 # Importing neonize takes 0.5 to 2 s on a server and some 10 s on a small board.
 _READY_SECONDS: Final = 60.0
 _FORK_SECONDS: Final = 10.0
 _CLOSE_SECONDS: Final = 1.0
+_REAP_SECONDS: Final = 2.0
 
 
 class Launcher(Protocol):
@@ -86,8 +89,9 @@ class SpawnLauncher:
 class ForkedProcess:
     """A process that the fork server forked, and reaps."""
 
-    def __init__(self, watched: Watched) -> None:
+    def __init__(self, watched: Watched, server_hangs: Callable[[], None]) -> None:
         self._watched = watched
+        self._server_hangs = server_hangs
         self.status: asyncio.Future[ExitStatus] = asyncio.get_running_loop().create_future()
 
     @property
@@ -100,10 +104,12 @@ class ForkedProcess:
         self._watched.send_signal(number)
 
     async def wait(self) -> ExitStatus:
-        """Return how it ended, once it was reaped."""
-        status = await asyncio.shield(self.status)
+        """Return how it ended, once it was reaped; or once it is dead and the server hangs."""
         await self._watched.gone()
-        return status
+        done, _ = await asyncio.wait([self.status], timeout=_REAP_SECONDS)
+        if not done:
+            self._server_hangs()
+        return await asyncio.shield(self.status)
 
 
 class ForkLauncher:
@@ -234,13 +240,18 @@ class _Server:
             os.close(fd)
 
     def _on_forked(self, packet: forkwire.Forked, pidfd: int) -> None:
-        child = ForkedProcess(Watched(packet.pid, pidfd))
+        child = ForkedProcess(Watched(packet.pid, pidfd), self._on_hang)
         self._children[packet.pid] = child
         request = self._requests.get(packet.request)
         if request is None or request.done():  # nobody waits for it any more
             child.send_signal(signal.SIGKILL)
         else:
             request.set_result(child)
+
+    def _on_hang(self) -> None:
+        """Give up a server that does not reap; its children go with it."""
+        self._process.send_signal(signal.SIGKILL)
+        self._close(ConnectionResetError("the fork server hangs"))
 
     def _close(self, error: ConnectionError) -> None:
         """Take note that the server is gone; its children die with it, unreported."""

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from ..errors import SessionError
 from ..lifecycle import facts
-from ..redaction import Redactor
+from ..redaction import Redactor, url_secrets
 from . import protocol
 from .calls import Calls
 from .endpoint import Endpoint
@@ -208,6 +208,9 @@ class _Child:
         for secret in (spec.phone, spec.endpoint.proxy):
             if secret is not None:
                 self.redact.learn(secret.get_secret_value())
+        if spec.postgres is not None:
+            for part in url_secrets(spec.postgres.get_secret_value()):
+                self.redact.learn(part)
 
     async def run(self, launcher: Launcher) -> ExitStatus:
         """Launch the process, listen to it, and return how it ended."""
@@ -228,11 +231,13 @@ class _Child:
                 generation=spec.generation,
                 session=spec.session,
                 database=str(spec.database.absolute()),
+                postgres=spec.postgres,
                 phone=spec.phone,
                 bot=spec.bot,
                 noise_root=endpoint.noise_root,
                 keepalive=endpoint.keepalive,
                 bot_patience=spec.watch.bot_patience,
+                allow_unknown_neonize=spec.allow_unknown_neonize,
             )
         )
         if self.abandoned:

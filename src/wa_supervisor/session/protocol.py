@@ -89,15 +89,17 @@ class Run(_Frame):
     kind: Literal["run"] = "run"
     session: str
     database: str
+    postgres: SecretStr | None = None
     phone: SecretStr | None = None
     bot: str | None = None
     noise_root: str | None = None
     keepalive: float | None = None
     bot_patience: float = 30.0
+    allow_unknown_neonize: bool = False
 
-    @field_serializer("phone", when_used="json")
-    def _reveal(self, phone: SecretStr | None) -> str | None:
-        return None if phone is None else phone.get_secret_value()
+    @field_serializer("phone", "postgres", when_used="json")
+    def _reveal(self, secret: SecretStr | None) -> str | None:
+        return None if secret is None else secret.get_secret_value()
 
 
 class Stop(_Frame):

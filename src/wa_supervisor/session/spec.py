@@ -39,7 +39,8 @@ class Watch:
 class ChildSpec:
     """One session process to start.
 
-    `database` is the SQLite file, in a directory that exists. With `phone` (international
+    `database` is the SQLite file, in a directory that exists; it is not used with `postgres`, the
+    URL of a database. With `phone` (international
     digits) a device that is not paired asks for a pair code instead of showing QRs. `bot` is
     "module:function"; the function is called with the neonize client before it connects.
     """
@@ -47,10 +48,12 @@ class ChildSpec:
     session: str
     database: Path
     generation: int
+    postgres: SecretStr | None = None
     phone: SecretStr | None = None
     bot: str | None = None
     endpoint: Endpoint = field(default_factory=Endpoint)
     watch: Watch = field(default_factory=Watch)
+    allow_unknown_neonize: bool = False
 
 
 @dataclass(frozen=True, slots=True)
