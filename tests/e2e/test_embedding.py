@@ -21,6 +21,8 @@ from e2e.processes import alive, descendants_of, maps_neonize, until
 from wa_supervisor import LockHeld, Supervisor
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from e2e.harness import World
 
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
@@ -181,10 +183,12 @@ print(json.dumps({
 """
 
 
-async def _program(world: World, *arguments: str) -> asyncio.subprocess.Process:
+@contextlib.asynccontextmanager
+async def _program(world: World, *arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run the program until its session is connected; at the end it is gone, whatever happened."""
     (world.directory / "program.py").write_text(textwrap.dedent(PROGRAM))
     told = world.server.endpoint
-    return await asyncio.create_subprocess_exec(
+    program = await asyncio.create_subprocess_exec(
         sys.executable,
         "program.py",
         *arguments,
@@ -201,21 +205,35 @@ async def _program(world: World, *arguments: str) -> asyncio.subprocess.Process:
         },
     )
 
-
-async def _scan(world: World) -> None:
     qr = world.directory / "qr"
-    await until(lambda: qr.exists() and "#" in qr.read_text(), 30)
-    world.canary.learn_qr(qr.read_text())
-    await world.server.phone().scan(qr.read_text())
+    try:
+        await until(
+            lambda: program.returncode is not None or (qr.exists() and "#" in qr.read_text()), 60
+        )
+        assert program.returncode is None, (await program.communicate())[1].decode()
+        world.canary.learn_qr(qr.read_text())
+        device = await world.server.phone().scan(qr.read_text())
+        if "stop" not in arguments:
+            await world.server.wait_connected(device)
+        yield program
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            program.kill()
+        await program.wait()
+
+
+async def _end(world: World, program: asyncio.subprocess.Process) -> tuple[str, str]:
+    """Wait for its end and return what it said."""
+    out, error = await asyncio.wait_for(program.communicate(), 15)
+    world.canary.hear("the program's output", (out + error).decode())
+    return out.decode(), error.decode()
 
 
 async def test_run_forever_serves_a_program_without_asyncio(world: World) -> None:
-    program = await _program(world, "stop")
-    await _scan(world)
-    out, error = await asyncio.wait_for(program.communicate(), 15)
-    world.canary.hear("the program's output", (out + error).decode())
-    assert program.returncode == 0, error.decode()
-    *states, last = out.decode().splitlines()
+    async with _program(world, "stop") as program:
+        out, error = await _end(world, program)
+        assert program.returncode == 0, error
+    *states, last = out.splitlines()
     assert states[-1] == "Stopped"
     assert json.loads(last) == {
         "phase": "Stopped",
@@ -229,13 +247,10 @@ async def test_run_forever_serves_a_program_without_asyncio(world: World) -> Non
 async def test_a_program_that_is_ended_takes_its_processes_with_it(
     world: World, number: signal.Signals
 ) -> None:
-    program = await _program(world)
-    await _scan(world)
-    await world.server.wait_connected(world.server.phone("15550000001"))
-    started = descendants_of(program.pid)
-    assert sum(map(maps_neonize, started)) == 1
-    program.send_signal(number)
-    out, error = await asyncio.wait_for(program.communicate(), 15)
-    world.canary.hear("the program's output", (out + error).decode())
-    assert program.returncode == -number
+    async with _program(world) as program:
+        started = descendants_of(program.pid)
+        assert sum(map(maps_neonize, started)) == 1
+        program.send_signal(number)
+        await _end(world, program)
+        assert program.returncode == -number
     await until(lambda: not any(map(alive, started)), 5)
