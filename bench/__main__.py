@@ -11,6 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 import core
+import kills
 
 import session
 
@@ -20,6 +21,7 @@ FIGURES: dict[str, Callable[[int], Awaitable[list[str]]]] = {
     "back": session.back_after_kill,
     "fresh-qr": session.fresh_qr,
     "memory": session.memory,
+    "kills": kills.kills,
 }
 
 

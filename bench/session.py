@@ -128,13 +128,16 @@ async def memory(runs: int) -> list[str]:
 
 
 async def _client_of(supervisor: int) -> int:
-    """Find the session process: the one descendant that maps neonize's library."""
+    """Wait for the session process: the one descendant that maps neonize's library."""
     async with asyncio.timeout(10):
-        while True:
-            for pid in _descendants(supervisor):
-                if _maps_neonize(pid):
-                    return pid
+        while (pid := client_of(supervisor)) is None:
             await asyncio.sleep(0.001)
+    return pid
+
+
+def client_of(supervisor: int) -> int | None:
+    """Find the session process now, None if there is none."""
+    return next(filter(_maps_neonize, _descendants(supervisor)), None)
 
 
 def _maps_neonize(pid: int) -> bool:
