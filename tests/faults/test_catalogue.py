@@ -22,6 +22,7 @@ def test_every_group_is_there() -> None:
         "client",
         "bot",
         "host",
+        "slow",
     }
 
 

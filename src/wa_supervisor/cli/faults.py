@@ -53,7 +53,7 @@ def faults(  # noqa: PLR0913, PLR0917 - one parameter for each option
 ) -> None:
     """Break the real neonize in every known way, on loopback, and check what is promised."""
     if list_:
-        _print(matrix.catalogue(_chosen(names)))
+        _print(matrix.catalogue(_chosen(names) if names else FAULTS.values()))
     elif soak_:
         given = random.SystemRandom().randrange(10**6) if seed is None else seed
         kept = asyncio.run(soak.soak(typer.echo, seed=given, minutes=minutes, sessions=sessions))
@@ -92,7 +92,7 @@ async def _matrix(  # noqa: PLR0913 - one parameter for each option
 
 def _chosen(names: list[str] | None) -> list[Fault]:
     if not names:
-        return list(FAULTS.values())
+        return [fault for fault in FAULTS.values() if not fault.slow]
     found: list[Fault] = []
     for name in names:
         matching = [each for each in FAULTS.values() if name in {each.name, each.group}]

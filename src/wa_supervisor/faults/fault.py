@@ -115,6 +115,8 @@ class Fault:
     """A fact that the supervisor must have taken note of, by name."""
     supervisor_only: bool = False
     """It happens to a part which a bare script does not have."""
+    slow: bool = False
+    """It takes minutes, and is played only when it is named."""
     soak: bool = False
     """It may be drawn in a soak, in any order with others."""
 

@@ -28,7 +28,7 @@ _POLICY = {
     "start_timeout": 4.0,
     "link_timeout": 4.0,
     "reconnect_timeout": 3.0,
-    "keepalive_timeout": 1.0,
+    "keepalive_timeout": 5.0,
     "backoff__stable_after": 3.0,
     "flaps__count": 1000,
     "conflicts__count": 1000,
