@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from multiprocessing.queues import SimpleQueue
 
 ROOT = Path(__file__).parents[2]
-NETS = ("reactions", "memory", "policy", "total", "walk", "properties")
+NETS = ("reactions", "memory", "corners", "policy", "total", "walk", "properties")
 PATIENCE = 300.0
 """Seconds; a mutant that hangs the tests is noticed, too."""
 
