@@ -7,6 +7,8 @@ from . import acts, host_acts, waits
 from .fault import Act, Fault, Recovers
 
 _START = {"start_timeout": 2.0}
+_IN_IT = 0.7
+"""Seconds from a dial until its client is stuck at the last step at the latest."""
 
 
 def _at_login(name: str, what: str, breaks: Act, *, dials: int = 2, within: float = 8) -> Fault:
@@ -14,7 +16,7 @@ def _at_login(name: str, what: str, breaks: Act, *, dials: int = 2, within: floa
     return Fault(
         f"network/{name}",
         what,
-        (breaks, host_acts.kill(), waits.dials(dials), acts.accept),
+        (breaks, host_acts.kill(), waits.dials(dials), waits.wait(_IN_IT), acts.accept),
         Recovers(within),
         dials=dials + 3,
         policy=_START,
@@ -88,7 +90,7 @@ NETWORK: tuple[Fault, ...] = (
     Fault(
         "network/stall-redial",
         "a redial of whatsmeow's is never answered",
-        (acts.stall(Step.TLS), acts.drop, waits.dials(1), acts.accept),
+        (acts.stall(Step.TLS), acts.drop, waits.dials(1), waits.wait(_IN_IT), acts.accept),
         Recovers(10),
         policy={"reconnect_timeout": 2.0},
         dials=3,

@@ -36,7 +36,13 @@ PAIRING: tuple[Fault, ...] = (
     Fault(
         "pairing/silence",
         "WhatsApp says nothing at all to who wants to pair",
-        (acts.stall(Step.PAIRING), host_acts.begin, waits.dials(1), acts.accept),
+        (
+            acts.stall(Step.PAIRING),
+            host_acts.begin,
+            waits.dials(1),
+            waits.wait(1),
+            acts.accept,
+        ),
         PairsAfresh(8),
         Given.NOTHING,
         policy={"start_timeout": 2.0},

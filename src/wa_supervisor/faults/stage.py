@@ -21,7 +21,7 @@ from .patient import Bare, Patient, Supervised
 
 Against = Literal["supervisor", "bare"]
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds for what must work before a fault can be played."""
 
 _POLL = 0.02
