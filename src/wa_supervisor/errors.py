@@ -6,6 +6,7 @@ SupervisorError
 │   ├── JournalError      the journal of steps cannot be read or written
 │   ├── LockHeld          another supervisor owns the session
 │   ├── Damaged           the session's database is broken
+│   ├── Unreachable       the server of the session's database does not answer
 │   └── UnsafePermissions others could read the session's keys
 ├── SessionError          the session process could not be started or spoken to
 └── LoopbackError         the WhatsApp-shaped test server was misused (see `loopback`)
@@ -49,6 +50,10 @@ class LockHeld(StoreError):
 
 class Damaged(StoreError):
     """Raised when a session's database, or a copy of it, is broken."""
+
+
+class Unreachable(StoreError):
+    """Raised when the server of a session's database cannot be reached now; it may be back soon."""
 
 
 class UnsafePermissions(StoreError):

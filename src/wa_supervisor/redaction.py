@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,6 +50,14 @@ def redact(text: str) -> str:
     text = _BLOB.sub(_blob, text)
     text = _PAIR_CODE.sub("<code>", text)
     return _NUMBER.sub(lambda match: match["keep"] or "<number>", text)
+
+
+def url_secrets(url: str) -> tuple[str, ...]:
+    """Name what must not be shown of a URL with a password: the whole, and the password itself."""
+    parts = urlsplit(url)
+    written = parts.netloc.rpartition("@")[0].partition(":")[2]
+    queried = (value for name, value in parse_qsl(parts.query) if "password" in name.lower())
+    return tuple(filter(None, (url, written, unquote(written), *queried)))
 
 
 class Redactor:

@@ -22,7 +22,7 @@ from .lifecycle import Child, Phase, SessionCore, Work, effects, facts
 from .pairing import parse_sink
 from .records import Status, StepRecord
 from .session.link import SessionLink
-from .store import SessionFiles, SessionLock
+from .store import SessionFiles, SessionLock, open_vault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -68,6 +68,7 @@ class Supervisor:
     ) -> None:
         self.settings = settings
         self.files = SessionFiles.at(settings.session, settings.data_dir)
+        self._vault = open_vault(self.files, settings.database)
         self._sinks = tuple(map(parse_sink, settings.pairing.qr) if sinks is None else sinks)
         self._on_give_up = on_give_up
         self._start_method: Literal["fork", "spawn"] | None = start_method
@@ -124,7 +125,7 @@ class Supervisor:
         if self._loop is not None:
             raise RuntimeError("a Supervisor runs once; make a new one")
         self._loop = asyncio.get_running_loop()
-        await asyncio.to_thread(self.files.prepare)
+        await asyncio.to_thread(self._vault.prepare)
         post = self._inbox.put_nowait
         with SessionLock(self.files):
             link = SessionLink(post, start_method=self._start_method)
@@ -140,7 +141,9 @@ class Supervisor:
                 listening(self.files, orders, lambda: self.status),
                 asyncio.TaskGroup() as tasks,
             ):
-                handlers = Handlers(self.settings, self.files, link, self._sinks, tasks, post)
+                handlers = Handlers(
+                    self.settings, self.files, self._vault, link, self._sinks, tasks, post
+                )
                 try:
                     await self._own_the_core(handlers, keeper)
                 finally:

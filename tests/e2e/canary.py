@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from wa_supervisor.loopback import LoopbackServer
 
 _LEAST = 8  # shorter parts of a payload (the client's type) are no secrets
-_KEYS = ("session.db", "snapshot.db")  # the database; a copy that is being made
+# The database, or its rows; a copy that is being made.
+_KEYS = ("session.db", "session.json", "snapshot.db", "snapshot.json")
 _SEPARATORS = re.compile(r"[ ().+-]")
 
 

@@ -13,6 +13,7 @@ import pytest
 from store.sessions import mark_of, seen, write_session
 from wa_supervisor.errors import Damaged, StoreError
 from wa_supervisor.store import Keeper, SessionFiles, is_paired, purge, snapshots
+from wa_supervisor.store.vault import SqliteVault
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def files(tmp_path: Path) -> SessionFiles:
 
 @pytest.fixture
 def keeper(files: SessionFiles) -> Keeper:
-    return Keeper(files)
+    return Keeper(files, SqliteVault(files))
 
 
 def test_a_new_session_dials_unpaired_and_nothing_is_kept(
@@ -164,7 +165,7 @@ def test_held_credentials_outlive_any_number_of_purges_elsewhere_and_starts(
     files: SessionFiles,
 ) -> None:
     """A locked or banned account: only a relink moves the copies, and into the quarantine."""
-    keeper = Keeper(files, snapshots=1, quarantined=1, days=0.000001)
+    keeper = Keeper(files, SqliteVault(files), snapshots=1, quarantined=1, days=0.000001)
     write_session(files.database, "a")
     keeper.before_dial(1)
     write_session(files.database, "a", paired=False)
@@ -175,12 +176,12 @@ def test_held_credentials_outlive_any_number_of_purges_elsewhere_and_starts(
 
 
 def test_the_limits_of_the_quarantine_are_kept(files: SessionFiles) -> None:
-    keeper = Keeper(files, quarantined=2)
+    keeper = Keeper(files, SqliteVault(files), quarantined=2)
     for mark in "abc":
         write_session(files.database, mark)
         keeper.purge("logged_out")
     assert [entry[1] for entry in seen(files)[2]] == ["c", "b"]
-    aged = Keeper(files, days=1e-9)
+    aged = Keeper(files, SqliteVault(files), days=1e-9)
     time.sleep(0.01)
     aged.before_dial(1)
     assert seen(files)[2] == ()
@@ -198,7 +199,7 @@ def test_an_expired_session_that_cannot_go_does_not_stop_a_dial(
             raise PermissionError(13, "Permission denied")
 
         patch.setattr(Path, "rename", refuse)
-        assert Keeper(files, quarantined=1).before_dial(1) is False
+        assert Keeper(files, SqliteVault(files), quarantined=1).before_dial(1) is False
     assert "still in the quarantine" in caplog.text
 
 

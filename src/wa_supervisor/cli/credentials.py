@@ -24,19 +24,15 @@ from ..store import (
     SessionFiles,
     SessionLock,
     expire,
-    is_paired,
-    purge,
+    open_vault,
     quarantined,
-    restore,
-    snapshots,
 )
-from ..store.database import inspect
-from ..store.restore import choose
+from ..store.quarantine import has_keys
 from ..store.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from ..settings import Settings
-    from ..store import Quarantined
+    from ..store import Quarantined, Vault
 
 _Session = Annotated[str | None, typer.Option(metavar="NAME", help="The session's name.")]
 _DataDir = Annotated[
@@ -74,8 +70,8 @@ def list_snapshots(
     json: Annotated[bool, typer.Option("--json", help="One JSON object for each.")] = False,
 ) -> None:
     """List the copies of a session's keys that `restore` can put back."""
-    _, files = _open(session, data_dir, config)
-    found = _list(files)
+    _, files, vault = _open(session, data_dir, config)
+    found = _list(files, vault)
     if json:
         for each in found:
             print(each.model_dump_json())
@@ -109,9 +105,9 @@ def restore_session(
     yes: _Yes = False,
 ) -> None:
     """Put a copy of a session's keys back; what is there now goes into quarantine."""
-    settings, files = _open(session, data_dir, config)
+    settings, files, vault = _open(session, data_dir, config)
     with SessionLock(files, command="wa-supervisor restore"):
-        source = choose(files, wanted) if wanted else next(iter(snapshots(files)), None)
+        source = vault.choose(wanted) if wanted else next(iter(vault.snapshots()), None)
         if source is None:
             raise StoreError(
                 f"session {files.name!r} has no snapshot",
@@ -121,7 +117,7 @@ def restore_session(
         if not yes:
             typer.confirm(f"\nPut {source.id} back into session {files.name!r}?", abort=True)
         # Without an ID an older copy will do, if the newest turns out to be damaged.
-        restored = restore(files, source.id if wanted else None)
+        restored = vault.restore(source.id if wanted else None)
         if restored is None:
             raise StoreError(
                 f"{source.id} holds no usable keys; nothing was changed",
@@ -131,7 +127,7 @@ def restore_session(
     print(f"\n{restored.id} was put back.")
     if restored.aside:
         print(f"What was there before is in quarantine as {restored.aside}.")
-    _say_next(files, "logs in with it")
+    _say_next(files, vault, "logs in with it")
 
 
 def purge_session(
@@ -141,7 +137,7 @@ def purge_session(
     yes: _Yes = False,
 ) -> None:
     """Set a session's keys aside, into quarantine, so that the next run pairs afresh."""
-    settings, files = _open(session, data_dir, config)
+    settings, files, vault = _open(session, data_dir, config)
     with SessionLock(files, command="wa-supervisor purge"):
         kept = settings.quarantine
         print(f"Session {files.name!r} goes into quarantine: at most {kept.days:g} days,")
@@ -150,7 +146,7 @@ def purge_session(
         print("there (Settings > Linked devices), or WhatsApp does after 30 idle days.")
         if not yes:
             typer.confirm(f"\nSet session {files.name!r} aside?", abort=True)
-        entry = purge(files, "operator")
+        entry = vault.purge("operator")
         _settle_debts(files, settings, "OperatorPurged", Reason.PURGED)
         expire(files, keep=kept.keep, days=kept.days)
     if entry is None:
@@ -158,12 +154,12 @@ def purge_session(
     else:
         print(f"\nIt was set aside as {entry.id}.")
         print(f"`wa-supervisor restore --session {files.name} {entry.id}` undoes it.")
-    _say_next(files, "pairs afresh")
+    _say_next(files, vault, "pairs afresh")
 
 
 def _open(
     session: str | None, data_dir: Path | None, config: Path | None
-) -> tuple[Settings, SessionFiles]:
+) -> tuple[Settings, SessionFiles, Vault]:
     """Find a session that exists; none is made. Raises ConfigError, StoreError."""
     settings = load_settings(config, {"session": session, "data_dir": data_dir}).settings
     files = SessionFiles.at(settings.session, settings.data_dir)
@@ -172,15 +168,14 @@ def _open(
             f"there is no session {files.name!r}",
             hint=f"`ls {files.directory.parent}` shows those there are; choose with --session",
         )
-    return settings, files
+    return settings, files, open_vault(files, settings.database)
 
 
-def _list(files: SessionFiles) -> list[Listed]:
+def _list(files: SessionFiles, vault: Vault) -> list[Listed]:
     found = []
-    everything: tuple[Snapshot | Quarantined, ...] = (*snapshots(files), *quarantined(files))
+    everything: tuple[Snapshot | Quarantined, ...] = (*vault.snapshots(), *quarantined(files))
     for each in everything:
-        copies = (each.path,) if isinstance(each, Snapshot) else each.databases
-        copies = tuple(path for path in copies if path.is_file())
+        copies = tuple(path for path in vault.copies_in(each) if path.is_file())
         found.append(
             Listed(
                 id=each.id,
@@ -195,7 +190,7 @@ def _list(files: SessionFiles) -> list[Listed]:
 
 def _has_keys(path: Path) -> bool:
     try:
-        return inspect(path)
+        return has_keys(path)
     except StoreError:
         return False
 
@@ -233,8 +228,8 @@ def _settle_debts(files: SessionFiles, settings: Settings, fact: str, reason: Re
         journal.close()
 
 
-def _say_next(files: SessionFiles, what: str) -> None:
-    state = "paired" if is_paired(files.database) else "not paired"
+def _say_next(files: SessionFiles, vault: Vault, what: str) -> None:
+    state = "paired" if vault.is_paired() else "not paired"
     print(f"The session is {state}; `wa-supervisor run --session {files.name}` {what}.")
     print("If it was given up before, add --resume.")
 

@@ -123,6 +123,11 @@ _ERRORS: Final[tuple[tuple[str, Callable[[int, str], ChildFact]], ...]] = (
     ("failed to dial", facts.DialFailed),
     ("noise handshake failed", facts.DialFailed),
     ("database is locked", facts.DialFailed),  # it passes: SQLite waited 5 s and gave up
+    # Of a Postgres server: it is away, starts, or is full.
+    ("dial tcp", facts.DialFailed),
+    ("dial unix", facts.DialFailed),
+    ("pq: the database system is", facts.DialFailed),
+    ("pq: sorry, too many clients", facts.DialFailed),
     ("failed to open database", facts.StorageFailed),
     ("unable to open database file", facts.StorageFailed),
     ("file is not a database", facts.StorageFailed),

@@ -46,6 +46,10 @@ class Launcher(Protocol):
         """Give up what `ready` made."""
 
 
+# The setting with a password: what a bot starts must not inherit it. Ours is sent over the line.
+_DATABASE: Final = "WA_SUPERVISOR_DATABASE"
+
+
 def _python(module: str, descriptor: int) -> list[str]:
     # -P: the working directory may hold a module named like one of ours; a bot adds it itself.
     return [sys.executable, "-P", "-m", module, str(descriptor), str(os.getpid())]
@@ -55,10 +59,11 @@ def _popen(
     module: str, descriptor: int, output: int, endpoint: Endpoint
 ) -> subprocess.Popen[bytes]:
     """Start one of our modules. Only from a thread that lives as long as it should."""
+    own = {name: value for name, value in os.environ.items() if name.upper() != _DATABASE}
     try:
         return subprocess.Popen(
             _python(module, descriptor),
-            env=endpoint.environment(os.environ),
+            env=endpoint.environment(own),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -13,6 +13,7 @@ from .lock import Holder, SessionLock, read_holder
 from .quarantine import Manifest, Quarantined, expire, purge, quarantined
 from .restore import Restored, restore
 from .snapshot import Snapshot, snapshots, take_snapshot
+from .vault import Vault, open_vault
 
 __all__ = [
     "Holder",
@@ -24,8 +25,10 @@ __all__ = [
     "SessionFiles",
     "SessionLock",
     "Snapshot",
+    "Vault",
     "expire",
     "is_paired",
+    "open_vault",
     "purge",
     "quarantined",
     "read_holder",

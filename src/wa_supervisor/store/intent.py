@@ -6,7 +6,7 @@ the originals are renamed within the file system, and the intent is removed last
 next calls `recover`: with an intent it carries the rest out, without one it wipes the staging
 directory, in which there is nothing but copies.
 
-Both ways run the same code (`_carry_out`), in which every step is skipped if it was done.
+Both ways run the same code (`carry_out`), in which every step is skipped if it was done.
 """
 
 from __future__ import annotations
@@ -98,12 +98,17 @@ def perform(files: SessionFiles, intent: Intent) -> None:
 
     If it fails, `recover` knows what to do; it may be called at once or after years.
     """
+    declare(files, intent)
+    carry_out(files, intent)
+
+
+def declare(files: SessionFiles, intent: Intent) -> None:
+    """Make the intent durable. Raises OSError."""
     draft = files.staging / "intent.json"
     write_private(draft, intent.model_dump_json().encode())
     sync_directory(files.staging)
     move(draft, files.intent)
     sync_directory(files.directory)
-    _carry_out(files, intent)
 
 
 def recover(files: SessionFiles) -> Recovered:
@@ -119,20 +124,35 @@ def recover(files: SessionFiles) -> Recovered:
             worthless = not any(files.staging.iterdir())
             discard(files.staging)
         return Recovered.NOTHING if worthless else _told(files, Recovered.UNDONE)
+    intent = read_intent(files)
+    with telling(f"finish a half-done {intent.deed.value}", files.directory):
+        carry_out(files, intent)
+    return _told(files, _FINISHED[intent.deed])
+
+
+def read_intent(files: SessionFiles) -> Intent:
+    """Read the intent that is there. Raises StoreError."""
     try:
-        intent = Intent.model_validate_json(files.intent.read_bytes())
+        return Intent.model_validate_json(files.intent.read_bytes())
     except (ValidationError, OSError) as error:
         raise StoreError(
             f"{files.intent.name} cannot be understood ({type(error).__name__}): "
             "a purge or restore is half done, perhaps by a newer version",
             hint=f"use the newer version, or look at {files.staging} and remove {files.intent}",
         ) from None
-    with telling(f"finish a half-done {intent.deed.value}", files.directory):
-        _carry_out(files, intent)
-    return _told(files, _FINISHED[intent.deed])
 
 
-def _carry_out(files: SessionFiles, intent: Intent) -> None:
+def withdraw(files: SessionFiles) -> Recovered:
+    """Take back an intent of which nothing was carried out. Raises StoreError."""
+    with telling("clean up after a crash", files.directory):
+        files.intent.unlink()
+        sync_directory(files.directory)
+        discard(files.staging)
+    return _told(files, Recovered.UNDONE)
+
+
+def carry_out(files: SessionFiles, intent: Intent) -> None:
+    """Do what is left to do of a durable intent, and remove it. Raises OSError, StoreError."""
     if intent.entry is not None:
         _move_aside(files, intent.entry, intent.parts)
     if intent.incoming and os.path.lexists(incoming(files)):

@@ -14,14 +14,12 @@ from typing import TYPE_CHECKING
 
 from ..errors import Damaged, StoreError
 from . import quarantine, snapshot
-from .device import is_paired
-from .intent import recover
-from .restore import restore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .layout import SessionFiles
+    from .vault import Vault
 
 log = logging.getLogger("wa_supervisor")
 
@@ -34,6 +32,8 @@ class Keeper:
     """Keeps one session's credentials."""
 
     files: SessionFiles
+    vault: Vault
+    """Where the keys are; all deeds on them are its own."""
     snapshots: int = snapshot.KEEP
     """How many snapshots are kept."""
     quarantined: int = quarantine.KEEP
@@ -54,11 +54,11 @@ class Keeper:
         Raises StoreError; nothing was started then.
         """
         with self._acting():
-            files, self._generation = self.files, generation
-            recover(files)
-            files.prepare()
-            paired = is_paired(files.database)
-            if not paired and snapshot.snapshots(files):
+            vault, self._generation = self.vault, generation
+            vault.recover()
+            vault.prepare()
+            paired = vault.is_paired()
+            if not paired and vault.snapshots():
                 log.warning(
                     "the session's keys are gone, but no purge took them: putting the newest copy "
                     "back (`wa-supervisor purge` sets it aside, to pair afresh)"
@@ -76,7 +76,7 @@ class Keeper:
         """
         try:
             with self._acting():
-                if not (first and snapshot.snapshots(self.files)):
+                if not (first and self.vault.snapshots()):
                     self._copy()
         except StoreError as error:
             log.warning("no snapshot was taken of the connected session: %s", error)
@@ -84,7 +84,7 @@ class Keeper:
     def purge(self, reason: str) -> None:
         """Set the dead session aside. No session process may live. Raises StoreError."""
         with self._acting():
-            entry = quarantine.purge(self.files, reason, self._generation)
+            entry = self.vault.purge(reason, self._generation)
             if entry is not None:
                 log.info("the dead session was set aside as %s", entry.id)
             self._expire()
@@ -96,15 +96,15 @@ class Keeper:
         live. Raises StoreError.
         """
         with self._acting():
-            recover(self.files)
+            self.vault.recover()
             with contextlib.suppress(Damaged):
-                if is_paired(self.files.database):
+                if self.vault.is_paired():
                     log.info("the keys are still there; trying them once more")
                     return True
             return self._restore()
 
     def _restore(self) -> bool:
-        restored = restore(self.files, generation=self._generation)
+        restored = self.vault.restore(generation=self._generation)
         if restored is None:
             log.warning("there is no good snapshot to put back")
             return False
@@ -112,7 +112,7 @@ class Keeper:
         return True
 
     def _copy(self) -> None:
-        snapshot.take_snapshot(self.files, self._generation, keep=self.snapshots)
+        self.vault.take_snapshot(self._generation, keep=self.snapshots)
 
     def _copy_or_do_with_an_older_one(self) -> None:
         try:
@@ -120,7 +120,7 @@ class Keeper:
         except Damaged:
             raise
         except StoreError as error:
-            known = snapshot.snapshots(self.files)
+            known = self.vault.snapshots()
             if not known:
                 raise
             log.warning(

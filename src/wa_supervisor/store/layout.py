@@ -24,7 +24,7 @@ from platformdirs import user_state_path
 from ..errors import ConfigError, StoreError, UnsafePermissions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 APP_NAME = "wa-supervisor"
 
@@ -107,9 +107,19 @@ class SessionFiles:
         Raises UnsafePermissions if others could read the files, StoreError if they cannot be
         made or are not what they should be (a symbolic link is never followed).
         """
-        try:
+        with self._telling():
             make_private_directory(self.directory)
             make_private_file(self.database)
+
+    def prepare_directory(self) -> None:
+        """Make or check the directory only: the keys are elsewhere. Raises as `prepare` does."""
+        with self._telling():
+            make_private_directory(self.directory)
+
+    @contextlib.contextmanager
+    def _telling(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise StoreError(
                 f"cannot prepare the files of session {self.name!r}: "

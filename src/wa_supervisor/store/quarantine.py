@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from ..errors import Damaged
+from . import rows
 from .database import inspect, settle
 from .disk import discard, list_names, move, sha256, sync_directory, telling, write_private
 from .intent import MANIFEST, Deed, Intent, begin, entry_name, perform, recover
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
     from .layout import SessionFiles
 
 log = logging.getLogger("wa_supervisor")
+
+ROWS = f"session{rows.SUFFIX}"
+"""What a Postgres database held, in an entry of the quarantine."""
 
 KEEP = 5
 """How many quarantined sessions are kept."""
@@ -101,8 +105,12 @@ class Quarantined:
     @property
     def databases(self) -> tuple[Path, ...]:
         """The files that may hold a device's keys, the freshest first."""
-        copies = (copy.path for copy in in_directory(self.directory / "snapshots"))
-        return (self.directory / "session.db", *copies)
+        return self.copies(".db")
+
+    def copies(self, suffix: str) -> tuple[Path, ...]:
+        """The files of one kind that may hold a device's keys, the freshest first."""
+        copies = (copy.path for copy in in_directory(self.directory / "snapshots", suffix))
+        return (self.directory / f"session{suffix}", *copies)
 
     def vouches_for(self, path: Path) -> bool:
         """Whether a file still is what the manifest says. Raises OSError."""
@@ -152,23 +160,36 @@ def parts_of(files: SessionFiles, *, with_snapshots: bool) -> tuple[str, ...]:
     return tuple(parts)
 
 
-def stage(files: SessionFiles, reason: str, generation: int, parts: tuple[str, ...]) -> str:
-    """Prepare the quarantine's entry in the staging directory, and name it. Raises OSError."""
+def stage(
+    files: SessionFiles,
+    reason: str,
+    generation: int,
+    parts: tuple[str, ...],
+    content: bytes | None = None,
+) -> str:
+    """Prepare the quarantine's entry in the staging directory, and name it. Raises OSError.
+
+    `content` is what a Postgres database holds; it is written into the entry at once.
+    """
     make_private_directory(files.quarantine)
     now = datetime.now(UTC)
     taken = (name for name in list_names(files.quarantine) if _is_entry(name))
     entry = entry_name(f"{next_stamp(taken, now)}-{reason}")
+    waiting = files.staging / entry
+    make_private_directory(waiting)
+    saved = []
+    if content is not None:
+        write_private(waiting / ROWS, content)
+        saved = [_record(waiting / ROWS, ROWS, is_copy=True)]
     manifest = Manifest(
         id=entry,
         session=files.name,
         reason=reason,
         created=now,
         generation=generation,
-        files=tuple(_records(files, parts)),
+        files=(*saved, *_records(files, parts)),
         versions=_versions(),
     )
-    waiting = files.staging / entry
-    make_private_directory(waiting)
     write_private(waiting / MANIFEST, manifest.model_dump_json(indent=2).encode() + b"\n")
     return entry
 
@@ -198,25 +219,32 @@ def _records(files: SessionFiles, parts: tuple[str, ...]) -> Iterator[FileRecord
     for part in parts:
         path = files.directory / part
         if path == files.snapshots:
-            for snapshot in in_directory(path):
-                yield _record(snapshot.path, f"{part}/{snapshot.path.name}", is_database=True)
+            for snapshot in (*in_directory(path), *in_directory(path, rows.SUFFIX)):
+                yield _record(snapshot.path, f"{part}/{snapshot.path.name}", is_copy=True)
         else:
-            yield _record(path, part, is_database=path == files.database)
+            yield _record(path, part, is_copy=path == files.database)
 
 
-def _record(path: Path, name: str, *, is_database: bool) -> FileRecord:
+def _record(path: Path, name: str, *, is_copy: bool) -> FileRecord:
     digest = sha256(path)
     return FileRecord(
         name=name,
         size=path.lstat().st_size,
         sha256=digest,
-        paired=_paired(path) if is_database else None,
+        paired=_paired(path) if is_copy else None,
     )
+
+
+def has_keys(copy: Path) -> bool:
+    """Check a copy of either kind, and say whether a device is in it. Raises Damaged, OSError."""
+    if copy.suffix == rows.SUFFIX:
+        return rows.decode(copy.read_bytes(), copy.name).device is not None
+    return inspect(copy)
 
 
 def _paired(path: Path) -> bool | None:
     try:
-        return inspect(path)
+        return has_keys(path)
     except Damaged:
         return None
 

@@ -50,7 +50,7 @@ def restore(
     nothing, StoreError if a file is locked or cannot be moved; nothing is lost then.
     """
     recover(files)
-    source = choose(files, wanted) if wanted is not None else None
+    source = choose(files, wanted, snapshots(files)) if wanted is not None else None
     with telling("restore the session", files.directory):
         settle(files.database)
         for candidate, path in _candidates(files, source):
@@ -66,9 +66,12 @@ def restore(
     return None
 
 
-def choose(files: SessionFiles, wanted: str) -> Snapshot | Quarantined:
-    """Find what an operator's ID means. Raises ConfigError."""
-    everything: tuple[Snapshot | Quarantined, ...] = (*snapshots(files), *quarantined(files))
+def choose(files: SessionFiles, wanted: str, known: tuple[Snapshot, ...]) -> Snapshot | Quarantined:
+    """Find what an operator's ID means, among the snapshots known and the quarantine.
+
+    Raises ConfigError.
+    """
+    everything: tuple[Snapshot | Quarantined, ...] = (*known, *quarantined(files))
     found = [each for each in everything if each.id.startswith(wanted)]
     exact = [each for each in found if each.id == wanted]
     if len(exact or found) == 1:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 KEEP = 3
 """How many snapshots are kept."""
 
-_NAME = re.compile(r"[0-9]{8}T[0-9]{6}Z-([0-9]+)\.db", re.ASCII)
+_NAME = re.compile(r"[0-9]{8}T[0-9]{6}Z-([0-9]+)(\.db|\.json)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +61,13 @@ def snapshots(files: SessionFiles) -> tuple[Snapshot, ...]:
     return in_directory(files.snapshots)
 
 
-def in_directory(directory: Path) -> tuple[Snapshot, ...]:
-    """List the snapshots of a directory, the newest first. Raises StoreError."""
-    names = list_names(directory)
-    return tuple(Snapshot(directory / name) for name in names if _NAME.fullmatch(name))
+def in_directory(directory: Path, suffix: str = ".db") -> tuple[Snapshot, ...]:
+    """List a directory's snapshots of one kind, the newest first. Raises StoreError.
+
+    Those of an SQLite file end in `.db`, those of a Postgres database in `.json`.
+    """
+    names = [name for name in list_names(directory) if _NAME.fullmatch(name)]
+    return tuple(Snapshot(directory / name) for name in names if name.endswith(suffix))
 
 
 def take_snapshot(files: SessionFiles, generation: int, *, keep: int = KEEP) -> Snapshot | None:
@@ -79,7 +82,7 @@ def take_snapshot(files: SessionFiles, generation: int, *, keep: int = KEEP) -> 
         known = snapshots(files)
         made = _unchanged(files, known) or _copy(files, known, generation)
         if made is not None:
-            _rotate(files, keep)
+            rotate(snapshots(files), keep)
     return made
 
 
@@ -100,17 +103,25 @@ def _copy(files: SessionFiles, known: tuple[Snapshot, ...], generation: int) -> 
         if known and same_content(draft, known[0].path):
             return known[0]
         sync_file(draft)
-        make_private_directory(files.snapshots)
-        stamp = next_stamp((each.id for each in known), datetime.now(UTC))
-        final = files.snapshots / f"{stamp}-{generation}.db"
-        move(draft, final)
-        sync_directory(files.snapshots)
-        sync_directory(files.directory)
-        return Snapshot(final)
+        return publish(files, draft, known, generation)
     finally:
         discard(files.staging)
 
 
-def _rotate(files: SessionFiles, keep: int) -> None:
-    for old in snapshots(files)[keep:]:
+def publish(
+    files: SessionFiles, draft: Path, known: tuple[Snapshot, ...], generation: int
+) -> Snapshot:
+    """Make a snapshot, newer than those known, of a draft that is on the disk. Raises OSError."""
+    make_private_directory(files.snapshots)
+    stamp = next_stamp((each.id for each in known), datetime.now(UTC))
+    final = files.snapshots / f"{stamp}-{generation}{draft.suffix}"
+    move(draft, final)
+    sync_directory(files.snapshots)
+    sync_directory(files.directory)
+    return Snapshot(final)
+
+
+def rotate(known: tuple[Snapshot, ...], keep: int) -> None:
+    """Remove the oldest snapshots beyond `keep`. Raises OSError."""
+    for old in known[keep:]:
         old.path.unlink()

@@ -1,0 +1,112 @@
+"""What is done with a session's keys, wherever the client keeps them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from ..errors import ConfigError
+from . import intent, quarantine, snapshot
+from .device import is_paired
+from .restore import choose, restore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pydantic import SecretStr
+
+    from .intent import Recovered
+    from .layout import SessionFiles
+    from .quarantine import Quarantined
+    from .restore import Restored
+    from .snapshot import Snapshot
+
+
+class Vault(Protocol):
+    """The deeds on one session's keys. Each is short, and raises StoreError if it cannot be done.
+
+    Only one may run at a time, under the session's lock; all but `take_snapshot` and the lists
+    only while no session process lives.
+    """
+
+    def prepare(self) -> None:
+        """Make the session's directory ready, see `SessionFiles.prepare`."""
+
+    def recover(self) -> Recovered:
+        """Finish or undo what a crash left half done."""
+
+    def is_paired(self) -> bool:
+        """Say whether a device is registered."""
+
+    def snapshots(self) -> tuple[Snapshot, ...]:
+        """List the copies, the newest first."""
+
+    def take_snapshot(self, generation: int, *, keep: int) -> Snapshot | None:
+        """Copy the keys, unless the newest copy holds the same; None if there are none."""
+
+    def purge(self, reason: str, generation: int = 0) -> Quarantined | None:
+        """Set everything aside; None if there was nothing."""
+
+    def restore(self, wanted: str | None = None, *, generation: int = 0) -> Restored | None:
+        """Put the newest good copy back, or the one `wanted`; None if there is no good one."""
+
+    def choose(self, wanted: str) -> Snapshot | Quarantined:
+        """Find what an operator's ID means. Raises ConfigError."""
+
+    def copies_in(self, source: Snapshot | Quarantined) -> tuple[Path, ...]:
+        """Name the files that `restore` could take from there."""
+
+
+@dataclass(frozen=True)
+class SqliteVault:
+    """The keys are in the session's own file."""
+
+    files: SessionFiles
+
+    def prepare(self) -> None:  # noqa: D102 - see Vault
+        self.files.prepare()
+
+    def recover(self) -> Recovered:  # noqa: D102
+        return intent.recover(self.files)
+
+    def is_paired(self) -> bool:  # noqa: D102
+        return is_paired(self.files.database)
+
+    def snapshots(self) -> tuple[Snapshot, ...]:  # noqa: D102
+        return snapshot.snapshots(self.files)
+
+    def take_snapshot(self, generation: int, *, keep: int) -> Snapshot | None:  # noqa: D102
+        return snapshot.take_snapshot(self.files, generation, keep=keep)
+
+    def purge(self, reason: str, generation: int = 0) -> Quarantined | None:  # noqa: D102
+        return quarantine.purge(self.files, reason, generation)
+
+    def restore(  # noqa: D102
+        self, wanted: str | None = None, *, generation: int = 0
+    ) -> Restored | None:
+        return restore(self.files, wanted, generation=generation)
+
+    def choose(self, wanted: str) -> Snapshot | Quarantined:  # noqa: D102
+        return choose(self.files, wanted, self.snapshots())
+
+    def copies_in(self, source: Snapshot | Quarantined) -> tuple[Path, ...]:  # noqa: D102
+        return (source.path,) if isinstance(source, snapshot.Snapshot) else source.databases
+
+
+def open_vault(files: SessionFiles, database: SecretStr | None) -> Vault:
+    """Choose by the setting `database`: a Postgres URL, or None for the session's own file.
+
+    Raises ConfigError if Postgres is asked for and its driver is not installed or cannot read the
+    URL. Nothing is connected to.
+    """
+    if database is None:
+        return SqliteVault(files)
+    try:
+        from .postgres import Database  # noqa: PLC0415 - an extra
+        from .postgres_vault import PostgresVault  # noqa: PLC0415
+    except ImportError as error:
+        raise ConfigError(
+            f"database: the driver for Postgres cannot be loaded ({type(error).__name__})",
+            hint="pip install 'wa-supervisor[postgres]'",
+        ) from error
+    return PostgresVault(files, Database(database))
