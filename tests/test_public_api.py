@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+
 import wa_supervisor
 
 
@@ -16,7 +17,7 @@ def test_every_public_name_is_there() -> None:
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="Supervizor"):
-        _ = wa_supervisor.Supervizor  # type: ignore[attr-defined]
+        _ = wa_supervisor.Supervizor
 
 
 def test_the_package_itself_imports_nothing_heavy() -> None:

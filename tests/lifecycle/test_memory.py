@@ -43,7 +43,7 @@ def test_a_ban_heard_while_given_up_is_waited_out_by_resume() -> None:
 
 
 def test_an_operators_word_clears_every_budget_but_the_dials() -> None:
-    spent = dict.fromkeys(Budget, (1.0, 2.0))
+    spent: dict[Budget, tuple[float, ...]] = dict.fromkeys(Budget, (1.0, 2.0))
     play = VirtualSession(
         session=Session(phase=Phase.GAVE_UP, given_up=Reason.REPLACED, spent=spent), now=10.0
     )
