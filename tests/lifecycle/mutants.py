@@ -447,6 +447,37 @@ MUTANTS = [
         "        self.model.reason = self.model.cause = reason_of(fact)\n\n    def exhaust",
     ),
     Mutant("no detail", DECISIONS, "self.model.detail = detail_of(fact)", 'self.model.detail = ""'),
+    # the network, the crashes
+    Mutant(
+        "a crash loop is endless",
+        DECISIONS,
+        "return crashed(fact) and self._spent(Budget.CRASHES)",
+        "return False",
+    ),
+    Mutant(
+        "a failed start is a crash",
+        DECISIONS,
+        "        if crashed(fact):\n            self._count",
+        "        if fact:\n            self._count",
+    ),
+    Mutant(
+        "every wait ends with the outage",
+        DECISIONS,
+        "return self.model.reason in OUTAGES",
+        "return True",
+    ),
+    Mutant(
+        "the network is back too late",
+        DECISIONS,
+        "sooner = min(soon, self.model.not_before or soon)",
+        "sooner = soon",
+    ),
+    Mutant(
+        "a missed keepalive asks nothing",
+        DECISIONS,
+        "        self.outbox.append(effects.Probe(self.model.generation))\n",
+        "",
+    ),
     # the door, the model, the numbers
     Mutant(
         "old children are believed",
@@ -591,7 +622,7 @@ def judge(mutant: Mutant, verdicts: SimpleQueue[str]) -> None:
             suppress_health_check=list(hypothesis.HealthCheck),
         )
         options = ["-q", "-x", "-n0", "-p", "no:cacheprovider", "--hypothesis-profile=mutants"]
-        options.append("--timeout=60")  # some mutants never come back
+        options.append("--timeout=120")  # some mutants never come back
         failed = pytest.main([*options, *tests], plugins=[Note()])
         verdicts.put(caught[0] if caught else "import" if failed else "")
 

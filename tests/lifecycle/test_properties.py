@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import event, note
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 
 def in_words(effect: Effect) -> str:
     match effect:
-        case effects.StartChild(generation):
-            return f"StartChild {generation}"
+        case effects.StartChild(generation) | effects.Probe(generation):
+            return f"{effect.name} {generation}"
         case effects.StopChild(generation, log_out, pairing):
             return f"StopChild {generation} {log_out} {pairing}"
         case effects.PurgeSession(reason) | effects.Tell(reason):
@@ -137,4 +138,4 @@ class Lives(RuleBasedStateMachine):
             note(as_test("it_happened", steps, policy))
 
 
-TestLives = Lives.TestCase
+TestLives = pytest.mark.timeout(36_000)(Lives.TestCase)

@@ -15,6 +15,7 @@ from wa_supervisor.lifecycle.model import CONNECTED
 from wa_supervisor.testing import Broken
 from wa_supervisor.testing.explore import POLICIES, Graph, explore
 
+pytestmark = pytest.mark.timeout(600)
 DEFAULT = ["no retries"]
 WALKED = sorted(POLICIES) if os.environ.get("WALK") == "all" else DEFAULT
 
