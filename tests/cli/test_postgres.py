@@ -1,0 +1,108 @@
+"""What an operator can do with a session's keys that are in Postgres."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+pytest.importorskip("psycopg")
+
+from store.devices import seen, write_device
+from store.sessions import JID
+from wa_supervisor.cli import main
+from wa_supervisor.redaction import url_secrets
+from wa_supervisor.store import SessionFiles, SessionLock, open_vault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from pydantic import SecretStr
+
+    Cli = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def cli(
+    tmp_path: Path,
+    tables: SecretStr,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Cli:
+    """Call a command; give its exit code and all that it said, without the password in it."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("WA_SUPERVISOR_DATABASE", tables.get_secret_value())
+
+    def call(command: str, *arguments: str) -> tuple[int, str]:
+        own = ["--session", "shop", "--data-dir", str(tmp_path)]
+        monkeypatch.setattr(sys, "argv", ["wa-supervisor", command, *own, *arguments])
+        with pytest.raises(SystemExit) as left:
+            main()
+        said = "".join(capsys.readouterr())
+        for secret in (*url_secrets(tables.get_secret_value()), JID.partition(":")[0]):
+            assert secret not in said
+        return int(str(left.value.code)), said
+
+    return call
+
+
+@pytest.fixture
+def files(tmp_path: Path, tables: SecretStr) -> SessionFiles:
+    files = SessionFiles.at("shop", tmp_path)
+    files.prepare_directory()
+    for generation, mark in enumerate("ab", 1):
+        write_device(tables, mark)
+        open_vault(files, tables).take_snapshot(generation, keep=3)
+    return files
+
+
+def test_a_session_is_set_aside_listed_and_put_back(
+    cli: Cli, files: SessionFiles, tables: SecretStr
+) -> None:
+    newest, oldest = open_vault(files, tables).snapshots()
+    code, said = cli("snapshots")
+    assert code == 0
+    listed = [line.split() for line in said.splitlines()[1:3]]
+    assert [(line[0], line[1], line[-1]) for line in listed] == [
+        (newest.id, "snapshot", "yes"),
+        (oldest.id, "snapshot", "yes"),
+    ]
+    code, said = cli("purge", "--yes")
+    assert code == 0
+    assert "not paired" in said
+    assert seen(files, tables) == (None, (), (("operator", "b", "b", "a"),))
+    _, said = cli("snapshots")
+    entry, kind, *_, usable = said.splitlines()[1].split()
+    assert (kind, usable) == ("quarantined", "yes")
+    code, said = cli("restore", entry, "--yes")
+    assert code == 0
+    assert "is paired" in said
+    assert seen(files, tables)[0] == "b"
+
+
+def test_a_server_that_is_away_is_told_and_nothing_is_changed(
+    cli: Cli, files: SessionFiles, tables: SecretStr, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = tables.get_secret_value()
+    place = url.partition("host=")[2].partition("&")[0]
+    monkeypatch.setenv("WA_SUPERVISOR_DATABASE", url.replace(place, "/nowhere"))
+    for command in ("purge", "restore"):
+        code, said = cli(command, "--yes")
+        assert code == 3
+        assert "does not answer" in said
+        assert "nothing was lost" in said
+    assert seen(files, tables) == ("b", ("b", "a"), ())
+
+
+def test_nothing_is_touched_while_a_supervisor_has_the_session(
+    cli: Cli, files: SessionFiles, tables: SecretStr
+) -> None:
+    with SessionLock(files):
+        for command in ("purge", "restore"):
+            code, said = cli(command, "--yes")
+            assert code == 3
+            assert "already supervised" in said
+    assert seen(files, tables) == ("b", ("b", "a"), ())
