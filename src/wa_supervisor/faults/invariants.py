@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Self
 
+from ..lifecycle import Limit, Policy
 from ..loopback.observations import Dialled, LoginAnswered, Paired, Violation
 from .patient import Supervised
 
@@ -22,6 +23,7 @@ DEAD_CODE_SECONDS = 2.0
 """How long a code may go on showing after its connection has ended."""
 
 _SAMPLE = 0.1
+_HEARD_LATE = 1.0  # seconds by which a step may be heard later than it was taken
 _TARGET = "web.whatsapp.com:443"
 
 
@@ -88,10 +90,15 @@ def _of_the_supervisor(stage: Stage, patient: Supervised) -> Iterator[str]:
         paired = _paired_at(stage, device)
         if any(paired < purged < at for purged in purges):
             yield "a login with keys that had been purged"
-    starts = sum("StartChild" in told.record.effects for told in patient.steps)
-    budget = 30  # Policy.dials, an hour
-    if starts > budget:
-        yield f"{starts} starts of the client, the budget is {budget}"
+    usual = Policy().dials
+    limit = Limit(
+        count=int(patient.policy.get("dials__count", usual.count)),
+        window=patient.policy.get("dials__window", usual.window),
+    )
+    starts = [told.at for told in patient.steps if "StartChild" in told.record.effects]
+    late = zip(starts, starts[limit.count :], strict=False)
+    if any(after - before < limit.window - _HEARD_LATE for before, after in late):
+        yield f"over {limit.count} starts of the client within {limit.window:g} s"
     state = ""
     for told in patient.steps:
         record = told.record

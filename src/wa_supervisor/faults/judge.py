@@ -110,11 +110,10 @@ async def _held(stage: Stage, reason: str, state: str, within: float) -> float:
 
 
 async def _stayed(stage: Stage, seconds: float, within: float) -> float:
-    connection, dials = stage.connection, stage.server.dials
     await asyncio.sleep(seconds)
     since = time.monotonic()
     await stage.until(lambda: back_at(stage, since), within=within, what="a proof of life")
-    if stage.server.dials != dials or not connection.open:
+    if stage.server.dials != stage.dials or stage.before is None or not stage.before.open:
         raise StageBroke("it was connected anew")
     return 0.0
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 from ..errors import LoopbackError
@@ -50,8 +49,7 @@ async def play(
 
 
 async def _play(staged: Stage, fault: Fault, against: Against, seed: int) -> Verdict:
-    staged.begun = staged.possible = staged.turned = time.monotonic()
-    staged.dials = staged.server.dials
+    staged.begin()
     complaints: list[str] = []
     seconds: float | None = None
     try:

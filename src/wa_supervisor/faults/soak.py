@@ -112,8 +112,7 @@ async def _session(
 
 async def _turn(at: Stage, fault: Fault) -> float:
     """Play one fault and wait for what it promises. Raises StageBroke with the fault's name."""
-    at.begun = at.possible = at.turned = time.monotonic()
-    at.dials = at.server.dials
+    at.begin()
     promise = fault.promise
     assert isinstance(promise, Recovers | Stays)
     if isinstance(promise, Recovers):

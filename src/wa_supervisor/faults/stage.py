@@ -44,6 +44,8 @@ class Stage:
     """The factor on every bound, for machines that are busy with something else."""
     device: Device | None = None
     """The device that was paired before the fault."""
+    before: Connection | None = None
+    """The session's connection before the fault."""
     begun: float = 0.0
     """When the fault began, on `time.monotonic`."""
     possible: float = 0.0
@@ -79,7 +81,7 @@ class Stage:
             if answer is not None and answer is not False:
                 return answer
             if time.monotonic() > end:
-                raise StageBroke(f"{what} did not happen within {within:g} s")
+                raise StageBroke(f"{what} did not happen within {within:.1f} s")
             await asyncio.sleep(_POLL)
 
     def code_that_works(self) -> str | None:
@@ -118,6 +120,13 @@ class Stage:
             return True
         last = self.supervised.last
         return last is not None and (last.after, last.shade) == ("Connected", "online")
+
+    def begin(self) -> None:
+        """Note how things stand before a fault."""
+        self.begun = self.possible = self.turned = time.monotonic()
+        self.dials = self.server.dials
+        logins = self.server.connections_of(self.device) if self.device else ()
+        self.before = logins[-1] if logins else None
 
     @property
     def connection(self) -> Connection:
