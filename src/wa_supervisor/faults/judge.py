@@ -58,7 +58,7 @@ def _is_up(stage: Stage, device: Device) -> bool:
 async def _recovered(stage: Stage, within: float) -> float:
     left = within - (time.monotonic() - stage.possible)
     at = await stage.until(
-        lambda: back_at(stage, stage.begun), within=max(left, 0.1), what="a connection"
+        lambda: back_at(stage, stage.turned), within=max(left, 0.1), what="a connection"
     )
     if stage.device is None or stage.device.revoked or not _is_up(stage, stage.device):
         raise StageBroke("it is back, but with another pairing")
