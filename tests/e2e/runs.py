@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from e2e.processes import marked, until
+from e2e.processes import descendants_of, ends_within, marked, until
 from wa_supervisor import StepRecord, Supervisor
 
 if TYPE_CHECKING:
@@ -241,8 +241,8 @@ class Run(Steps):
 
     async def end(self, *, within: float) -> Outcome:
         """Wait for the end of the run."""
-        await asyncio.wait({self.task}, timeout=within)
-        assert self.task.done(), f"not over after {within} s"
+        over = await ends_within(self.task, within, os.getpid(), *descendants_of(os.getpid()))
+        assert over, f"not over after {within} s"
         return await self.task
 
     def _note(self, record: StepRecord) -> None:
@@ -324,7 +324,7 @@ class Command(Steps):
     def send(self, number: signal.Signals) -> None:
         """Send the command a signal."""
         assert self.process is not None
-        self.process.send_signal(number)
+        os.kill(self.process.pid, number)  # Popen.send_signal would reap it behind asyncio's back
 
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         self.send(number)
@@ -333,8 +333,8 @@ class Command(Steps):
     async def exit(self, *, within: float) -> int:
         """Return the exit code; nothing the command started may have outlived it."""
         begun = time.monotonic()
-        await asyncio.wait({self.task}, timeout=within)
-        assert self.task.done(), f"not over after {time.monotonic() - begun:.1f} s"
+        over = await ends_within(self.task, within, os.getpid(), *marked(self.mark))
+        assert over, f"not over after {time.monotonic() - begun:.1f} s"
         assert marked(self.mark) == []
         assert not self.payload.exists()
         return await self.task

@@ -13,7 +13,7 @@ import termios
 import time
 from typing import TYPE_CHECKING
 
-from e2e.processes import until
+from e2e.processes import ends_within, until
 from pairing.eyes import Terminal, read
 
 if TYPE_CHECKING:
@@ -86,7 +86,8 @@ class Tty(Terminal):
     async def exit(self, *, within: float) -> int:
         """Return the exit code."""
         assert self.process is not None
-        await asyncio.wait_for(self.process.wait(), within)
+        ending = asyncio.create_task(self.process.wait())
+        assert await ends_within(ending, within, os.getpid(), self.process.pid), self.text
         await asyncio.sleep(0.05)  # what it said last is in the terminal
         return self.process.returncode or 0
 
