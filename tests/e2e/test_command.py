@@ -110,7 +110,7 @@ async def test_it_can_exit_with_a_code_that_says_what_only_a_person_can_mend(
 ) -> None:
     command = world.command("--on-give-up", "exit")
     await world.pair(command)
-    world.server.on_login(Failure(failure))
+    world.server.on_login(Failure(failure, close=False))
     command.kill()
     await command.reach("GaveUp")
     assert await command.exit(within=15) == code

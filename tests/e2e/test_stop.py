@@ -98,7 +98,7 @@ async def _logged_out(world: World, run: Steps) -> None:
 
 async def _gave_up(world: World, run: Steps) -> None:
     await world.pair(run)
-    world.server.on_login(Failure(405))
+    world.server.on_login(Failure(405, close=False))
     run.kill()
     await run.reach("GaveUp")
 
