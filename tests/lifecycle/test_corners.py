@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wa_supervisor.lifecycle import Clock, Phase, Policy, Reason, facts
+from wa_supervisor.lifecycle import Budget, Clock, Phase, Policy, Reason, facts
 from wa_supervisor.testing import VirtualSession
 
 
@@ -31,3 +31,11 @@ def test_nothing_is_believed_of_a_child_already_reaped() -> None:
         assert not play.happen(late).taken
     assert (play.phase, play.session.reason) == (Phase.BACKOFF, Reason.CHILD_EXITED)
     assert play.session.retries == before
+
+
+def test_a_process_that_could_not_be_started_is_no_crash() -> None:
+    for returncode, signal, crashes in [(None, None, 0), (None, 6, 1), (1, None, 1)]:
+        play = VirtualSession()
+        play.happen(facts.Start())
+        play.hear(facts.ChildExited, returncode, signal)
+        assert len(play.session.spent.get(Budget.CRASHES, ())) == crashes
