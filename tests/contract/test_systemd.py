@@ -37,6 +37,12 @@ def _namespaces_are_refused() -> bool:
     return subprocess.run(probe, capture_output=True, check=False, timeout=20).returncode != 0
 
 
+def _checkout_is_hidden() -> bool:
+    code = (Path(wa_supervisor.__file__), Path(pytest.__file__))
+    hidden = ("/tmp", "/var/tmp", "/home", "/root", "/run/user")
+    return any(path.is_relative_to(place) for path in code for place in hidden)
+
+
 HINDRANCES: dict[str, Callable[[], object]] = {
     "no systemd is installed": lambda: not Path("/lib/systemd/systemd").exists(),
     "only root may boot a systemd in namespaces": os.geteuid,
@@ -47,6 +53,7 @@ HINDRANCES: dict[str, Callable[[], object]] = {
     f"{PYTHON} is missing or of another version": lambda: (
         not Path(PYTHON).exists() or _python_differs()
     ),
+    "this checkout lies where the hardened service cannot see it": _checkout_is_hidden,
     "namespaces cannot be made here": _namespaces_are_refused,
 }
 

@@ -137,7 +137,7 @@ async def test_the_demo_tells_its_story_in_a_terminal(
     async with _terminal(world, columns, rows, "demo") as tty:
         if rows >= 50:
             assert (await tty.code()).startswith("https://wa.me/")
-            assert "The loopback phone will scan the QR" in tty.text
+            await tty.shows(lambda text: "The loopback phone will scan the QR" in text)
         else:
             await tty.shows(lambda text: TOO_SMALL in text)
         await tty.shows(lambda text: "Backoff" in text and "Purging" in text)

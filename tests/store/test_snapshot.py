@@ -189,7 +189,7 @@ def test_a_copy_made_beside_a_busy_writer_is_one_moment(
             moments.append(found[0])
         written = int(writer.stdout.read())
     assert written > len(moments)
-    assert len(set(moments)) > 3
+    assert len(set(moments)) > 1
     assert moments == sorted(moments)
 
 
