@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .lifecycle import Reason, Step
     from .lifecycle.effects import Effect
     from .lifecycle.facts import Fact
-    from .pairing import Sink
+    from .pairing.sink import Sink
     from .session.link import SessionLink
     from .settings import Settings
     from .store import SessionFiles, Vault

@@ -19,7 +19,7 @@ from .control import Order, listening
 from .handlers import Handlers
 from .journal import Keeper
 from .lifecycle import Child, Phase, SessionCore, Work, effects, facts
-from .pairing import parse_sink
+from .pairing.parse import parse_sink
 from .records import Status, StepRecord
 from .session.link import SessionLink
 from .store import SessionFiles, SessionLock, open_vault
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from .lifecycle import Reason, Step
     from .lifecycle.facts import Fact
-    from .pairing import Sink
+    from .pairing.sink import Sink
     from .settings import Settings
 
 log = logging.getLogger("wa_supervisor")

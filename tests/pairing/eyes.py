@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from typing import TYPE_CHECKING
 
 import pyte
@@ -48,12 +49,16 @@ CELL_WIDTH, CELL_HEIGHT = 5, 10
 
 
 class Terminal:
-    """A pyte screen with a rich console that writes to it."""
+    """A pyte screen with a rich console that writes to it, from whatever thread.
+
+    Each redraw is one write: who looks sees all of it or nothing.
+    """
 
     def __init__(self, columns: int, rows: int, color_system: str = "truecolor") -> None:
         self.screen = pyte.Screen(columns, rows)
         self.stream = pyte.Stream(self.screen)
         self.written = ""
+        self._writing = threading.Lock()
         self.console = Console(
             file=self,  # type: ignore[arg-type]
             force_terminal=True,
@@ -65,12 +70,14 @@ class Terminal:
         )
 
     def resize(self, columns: int, rows: int) -> None:
-        self.screen.resize(rows, columns)
+        with self._writing:
+            self.screen.resize(rows, columns)
         self.console.size = (columns, rows)
 
     def write(self, text: str) -> int:
-        self.written += text
-        self.stream.feed(text.replace("\n", "\r\n"))
+        with self._writing:
+            self.written += text
+            self.stream.feed(text.replace("\n", "\r\n"))
         return len(text)
 
     def flush(self) -> None:
@@ -81,9 +88,14 @@ class Terminal:
 
     @property
     def text(self) -> str:
-        return "\n".join(line.rstrip() for line in self.screen.display).rstrip()
+        with self._writing:
+            return "\n".join(line.rstrip() for line in self.screen.display).rstrip()
 
     def picture(self, theme: str) -> Image.Image:
+        with self._writing:
+            return self._drawn(theme)
+
+    def _drawn(self, theme: str) -> Image.Image:
         image = Image.new(
             "RGB", (self.screen.columns * CELL_WIDTH, self.screen.lines * CELL_HEIGHT)
         )

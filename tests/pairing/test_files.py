@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from pairing.eyes import PAYLOAD, picture_in, read
 from wa_supervisor.errors import ConfigError, StoreError
-from wa_supervisor.pairing import PayloadFile, PngFile, SvgFile
+from wa_supervisor.pairing.files import PayloadFile, PngFile, SvgFile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -159,7 +159,7 @@ def test_what_a_crash_left_behind_goes_at_the_next_start(
 ) -> None:
     script = (
         "import os, sys\nfrom pathlib import Path\nfrom pydantic import SecretStr\n"
-        f"from wa_supervisor.pairing import {kind.__name__} as Kind\n"
+        f"from wa_supervisor.pairing.files import {kind.__name__} as Kind\n"
         "sink = Kind(Path(sys.argv[1]))\nsink.show_qr(SecretStr('2@dead'), 20)\n"
         "sink._draft.write_text('2@half')\nos.kill(os.getpid(), 9)\n"
     )

@@ -5,16 +5,11 @@ from pathlib import Path
 import pytest
 
 from wa_supervisor.errors import ConfigError
-from wa_supervisor.pairing import (
-    PairingView,
-    PayloadFile,
-    PngFile,
-    SinkKind,
-    SinkSpec,
-    SvgFile,
-    TerminalSink,
-    parse_sink,
-)
+from wa_supervisor.pairing.files import PayloadFile, PngFile, SvgFile
+from wa_supervisor.pairing.parse import parse_sink
+from wa_supervisor.pairing.spec import SinkKind, SinkSpec
+from wa_supervisor.pairing.terminal import TerminalSink
+from wa_supervisor.pairing.view import PairingView
 
 
 @pytest.mark.parametrize(

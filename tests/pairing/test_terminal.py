@@ -10,7 +10,8 @@ from pydantic import SecretStr
 from rich.console import Console
 
 from pairing.eyes import PAYLOAD, Terminal, read
-from wa_supervisor.pairing import PairingView, TerminalSink
+from wa_supervisor.pairing.terminal import TerminalSink
+from wa_supervisor.pairing.view import PairingView
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from pairing.eyes import PAYLOAD, THEMES, Terminal, read
 from wa_supervisor.errors import StoreError
-from wa_supervisor.pairing import PairingView
+from wa_supervisor.pairing.view import PairingView
 
 QR = SecretStr(PAYLOAD)
 

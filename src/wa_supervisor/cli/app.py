@@ -1,4 +1,4 @@
-"""The commands and how their errors are told."""
+"""The program: its commands, and how their errors are told."""
 
 from __future__ import annotations
 
@@ -8,44 +8,18 @@ from typing import NoReturn
 import typer
 
 from ..errors import ConfigError, StoreError, SupervisorError
-from .control import relink, resume, status, stop
-from .credentials import list_snapshots, purge_session, restore_session
-from .demo import demo
-from .diagram import diagram
+from .commands import HOMES, TYPER, Commands
 from .exits import Exit
-from .faults import faults
-from .health import health
-from .history import history
-from .run import run
-from .simulate import simulate
-from .unit import unit
 
 app = typer.Typer(
     name="wa-supervisor",
     help="Keeps one WhatsApp Web session alive and tells the truth about it.",
+    cls=Commands,
     no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,  # a traceback with local variables could show a secret
-    rich_markup_mode=None,
+    **TYPER,
 )
-for command in (
-    run,
-    status,
-    resume,
-    relink,
-    stop,
-    history,
-    health,
-    unit,
-    demo,
-    diagram,
-    simulate,
-    faults,
-):
-    app.command()(command)
-app.command("snapshots")(list_snapshots)
-app.command("restore")(restore_session)
-app.command("purge")(purge_session)
+for name, home in HOMES.items():
+    app.command(name, help=home.summary)(lambda: None)  # for the list; see Commands
 
 
 def main() -> NoReturn:

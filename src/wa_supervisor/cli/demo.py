@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from rich.console import ConsoleOptions, RenderableType
 
-    from ..pairing import Sink
+    from ..pairing.sink import Sink
     from ..records import StepRecord
 
 LIMIT = 60.0

@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 
 from ..lifecycle import PROFILES, Phase
-from ..pairing import parse_sink
+from ..pairing.parse import parse_sink
 from ..sdnotify import Notifier
 from ..settings import load_settings
 from ..supervisor import Outcome, Supervisor

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from rich.live import Live
 from rich.text import Text
 
-from ..pairing import PairingView, TerminalSink, clearing_on_resize
+from ..pairing.terminal import TerminalSink, clearing_on_resize
+from ..pairing.view import PairingView
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
     from rich.console import Console, ConsoleOptions, RenderableType
 
-    from ..pairing import Sink
+    from ..pairing.sink import Sink
     from ..records import Status
     from ..supervisor import Supervisor
 

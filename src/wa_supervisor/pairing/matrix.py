@@ -6,9 +6,6 @@ import io
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-import qrcode  # type: ignore[import-untyped]
-import qrcode.exceptions  # type: ignore[import-untyped]
-
 from ..errors import StoreError
 
 if TYPE_CHECKING:
@@ -30,6 +27,9 @@ def make_matrix(payload: SecretStr, border: int) -> Matrix:
 
     Raises StoreError if it is longer than a QR can hold (2953 bytes, ISO/IEC 18004).
     """
+    # Not above: it brings PIL along, and a session that is paired shows no QR.
+    import qrcode  # type: ignore[import-untyped]  # noqa: PLC0415
+
     code = qrcode.QRCode(error_correction=qrcode.ERROR_CORRECT_L, border=border)
     code.add_data(payload.get_secret_value())
     try:
@@ -53,7 +53,7 @@ def half_blocks(matrix: Matrix) -> list[str]:
 
 def png(matrix: Matrix) -> bytes:
     """Draw a PNG of at least 400 pixels a side, black on white."""
-    from PIL import Image, PngImagePlugin  # noqa: PLC0415 (50 ms that most sessions never need)
+    from PIL import Image, PngImagePlugin  # noqa: PLC0415 - as in make_matrix
 
     side = len(matrix)
     scale = -(-_LEAST_PIXELS // side)

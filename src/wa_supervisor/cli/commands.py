@@ -1,0 +1,78 @@
+"""Every command and where it lives: it is imported once it is wanted, and no other is.
+
+A health check runs every few seconds, on small machines too: it must not pay for the demo.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TYPER: Final[dict[str, Any]] = {
+    "add_completion": False,
+    "pretty_exceptions_enable": False,  # a traceback with local variables could show a secret
+    "rich_markup_mode": None,
+}
+"""What is the same for all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """A command that is not imported: its line in the list of commands, and its function."""
+
+    summary: str
+    """At most 65 letters, so that the list fits 80 columns."""
+    function: str
+    """`module:function`, the module without this package's name."""
+
+    def load(self) -> TyperCommand:
+        """Import the command."""
+        module, _, function = self.function.partition(":")
+        alone = typer.Typer(**TYPER)
+        alone.command()(getattr(import_module(f".{module}", __package__), function))
+        command = get_command(alone)
+        assert isinstance(command, TyperCommand)
+        return command
+
+
+HOMES: Final[Mapping[str, Home]] = {
+    "run": Home("Supervise a session: pair it, and keep it connected.", "run:run"),
+    "status": Home("Say how a session stands, why, and what to do.", "control:status"),
+    "resume": Home("Try again now, with a fresh budget.", "control:resume"),
+    "relink": Home("Log the device out and pair afresh.", "control:relink"),
+    "stop": Home("Stop a session's supervisor, keeping the session.", "control:stop"),
+    "history": Home("Show the steps a session took, oldest first.", "history:history"),
+    "health": Home("Exit 0 if the session is connected now, else 1.", "health:health"),
+    "unit": Home("Print a hardened systemd service for a session.", "unit:unit"),
+    "demo": Home("Show the whole lifecycle on the real neonize, offline.", "demo:demo"),
+    "diagram": Home("Print the lifecycle, drawn from the chart.", "diagram:diagram"),
+    "simulate": Home("Play an incident or a bad week in virtual time.", "simulate:simulate"),
+    "faults": Home("Break the real neonize in every known way.", "faults:faults"),
+    "snapshots": Home("List the copies of a session's keys.", "credentials:list_snapshots"),
+    "restore": Home("Put a copy of a session's keys back.", "credentials:restore_session"),
+    "purge": Home("Set a session's keys aside, into quarantine.", "credentials:purge_session"),
+}
+"""The commands by name, in the order of the list."""
+
+
+class Commands(TyperGroup):
+    """The commands as the list needs them; the one that was called is imported."""
+
+    def resolve_command(
+        self,
+        ctx: Any,  # noqa: ANN401 - click's, which typer keeps private
+        args: list[str],
+    ) -> tuple[str | None, TyperCommand, list[str]]:
+        """Find the command that the arguments name."""
+        name, listed, rest = super().resolve_command(ctx, args)
+        assert listed is not None
+        assert listed.name is not None
+        return name, HOMES[listed.name].load(), rest
