@@ -55,40 +55,44 @@
 #define StreamError 13
 #define DialFailed 14
 #define ConnectFailure 15
-#define StorageFailed 16
-#define LoggedOut_removed 17
-#define LoggedOut_rejected 18
-#define LoggedOut_locked 19
-#define LoggedOut_banned 20
-#define TemporaryBan 21
-#define StreamReplaced 22
-#define ClientOutdated 23
-#define BadUserAgent 24
-#define ChildExited 25
-#define ChildSilent 26
-#define BotBusy 27
-#define BotFree 28
-#define PurgeDone 29
-#define PurgeFailed 30
-#define RestoreDone 31
-#define NothingToRestore 32
-#define ProbeAnswered 33
-#define ProbeFailed 34
-#define NetworkBack 35
-#define Start 36
-#define Stop 37
-#define Resume 38
-#define Relink 39
-#define StartTimedOut 40
-#define PairingWindowClosed 41
-#define LinkTimedOut 42
-#define StayedUp 43
-#define ReconnectTimedOut 44
-#define KeepAliveGone 45
-#define BackoffElapsed 46
-#define StopTimedOut 47
-#define FilesTimedOut 48
-#define Rebooted 49
+#define LoggedOut_removed 16
+#define LoggedOut_rejected 17
+#define LoggedOut_locked 18
+#define LoggedOut_banned 19
+#define TemporaryBan 20
+#define StreamReplaced 21
+#define ClientOutdated 22
+#define BadUserAgent 23
+#define ChildExited 24
+#define ChildSilent 25
+#define ClientUnusable 26
+#define BotFailed 27
+#define BotBusy 28
+#define BotFree 29
+#define StorageFailed 30
+#define StorageUnavailable 31
+#define ProbeAnswered 32
+#define ProbeFailed 33
+#define StartTimedOut 34
+#define PairingWindowClosed 35
+#define LinkTimedOut 36
+#define StayedUp 37
+#define ReconnectTimedOut 38
+#define KeepAliveGone 39
+#define BackoffElapsed 40
+#define StopTimedOut 41
+#define FilesTimedOut 42
+#define PurgeDone 43
+#define PurgeFailed 44
+#define RestoreDone 45
+#define NothingToRestore 46
+#define RestoreFailed 47
+#define NetworkBack 48
+#define Start 49
+#define Stop 50
+#define Resume 51
+#define Relink 52
+#define Rebooted 53
 
 /* What the core knows. */
 byte phase, child, work, sequel, retries, strikes;
@@ -149,7 +153,8 @@ inline note() {
   :: fact == PurgeDone ->
      w_work = NO_WORK; w_dead = false; w_asked = false;
      work = NO_WORK; clock[FILES] = false; sequel = NO_SEQUEL; strikes = 0
-  :: fact == PurgeFailed -> w_work = NO_WORK; work = NO_WORK; clock[FILES] = false
+  :: fact == PurgeFailed || fact == RestoreFailed ->
+     w_work = NO_WORK; work = NO_WORK; clock[FILES] = false
   :: fact == RestoreDone ->
      w_work = NO_WORK; w_dead = false;
      work = NO_WORK; clock[FILES] = false;
@@ -479,6 +484,54 @@ inline child_exited() {
   fi
 }
 
+inline pairing_window_closed() {
+  if
+  :: phase == Pairing ->
+     if
+     :: windows_left -> taken = true; leave(); skip; phase = Backoff; tear_down(); clock[RETRY] = true
+     :: else ->
+        taken = true; leave(); skip; phase = GaveUp; tear_down(); given_up = true
+     fi
+  :: else -> skip
+  fi
+}
+
+inline stayed_up() {
+  if
+  :: phase == Connected_online ->
+     taken = true; retries = 0; strikes = 0
+  :: else -> skip
+  fi
+}
+
+inline backoff_elapsed() {
+  if
+  :: phase == Backoff ->
+     taken = true
+  :: else -> skip
+  fi
+}
+
+inline child_stuck() {
+  if
+  :: phase == LoggedOut ->
+     taken = true; leave(); skip; phase = GaveUp; tear_down(); given_up = true
+  :: phase == Backoff ->
+     taken = true; leave(); skip; phase = GaveUp; tear_down(); given_up = true
+  :: else -> skip
+  fi
+}
+
+inline files_timed_out() {
+  if
+  :: phase == LoggedOut ->
+     taken = true; leave(); skip; skip; phase = GaveUp; tear_down(); given_up = true
+  :: phase == Purging ->
+     taken = true; leave(); skip; skip; phase = GaveUp; tear_down(); given_up = true
+  :: else -> skip
+  fi
+}
+
 inline purge_done() {
   if
   :: phase == LoggedOut ->
@@ -537,10 +590,24 @@ inline restore_done() {
   fi
 }
 
-inline restore_failed() {
+inline nothing_restored() {
   if
   :: phase == LoggedOut ->
      taken = true
+  :: else -> skip
+  fi
+}
+
+inline restore_failed() {
+  if
+  :: phase == LoggedOut ->
+     if
+     :: sequel == PURGE -> taken = true
+     :: else ->
+        taken = true; leave(); skip; phase = GaveUp; tear_down(); given_up = true
+     fi
+  :: phase == GaveUp ->
+     taken = true; skip; tear_down(); given_up = true
   :: else -> skip
   fi
 }
@@ -623,54 +690,6 @@ inline relink() {
   fi
 }
 
-inline pairing_window_closed() {
-  if
-  :: phase == Pairing ->
-     if
-     :: windows_left -> taken = true; leave(); skip; phase = Backoff; tear_down(); clock[RETRY] = true
-     :: else ->
-        taken = true; leave(); skip; phase = GaveUp; tear_down(); given_up = true
-     fi
-  :: else -> skip
-  fi
-}
-
-inline stayed_up() {
-  if
-  :: phase == Connected_online ->
-     taken = true; retries = 0; strikes = 0
-  :: else -> skip
-  fi
-}
-
-inline backoff_elapsed() {
-  if
-  :: phase == Backoff ->
-     taken = true
-  :: else -> skip
-  fi
-}
-
-inline child_stuck() {
-  if
-  :: phase == LoggedOut ->
-     taken = true; leave(); skip; phase = GaveUp; tear_down(); given_up = true
-  :: phase == Backoff ->
-     taken = true; leave(); skip; phase = GaveUp; tear_down(); given_up = true
-  :: else -> skip
-  fi
-}
-
-inline files_timed_out() {
-  if
-  :: phase == LoggedOut ->
-     taken = true; leave(); skip; skip; phase = GaveUp; tear_down(); given_up = true
-  :: phase == Purging ->
-     taken = true; leave(); skip; skip; phase = GaveUp; tear_down(); given_up = true
-  :: else -> skip
-  fi
-}
-
 #ifdef REPORT
 c_decl { static unsigned char was[32]; }
 inline remember() { before = phase; c_code { was[0] = now.phase; was[1] = now.child; was[2] = now.work; was[3] = now.sequel; was[4] = now.retries; was[5] = now.strikes; was[6] = now.given_up; was[7] = now.clock[0]; was[8] = now.clock[1]; was[9] = now.clock[2]; was[10] = now.clock[3]; was[11] = now.clock[4]; was[12] = now.clock[5]; was[13] = now.clock[6]; was[14] = now.clock[7]; was[15] = now.clock[8]; } }
@@ -710,8 +729,11 @@ end: do
     if :: fact == StreamReplaced ->
        if :: known = true :: known = false fi
     :: else fi;
-    if :: fact == ChildExited ->
+    if :: fact == ChildExited || fact == BotFailed ->
        if :: crash_loop = true :: crash_loop = false fi
+    :: else fi;
+    if :: fact == PairingWindowClosed ->
+       if :: windows_left = true :: !healthy -> windows_left = false fi
     :: else fi;
     if :: fact == PurgeDone ->
        if :: asked = true :: asked = false fi
@@ -725,9 +747,6 @@ end: do
     if :: fact == Start ->
        if :: too_early = true :: too_early = false fi
     :: else fi;
-    if :: fact == PairingWindowClosed ->
-       if :: windows_left = true :: !healthy -> windows_left = false fi
-    :: else fi;
     d_step {
       remember();
       note();
@@ -737,31 +756,32 @@ end: do
       :: fact == PairSucceeded -> heard = (phase == Init || phase == Pairing)
       :: fact == PairingTimedOut -> heard = (phase == Init || phase == Pairing)
       :: fact == PairingFailed || fact == PairCodeRefused -> heard = (phase == Init || phase == Pairing)
-      :: fact == PasskeyRequested || fact == StorageFailed || fact == ClientOutdated || fact == BadUserAgent -> heard = (phase == Init || phase == Pairing || phase == Connected_online || phase == Connected_degraded || phase == Connected_reconnecting || phase == Backoff)
+      :: fact == PasskeyRequested || fact == ClientOutdated || fact == BadUserAgent || fact == ClientUnusable || fact == StorageFailed -> heard = (phase == Init || phase == Pairing || phase == Connected_online || phase == Connected_degraded || phase == Connected_reconnecting || phase == Backoff)
       :: fact == ScannedWithoutMultidevice -> heard = (phase == Pairing)
       :: fact == Connected -> heard = (phase == Init || phase == Pairing || phase == Connected_degraded || phase == Connected_reconnecting)
       :: fact == Disconnected -> heard = (phase == Connected_online || phase == Connected_degraded)
       :: fact == KeepAliveTimeout -> heard = (phase == Connected_online)
       :: fact == KeepAliveRestored || fact == ProbeAnswered -> heard = (phase == Connected_degraded)
-      :: fact == DialFailed || fact == ConnectFailure || fact == ChildSilent || fact == StartTimedOut || fact == LinkTimedOut || fact == ReconnectTimedOut || fact == KeepAliveGone -> heard = (phase == Init || phase == Pairing || phase == Connected_online || phase == Connected_degraded || phase == Connected_reconnecting)
+      :: fact == DialFailed || fact == ConnectFailure || fact == ChildSilent || fact == StorageUnavailable || fact == StartTimedOut || fact == LinkTimedOut || fact == ReconnectTimedOut || fact == KeepAliveGone -> heard = (phase == Init || phase == Pairing || phase == Connected_online || phase == Connected_degraded || phase == Connected_reconnecting)
       :: fact == LoggedOut_removed || fact == LoggedOut_rejected || fact == LoggedOut_locked || fact == LoggedOut_banned -> heard = (phase == Init || phase == Pairing || phase == Connected_online || phase == Connected_degraded || phase == Connected_reconnecting || phase == Backoff)
       :: fact == TemporaryBan -> heard = (phase == Init || phase == Pairing || phase == Connected_online || phase == Connected_degraded || phase == Connected_reconnecting || phase == Backoff)
       :: fact == StreamReplaced -> heard = (phase == Init || phase == Pairing || phase == Connected_online || phase == Connected_degraded || phase == Connected_reconnecting || phase == Backoff)
-      :: fact == ChildExited -> heard = (phase == Init || phase == Pairing || phase == Connected_online || phase == Connected_degraded || phase == Connected_reconnecting || phase == LoggedOut || phase == Backoff)
-      :: fact == PurgeDone -> heard = (phase == LoggedOut || phase == Purging)
-      :: fact == PurgeFailed -> heard = (phase == LoggedOut || phase == Purging || phase == GaveUp)
-      :: fact == RestoreDone -> heard = (phase == LoggedOut)
-      :: fact == NothingToRestore -> heard = (phase == LoggedOut)
-      :: fact == NetworkBack -> heard = (phase == Backoff)
-      :: fact == Start -> heard = (phase == Init)
-      :: fact == Stop -> heard = (phase == Init || phase == Pairing || phase == Connected_online || phase == Connected_degraded || phase == Connected_reconnecting || phase == LoggedOut || phase == Purging || phase == Backoff || phase == GaveUp)
-      :: fact == Resume -> heard = (phase == Backoff || phase == GaveUp)
-      :: fact == Relink -> heard = (phase == Init || phase == Pairing || phase == Connected_online || phase == Connected_degraded || phase == Connected_reconnecting || phase == LoggedOut || phase == Purging || phase == Backoff || phase == GaveUp)
+      :: fact == ChildExited || fact == BotFailed -> heard = (phase == Init || phase == Pairing || phase == Connected_online || phase == Connected_degraded || phase == Connected_reconnecting || phase == LoggedOut || phase == Backoff)
       :: fact == PairingWindowClosed -> heard = (phase == Pairing)
       :: fact == StayedUp -> heard = (phase == Connected_online)
       :: fact == BackoffElapsed -> heard = (phase == Backoff)
       :: fact == StopTimedOut -> heard = (phase == LoggedOut || phase == Backoff)
       :: fact == FilesTimedOut -> heard = (phase == LoggedOut || phase == Purging)
+      :: fact == PurgeDone -> heard = (phase == LoggedOut || phase == Purging)
+      :: fact == PurgeFailed -> heard = (phase == LoggedOut || phase == Purging || phase == GaveUp)
+      :: fact == RestoreDone -> heard = (phase == LoggedOut)
+      :: fact == NothingToRestore -> heard = (phase == LoggedOut)
+      :: fact == RestoreFailed -> heard = (phase == LoggedOut || phase == GaveUp)
+      :: fact == NetworkBack -> heard = (phase == Backoff)
+      :: fact == Start -> heard = (phase == Init)
+      :: fact == Stop -> heard = (phase == Init || phase == Pairing || phase == Connected_online || phase == Connected_degraded || phase == Connected_reconnecting || phase == LoggedOut || phase == Purging || phase == Backoff || phase == GaveUp)
+      :: fact == Resume -> heard = (phase == Backoff || phase == GaveUp)
+      :: fact == Relink -> heard = (phase == Init || phase == Pairing || phase == Connected_online || phase == Connected_degraded || phase == Connected_reconnecting || phase == LoggedOut || phase == Purging || phase == Backoff || phase == GaveUp)
       :: else
       fi
     };
@@ -771,31 +791,32 @@ end: do
     :: heard && (fact == PairSucceeded) -> d_step { pair_succeeded() }
     :: heard && (fact == PairingTimedOut) -> d_step { pairing_timed_out() }
     :: heard && (fact == PairingFailed || fact == PairCodeRefused) -> d_step { pairing_failed() }
-    :: heard && (fact == PasskeyRequested || fact == StorageFailed || fact == ClientOutdated || fact == BadUserAgent) -> d_step { refused() }
+    :: heard && (fact == PasskeyRequested || fact == ClientOutdated || fact == BadUserAgent || fact == ClientUnusable || fact == StorageFailed) -> d_step { refused() }
     :: heard && (fact == ScannedWithoutMultidevice) -> d_step { scan_unusable() }
     :: heard && (fact == Connected) -> d_step { link_established() }
     :: heard && (fact == Disconnected) -> d_step { link_dropped() }
     :: heard && (fact == KeepAliveTimeout) -> d_step { keepalive_missed() }
     :: heard && (fact == KeepAliveRestored || fact == ProbeAnswered) -> d_step { keepalive_restored() }
-    :: heard && (fact == DialFailed || fact == ConnectFailure || fact == ChildSilent || fact == StartTimedOut || fact == LinkTimedOut || fact == ReconnectTimedOut || fact == KeepAliveGone) -> d_step { link_failed() }
+    :: heard && (fact == DialFailed || fact == ConnectFailure || fact == ChildSilent || fact == StorageUnavailable || fact == StartTimedOut || fact == LinkTimedOut || fact == ReconnectTimedOut || fact == KeepAliveGone) -> d_step { link_failed() }
     :: heard && (fact == LoggedOut_removed || fact == LoggedOut_rejected || fact == LoggedOut_locked || fact == LoggedOut_banned) -> d_step { unlinked() }
     :: heard && (fact == TemporaryBan) -> d_step { banned_for_now() }
     :: heard && (fact == StreamReplaced) -> d_step { replaced() }
-    :: heard && (fact == ChildExited) -> d_step { child_exited() }
-    :: heard && (fact == PurgeDone) -> d_step { purge_done() }
-    :: heard && (fact == PurgeFailed) -> d_step { purge_failed() }
-    :: heard && (fact == RestoreDone) -> d_step { restore_done() }
-    :: heard && (fact == NothingToRestore) -> d_step { restore_failed() }
-    :: heard && (fact == NetworkBack) -> d_step { network_back() }
-    :: heard && (fact == Start) -> d_step { start() }
-    :: heard && (fact == Stop) -> d_step { stop() }
-    :: heard && (fact == Resume) -> d_step { resume() }
-    :: heard && (fact == Relink) -> d_step { relink() }
+    :: heard && (fact == ChildExited || fact == BotFailed) -> d_step { child_exited() }
     :: heard && (fact == PairingWindowClosed) -> d_step { pairing_window_closed() }
     :: heard && (fact == StayedUp) -> d_step { stayed_up() }
     :: heard && (fact == BackoffElapsed) -> d_step { backoff_elapsed() }
     :: heard && (fact == StopTimedOut) -> d_step { child_stuck() }
     :: heard && (fact == FilesTimedOut) -> d_step { files_timed_out() }
+    :: heard && (fact == PurgeDone) -> d_step { purge_done() }
+    :: heard && (fact == PurgeFailed) -> d_step { purge_failed() }
+    :: heard && (fact == RestoreDone) -> d_step { restore_done() }
+    :: heard && (fact == NothingToRestore) -> d_step { nothing_restored() }
+    :: heard && (fact == RestoreFailed) -> d_step { restore_failed() }
+    :: heard && (fact == NetworkBack) -> d_step { network_back() }
+    :: heard && (fact == Start) -> d_step { start() }
+    :: heard && (fact == Stop) -> d_step { stop() }
+    :: heard && (fact == Resume) -> d_step { resume() }
+    :: heard && (fact == Relink) -> d_step { relink() }
     :: else
     fi;
     if :: heard -> d_step { settle(); skip } :: else fi;
@@ -829,7 +850,6 @@ end: do
        :: inbox!StreamError
        :: inbox!DialFailed
        :: inbox!ConnectFailure
-       :: inbox!StorageFailed
        :: inbox!LoggedOut_removed
        :: inbox!LoggedOut_rejected
        :: inbox!LoggedOut_locked
@@ -840,14 +860,18 @@ end: do
        :: inbox!BadUserAgent
        :: inbox!ChildExited
        :: inbox!ChildSilent
+       :: inbox!ClientUnusable
+       :: inbox!BotFailed
        :: inbox!BotBusy
        :: inbox!BotFree
+       :: inbox!StorageFailed
+       :: inbox!StorageUnavailable
        :: inbox!ProbeAnswered
        :: inbox!ProbeFailed
        fi }
   :: atomic { !healthy && w_work == PURGING -> if :: inbox!PurgeDone :: inbox!PurgeFailed fi }
   :: atomic { !healthy && w_work == RESTORING ->
-       if :: inbox!RestoreDone :: inbox!NothingToRestore fi }
+       if :: inbox!RestoreDone :: inbox!NothingToRestore :: inbox!RestoreFailed fi }
   :: atomic { !healthy ->
        if :: inbox!Stop :: inbox!Resume :: inbox!Relink :: inbox!Start :: inbox!NetworkBack fi }
   :: atomic { !healthy -> inbox!Rebooted }  /* the supervisor's process dies and comes back */

@@ -47,6 +47,10 @@ _PAYLOADS: dict[str, dict[str, Any]] = {
     "BotBusy": {"seconds": 31.0},
     "ProbeFailed": {"detail": ""},
     "PurgeFailed": {"detail": ""},
+    "RestoreFailed": {"detail": ""},
+    "StorageUnavailable": {"detail": ""},
+    "ClientUnusable": {"detail": ""},
+    "BotFailed": {"detail": ""},
 }
 
 

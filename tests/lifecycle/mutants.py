@@ -180,6 +180,30 @@ MUTANTS = [
         'purge_failed = backoff.from_(purging, logged_out, on="blame")',
     ),
     Mutant(
+        "a failed restore is held by nobody",
+        CHART,
+        '| gave_up.from_(logged_out, on="blame")\n',
+        "",
+    ),
+    Mutant(
+        "a relink is lost to a failed restore",
+        CHART,
+        'logged_out.to(None, cond="forsaken")  # as above\n        | gave_up',
+        "gave_up",
+    ),
+    Mutant(
+        "a failed restore purges",
+        DECISIONS,
+        "case facts.NothingToRestore() if",
+        "case facts.NothingToRestore() | facts.RestoreFailed() if",
+    ),
+    Mutant(
+        "a bot that fails is no crash",
+        GROUNDS,
+        "case facts.BotFailed():",
+        "case facts.BotFree():",
+    ),
+    Mutant(
         "a stuck child is waited for",
         CHART,
         'child_stuck = gave_up.from_(logged_out, backoff, on="blame")',

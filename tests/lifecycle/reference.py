@@ -22,11 +22,14 @@ LOST = {
     "KeepAliveGone": "keepalive_lost",
     "ChildSilent": "child_hung",
     "ChildExited": "child_exited",
+    "StorageUnavailable": "storage_unavailable",
+    "BotFailed": "bot_failed",
 }
 CUT_OFF = {"dial_failed", "start_timeout", "reconnect_timeout"}
 HOPELESS = {
     "PasskeyRequested": "passkey_required",
     "StorageFailed": "storage_failed",
+    "ClientUnusable": "client_unusable",
     "ClientOutdated": "outdated",
     "BadUserAgent": "bad_user_agent",
 }
@@ -99,7 +102,7 @@ class Reference:
             return self.clocks.pop(BELLS[name]) <= self.now
         if name in {"PurgeDone", "PurgeFailed"}:
             return self.work == "purging"
-        if name in {"RestoreDone", "NothingToRestore"}:
+        if name in {"RestoreDone", "NothingToRestore", "RestoreFailed"}:
             return self.work == "restoring"
         return True
 
@@ -129,7 +132,7 @@ class Reference:
                 self.dead = "purge"
             case "NothingToRestore" if self.dead == "try":
                 self.dead = "hold"
-        if name in {"PurgeDone", "PurgeFailed", "RestoreDone", "NothingToRestore"}:
+        if name in {"PurgeDone", "PurgeFailed", "RestoreDone", "NothingToRestore", "RestoreFailed"}:
             self.work = "none"
             self.clocks.pop("files", None)
 
@@ -210,13 +213,13 @@ class Reference:
                     self._enter("reconnecting")
                 else:
                     self._retry("flapping")
-            case phase, "ChildExited" if phase in UP and self._ran(fact):
+            case phase, "ChildExited" | "BotFailed" if phase in UP and self._ran(fact, name):
                 if not self._left("crashes"):
-                    self.reason, self.cause = "crash_loop", "child_exited"
+                    self.reason, self.cause = "crash_loop", LOST[name]
                     self._enter("GaveUp")
                     return
                 spent = self.spent
-                self._retry("child_exited")
+                self._retry(LOST[name])
                 if self.phase == "Backoff":
                     spent["crashes"] = [*self._fresh("crashes"), self.now]
             case phase, _ if phase in UP and name in LOST:
@@ -247,6 +250,10 @@ class Reference:
                 self._after_work("purged")
             case "LoggedOut" | "Purging" | "GaveUp", "PurgeFailed":
                 self._give_up("purge_failed")
+            case "LoggedOut", "RestoreFailed" if self.dead == "purge":
+                pass
+            case "LoggedOut" | "GaveUp", "RestoreFailed":
+                self._give_up("storage_failed")
             case "LoggedOut" | "Purging", "FilesTimedOut":
                 self._give_up("purge_failed" if self.work == "purging" else "storage_failed")
             case "LoggedOut" | "Backoff", "StopTimedOut":
@@ -443,8 +450,8 @@ class Reference:
 
     # -- budgets
 
-    def _ran(self, exited: Any) -> bool:
-        return exited.returncode is not None or exited.signal is not None
+    def _ran(self, fact: Any, name: str) -> bool:
+        return name == "BotFailed" or fact.returncode is not None or fact.signal is not None
 
     def _fresh(self, budget: str) -> list[float]:
         window = getattr(self.policy, budget).window

@@ -87,6 +87,10 @@ REACTIONS: list[tuple[tuple[Phase, ...], Fact, Phase, Reason | None, str]] = [
     ((INI, ON, REC), facts.ConnectFailure(G, 501), BACK, R.CONNECT_REFUSED, "StopChild"),
     ((INI, ON, DEG, REC), facts.ChildExited(G, None, 6), BACK, R.CHILD_EXITED, ""),
     ((P,), facts.ChildExited(G, None, 9), BACK, R.CHILD_EXITED, "HidePairing"),
+    ((INI, ON), facts.BotFailed(G, ""), BACK, R.BOT_FAILED, "StopChild"),
+    ((INI,), facts.StorageUnavailable(G, ""), BACK, R.STORAGE_UNAVAILABLE, "StopChild"),
+    ((INI,), facts.ClientUnusable(G, ""), GONE, R.CLIENT_UNUSABLE, "StopChild Tell"),
+    ((BACK,), facts.ClientUnusable(G, ""), GONE, R.CLIENT_UNUSABLE, "Tell"),
     ((INI, ON, REC), facts.BadUserAgent(G), GONE, R.BAD_USER_AGENT, "StopChild Tell"),
     ((INI, ON, REC), facts.ClientOutdated(G), GONE, R.OUTDATED, "StopChild Tell"),
     ((INI, ON), facts.StorageFailed(G, ""), GONE, R.STORAGE_FAILED, "StopChild Tell"),
@@ -156,6 +160,7 @@ IGNORED: list[tuple[tuple[Phase, ...], Fact]] = [
     ((INI, P, ON, OUT, BACK, GONE), facts.PurgeDone()),
     ((INI, P, ON, OUT, BACK, GONE, PUR), facts.RestoreDone()),
     ((INI, P, ON, OUT, BACK, GONE, PUR), facts.NothingToRestore()),
+    ((INI, P, ON, OUT, BACK, GONE, PUR), facts.RestoreFailed("disk")),
     ((INI, P, ON, BACK, PUR), facts.ChildExited(G + 1, 0, None)),
     ((INI, P, ON, BACK, PUR), facts.LoggedOut(G - 1, Logout.REMOVED)),
 ]
@@ -309,6 +314,47 @@ def test_a_relink_of_a_running_client_asks_it_to_log_out() -> None:
     assert "log_out=False, pairing=True" in repr(stop)
     (stop,) = at(ON).hear(facts.LoggedOut, Logout.REMOVED).effects
     assert "log_out=False" in repr(stop)
+
+
+def test_a_snapshot_that_cannot_be_put_back_is_kept_for_a_person_and_nothing_is_purged() -> None:
+    play = at(INI)
+    play.hear(facts.LoggedOut, Logout.REJECTED)
+    play.hear(facts.ChildExited, 0, None)
+    step = play.happen(facts.RestoreFailed("the disk is full"))
+    assert (step.after, step.reason) == (GONE, R.STORAGE_FAILED)
+    assert [e.name for e in step.effects] == ["Tell"]
+    assert play.session.detail == "the disk is full"
+    assert [e.name for e in play.happen(facts.Resume()).effects] == ["RestoreSession"]
+
+
+def test_a_relink_outlives_a_restore_that_fails() -> None:
+    play = at(INI)
+    play.hear(facts.LoggedOut, Logout.REJECTED)
+    play.hear(facts.ChildExited, 0, None)
+    play.happen(facts.Relink())
+    step = play.happen(facts.RestoreFailed("the disk is full"))
+    assert (step.after, [e.name for e in step.effects]) == (PUR, ["PurgeSession"])
+
+
+def test_a_restore_that_fails_late_says_so_with_its_reason() -> None:
+    play = at(INI)
+    play.hear(facts.LoggedOut, Logout.REJECTED)
+    play.hear(facts.ChildExited, 0, None)
+    play.advance(60)
+    step = play.happen(facts.RestoreFailed("the disk is full"))
+    assert [e.name for e in step.effects] == ["Tell"]
+    assert play.session.detail == "the disk is full"
+
+
+def test_a_bot_that_keeps_failing_is_a_crash_loop() -> None:
+    play = at(INI, Policy(crashes=Limit(count=2, window=3600.0)))
+    for _ in range(2):
+        assert play.hear(facts.BotFailed, "KeyError").reason is R.BOT_FAILED
+        play.hear(facts.ChildExited, 5, None)
+        play.advance(30)
+    step = play.hear(facts.BotFailed, "KeyError")
+    assert (step.after, step.reason) == (GONE, R.CRASH_LOOP)
+    assert play.session.cause is R.BOT_FAILED
 
 
 def test_a_restore_that_never_answers_is_a_storage_failure() -> None:

@@ -33,6 +33,7 @@ OTHERS: tuple[Fact, ...] = (
     facts.PurgeFailed(""),
     facts.RestoreDone(),
     facts.NothingToRestore(),
+    facts.RestoreFailed(""),
     facts.NetworkBack(),
     facts.Start(),
     facts.Stop(),

@@ -33,7 +33,7 @@ class Exit(enum.IntEnum):
     ACCOUNT = 77
     """GaveUp: WhatsApp locked or banned the account."""
     OUTDATED = 78
-    """GaveUp: WhatsApp wants another client version."""
+    """GaveUp: another neonize must be installed: WhatsApp or this program refuses this one."""
 
 
 GIVE_UP: dict[Reason, Exit] = {
@@ -50,5 +50,6 @@ GIVE_UP: dict[Reason, Exit] = {
     Reason.BANNED_AGAIN: Exit.ACCOUNT,
     Reason.OUTDATED: Exit.OUTDATED,
     Reason.BAD_USER_AGENT: Exit.OUTDATED,
+    Reason.CLIENT_UNUSABLE: Exit.OUTDATED,
 }
 """Every reason the chart gives up for."""

@@ -14,6 +14,7 @@ NOTHING = "skip"
 GUARDS: Mapping[str, str] = {
     "child_alive": "child != NONE",
     "keys_dead": "sequel != NO_SEQUEL",
+    "forsaken": "sequel == PURGE",
     "retries_left": "(RETRIES == UNBOUNDED || retries < RETRIES)",
     "retry_due": "(SETTLED && !clock[RETRY])",
     "linking": "clock[LINK]",
@@ -87,7 +88,8 @@ inline note() {
   :: fact == PurgeDone ->
      w_work = NO_WORK; w_dead = false; w_asked = false;
      work = NO_WORK; clock[FILES] = false; sequel = NO_SEQUEL; strikes = 0
-  :: fact == PurgeFailed -> w_work = NO_WORK; work = NO_WORK; clock[FILES] = false
+  :: fact == PurgeFailed || fact == RestoreFailed ->
+     w_work = NO_WORK; work = NO_WORK; clock[FILES] = false
   :: fact == RestoreDone ->
      w_work = NO_WORK; w_dead = false;
      work = NO_WORK; clock[FILES] = false;
@@ -200,7 +202,7 @@ end: do
        fi }
   :: atomic { !healthy && w_work == PURGING -> if :: inbox!PurgeDone :: inbox!PurgeFailed fi }
   :: atomic { !healthy && w_work == RESTORING ->
-       if :: inbox!RestoreDone :: inbox!NothingToRestore fi }
+       if :: inbox!RestoreDone :: inbox!NothingToRestore :: inbox!RestoreFailed fi }
   :: atomic { !healthy ->
        if :: inbox!Stop :: inbox!Resume :: inbox!Relink :: inbox!Start :: inbox!NetworkBack fi }
   :: atomic { !healthy -> inbox!Rebooted }  /* the supervisor's process dies and comes back */

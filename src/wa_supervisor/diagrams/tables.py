@@ -21,10 +21,8 @@ def _concrete(kind: type[Fact]) -> list[type[Fact]]:
     return below or [kind]
 
 
-FACTS: tuple[type[Fact], ...] = tuple(
-    f for f in vars(facts).values() if isinstance(f, type) and f in _concrete(Fact)
-)
-"""Every fact, in the order of `lifecycle/facts.py`."""
+FACTS: tuple[type[Fact], ...] = tuple(f for f in _concrete(Fact) if f in vars(facts).values())
+"""Every fact, in the order in which `lifecycle/facts/` defines them."""
 
 
 def _answers(phase: Phase, fact: type[Fact]) -> tuple[Edge, ...]:

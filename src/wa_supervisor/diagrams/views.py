@@ -46,6 +46,7 @@ CONCERNS: Mapping[str, frozenset[str]] = {
         {
             "unlinked",
             "restore_done",
+            "nothing_restored",
             "restore_failed",
             "purge_done",
             "purge_failed",

@@ -67,7 +67,8 @@ TRIGGERS: Mapping[str, str] = {
     "refused": "client outdated or refused",
     "unlinked": "unlinked, or keys rejected",
     "restore_done": "snapshot put back",
-    "restore_failed": "no snapshot to put back",
+    "nothing_restored": "no snapshot to put back",
+    "restore_failed": "snapshot could not be put back",
     "purge_done": "files cleared away",
     "purge_failed": "files could not be cleared",
     "files_timed_out": "work on files took too long",
@@ -82,6 +83,7 @@ TRIGGERS: Mapping[str, str] = {
 GUARDS: Mapping[Guard, str] = {
     Guard("child_alive", wanted=False): "no process running",
     Guard("keys_dead"): "keys dead",
+    Guard("forsaken"): "the keys are to go",
     Guard("retries_left"): "retries left",
     Guard("too_early"): "too soon to dial",
     Guard("retry_due"): "wait over, old process gone",

@@ -172,7 +172,12 @@ class SessionChart(Decisions, StateChart[Session]):
         | logged_out.to(backoff, cond="retries_left", on=["heed", "count_retry"])
         | logged_out.to(gave_up, on="exhaust")
     )
-    restore_failed = logged_out.to(None)
+    nothing_restored = logged_out.to(None)
+    restore_failed = (
+        logged_out.to(None, cond="forsaken")  # as above
+        | gave_up.from_(logged_out, on="blame")
+        | gave_up.to(None, on=["blame", "call_for_help"])
+    )
     purge_done = (
         backoff.from_(purging, logged_out, cond="asked", on="heed")
         | backoff.from_(

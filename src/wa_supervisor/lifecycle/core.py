@@ -126,7 +126,7 @@ class SessionCore:
                 return False
             case facts.PurgeDone() | facts.PurgeFailed():
                 return session.work is not Work.PURGING
-            case facts.RestoreDone() | facts.NothingToRestore():
+            case facts.RestoreDone() | facts.NothingToRestore() | facts.RestoreFailed():
                 return session.work is not Work.RESTORING
             case _:
                 return False

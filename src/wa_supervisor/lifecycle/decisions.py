@@ -43,6 +43,10 @@ class Decisions:
         return self.model.sequel is not None
 
     @property
+    def forsaken(self) -> bool:
+        return self.model.sequel is Sequel.PURGE
+
+    @property
     def retries_left(self) -> bool:
         allowed = self.policy.backoff.max_retries
         return allowed is None or self.model.retries < allowed
@@ -138,6 +142,7 @@ class Decisions:
                 | facts.PurgeFailed()
                 | facts.RestoreDone()
                 | facts.NothingToRestore()
+                | facts.RestoreFailed()
             ):
                 self._files_answered(fact)
             case _:

@@ -67,7 +67,10 @@ class PurgeSession(Effect):
 
 @dataclass(frozen=True, slots=True)
 class RestoreSession(Effect):
-    """Put the last good snapshot back. Answered by one RestoreDone or NothingToRestore."""
+    """Put the last good snapshot back.
+
+    Answered by one RestoreDone, NothingToRestore or RestoreFailed.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,15 +18,19 @@ REASONS: dict[type[Fact], Reason] = {
     facts.DialFailed: Reason.DIAL_FAILED,
     facts.ConnectFailure: Reason.CONNECT_REFUSED,
     facts.StorageFailed: Reason.STORAGE_FAILED,
+    facts.StorageUnavailable: Reason.STORAGE_UNAVAILABLE,
     facts.TemporaryBan: Reason.TEMPORARY_BAN,
     facts.StreamReplaced: Reason.REPLACED,
     facts.ClientOutdated: Reason.OUTDATED,
     facts.BadUserAgent: Reason.BAD_USER_AGENT,
+    facts.ClientUnusable: Reason.CLIENT_UNUSABLE,
+    facts.BotFailed: Reason.BOT_FAILED,
     facts.ChildExited: Reason.CHILD_EXITED,
     facts.ChildSilent: Reason.CHILD_HUNG,
     facts.PurgeDone: Reason.PURGED,
     facts.PurgeFailed: Reason.PURGE_FAILED,
     facts.RestoreDone: Reason.RESTORED,
+    facts.RestoreFailed: Reason.STORAGE_FAILED,
     facts.Stop: Reason.STOPPED,
     facts.Resume: Reason.RESUMED,
     facts.Relink: Reason.RELINK,
@@ -76,5 +80,7 @@ def crashed(fact: Fact) -> bool:
     match fact:
         case facts.ChildExited(returncode=returncode, signal=signal):
             return returncode is not None or signal is not None
+        case facts.BotFailed():
+            return True
         case _:
             return False

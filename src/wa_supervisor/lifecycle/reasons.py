@@ -43,8 +43,10 @@ class Reason(enum.Enum):
     # The session process
     CHILD_EXITED = "child_exited"
     CHILD_HUNG = "child_hung"
+    BOT_FAILED = "bot_failed"
     CRASH_LOOP = "crash_loop"
     CHILD_STUCK = "child_stuck"
+    CLIENT_UNUSABLE = "client_unusable"
     # Pairing
     PAIRING_EXPIRED = "pairing_expired"
     PAIRING_FAILED = "pairing_failed"
@@ -66,6 +68,7 @@ class Reason(enum.Enum):
     RESTORED = "restored"
     PURGE_FAILED = "purge_failed"
     STORAGE_FAILED = "storage_failed"
+    STORAGE_UNAVAILABLE = "storage_unavailable"
     MEMORY_LOST = "memory_lost"
     # The operator
     RESUMED = "resumed"
@@ -95,6 +98,11 @@ EXPLANATIONS: dict[Reason, Explanation] = {
     ),
     Reason.CHILD_EXITED: Explanation("The session process died (a crash never costs the pairing)."),
     Reason.CHILD_HUNG: Explanation("The session process hung; it was replaced."),
+    Reason.BOT_FAILED: Explanation(
+        "The bot could not be started; the session is untouched.",
+        Who.OPERATOR,
+        "Read its traceback in the log and mend it; the next try takes the mended bot.",
+    ),
     Reason.CRASH_LOOP: Explanation(
         "The session process keeps dying; something beside WhatsApp is broken.",
         Who.OPERATOR,
@@ -105,6 +113,11 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "The session process could not be ended, not even by SIGKILL.",
         Who.OPERATOR,
         "Look for a process in uninterruptible sleep (`ps -o pid,stat,wchan`), then start again.",
+    ),
+    Reason.CLIENT_UNUSABLE: Explanation(
+        "neonize cannot be used as it is installed.",
+        Who.OPERATOR,
+        "Install what the detail asks for, then type `wa-supervisor resume`.",
     ),
     Reason.PAIRING_EXPIRED: Explanation("Nobody scanned the QR in time.", Who.PHONE, _RELINK),
     Reason.PAIRING_FAILED: Explanation("Pairing broke off; a fresh attempt will be made."),
@@ -169,6 +182,9 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "The session database could not be used.",
         Who.OPERATOR,
         "Mend what the detail says (permissions, disk), then type `wa-supervisor resume`.",
+    ),
+    Reason.STORAGE_UNAVAILABLE: Explanation(
+        "The session database could not be reached now: locked, or its server is away."
     ),
     Reason.MEMORY_LOST: Explanation(
         "What the supervisor remembered could not be read; starting with the longest wait."

@@ -104,6 +104,7 @@ def forged_facts(generation: int) -> st.SearchStrategy[Fact]:
             facts.PurgeFailed(""),
             facts.RestoreDone(),
             facts.NothingToRestore(),
+            facts.RestoreFailed(""),
             *ALARMS.values(),
         ]
     )

@@ -96,6 +96,7 @@ class World:
             yield from (facts.PurgeDone(), facts.PurgeFailed("the disk is full"))
         elif self.files is Work.RESTORING:
             yield from (facts.RestoreDone(), facts.NothingToRestore())
+            yield facts.RestoreFailed("the disk is full")
 
     def after(self, step: Step) -> World:
         """The world once the step's fact was so and its effects were begun.
@@ -132,7 +133,7 @@ class World:
                 return replace(self, files=Work.NONE, keys=keys)
             case facts.PurgeFailed() if self.files is Work.PURGING:
                 return replace(self, files=Work.NONE)
-            case facts.NothingToRestore() if self.files is Work.RESTORING:
+            case facts.NothingToRestore() | facts.RestoreFailed() if self.files is Work.RESTORING:
                 return replace(self, files=Work.NONE)
             case facts.Relink() if step.taken:
                 return replace(self, keys=Keys.DEAD)
@@ -200,6 +201,9 @@ def said_by(generation: int) -> tuple[Fact, ...]:
         facts.DialFailed(generation, "connection refused"),
         facts.ConnectFailure(generation, 501),
         facts.StorageFailed(generation, "file is not a database"),
+        facts.StorageUnavailable(generation, "database is locked"),
+        facts.ClientUnusable(generation, "neonize is not installed"),
+        facts.BotFailed(generation, "KeyError: 'TOKEN'"),
         *(facts.LoggedOut(generation, how) for how in Logout),
         facts.TemporaryBan(generation, 101, 3600.0),
         facts.TemporaryBan(generation, None, None),
