@@ -6,8 +6,9 @@ it does not use must not cost it memory.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from .lazy import exports
 
 if TYPE_CHECKING:
     from .errors import (
@@ -48,22 +49,20 @@ __all__ = [
     "load_settings",
 ]
 
-_HOMES = {
-    "Endpoint": "session.endpoint",
-    "Outcome": "supervisor",
-    "PairingSettings": "settings",
-    "Phase": "lifecycle",
-    "Policy": "lifecycle",
-    "Reason": "lifecycle",
-    "Settings": "settings",
-    "Status": "records",
-    "StepRecord": "records",
-    "Supervisor": "supervisor",
-    "load_settings": "settings",
-}
-
-
-def __getattr__(name: str) -> object:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_HOMES.get(name, 'errors')}", __name__), name)
+__getattr__ = exports(
+    __name__,
+    dict.fromkeys(__all__, "errors")
+    | {
+        "Endpoint": "session.endpoint",
+        "Outcome": "supervisor",
+        "PairingSettings": "settings",
+        "Phase": "lifecycle",
+        "Policy": "lifecycle",
+        "Reason": "lifecycle",
+        "Settings": "settings",
+        "Status": "records",
+        "StepRecord": "records",
+        "Supervisor": "supervisor",
+        "load_settings": "settings",
+    },
+)

@@ -11,6 +11,7 @@ import pytest
 import wa_supervisor.cli.run
 from wa_supervisor import Outcome, Phase, Reason
 from wa_supervisor.cli import main
+from wa_supervisor.cli.commands import HOMES
 from wa_supervisor.cli.exits import GIVE_UP, Exit
 from wa_supervisor.lifecycle.reasons import Who
 
@@ -70,8 +71,8 @@ def supervised(monkeypatch: pytest.MonkeyPatch) -> list[Loaded]:
 def test_help_names_the_commands(cli: Cli) -> None:
     answer = cli("--help")
     assert answer.code == 0
-    for command in ("run", "demo", "diagram"):
-        assert f"\n  {command} " in answer.out
+    for command, home in HOMES.items():
+        assert f"\n  {command:10} {home.summary}\n" in answer.out
 
 
 def test_no_command_shows_the_help_and_is_a_mistake(cli: Cli) -> None:
@@ -101,7 +102,7 @@ def test_the_help_of_run_names_every_documented_option(cli: Cli) -> None:
     assert max(map(len, answer.out.splitlines())) <= 80
 
 
-@pytest.mark.parametrize("command", ["demo", "diagram", "simulate"])
+@pytest.mark.parametrize("command", HOMES)
 def test_every_command_has_help(cli: Cli, command: str) -> None:
     answer = cli(command, "--help")
     assert answer.code == 0

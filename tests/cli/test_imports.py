@@ -1,0 +1,58 @@
+"""What a command imports: what it needs, and nothing that only the other commands need."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from wa_supervisor.cli.commands import HOMES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CLIENT = {"neonize", "google.protobuf"}
+DRAWING = {"rich", "structlog", "pygments"}
+CODES = {"qrcode", "PIL"}
+LOOPBACK = {"cryptography", "wsproto", "wa_supervisor.loopback"}
+SUPERVISING = {"sqlite3", "wa_supervisor.supervisor", "wa_supervisor.journal"}
+PLAY = {f"wa_supervisor.{name}" for name in ("diagrams", "faults", "simulation", "testing")}
+
+
+def imported(tmp_path: Path, *arguments: str) -> set[str]:
+    """The modules that the command has imported by its end, and the packages they are in."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "wa_supervisor", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        timeout=60,
+        check=False,
+    )
+    lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
+    assert len(lines) > 100
+    return {line.rpartition("|")[2].strip() for line in lines}
+
+
+def test_health_pays_for_nothing_but_the_settings_and_the_question(tmp_path: Path) -> None:
+    found = imported(tmp_path, "health", "--data-dir", str(tmp_path))
+    assert "wa_supervisor.control" in found
+    assert not found & (CLIENT | DRAWING | CODES | LOOPBACK | PLAY)
+
+
+def test_the_list_of_commands_imports_none_of_them(tmp_path: Path) -> None:
+    found = imported(tmp_path, "--help")
+    modules = {f"wa_supervisor.cli.{home.function.partition(':')[0]}" for home in HOMES.values()}
+    assert "wa_supervisor.cli.commands" in found
+    assert not found & (modules | CLIENT | DRAWING | CODES | LOOPBACK | PLAY | SUPERVISING)
+
+
+@pytest.mark.parametrize("command", ["run", "history", "snapshots"])
+def test_a_command_at_work_pays_for_no_play_and_for_no_code_that_does_not_show(
+    tmp_path: Path, command: str
+) -> None:
+    found = imported(tmp_path, command, "--help")
+    assert "rich" in found
+    assert not found & (CLIENT | CODES | LOOPBACK | PLAY)
