@@ -12,6 +12,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 import core
 import kills
+import outages
 
 import session
 
@@ -22,6 +23,7 @@ FIGURES: dict[str, Callable[[int], Awaitable[list[str]]]] = {
     "fresh-qr": session.fresh_qr,
     "memory": session.memory,
     "kills": kills.kills,
+    "outages": outages.outages,
 }
 
 

@@ -5,30 +5,21 @@ The design stands on these. When one fails on a new neonize, its name says what 
 
 from __future__ import annotations
 
-import sqlite3
+import asyncio
 import sys
-from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from wa_supervisor.loopback import Failure, Refs, StreamError
+from contract_neonize.conftest import QUIET, devices
+from wa_supervisor.loopback import Failure, Impostor, StreamError
+from wa_supervisor.loopback.observations import Dialled
 
 if TYPE_CHECKING:
     from loopback.conftest import Clients, Paired
     from wa_supervisor.loopback import LoopbackServer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
-
-QUIET = 1.0
-"""Seconds in which a client that redials by itself would have done so."""
-
-
-def devices(database: Path) -> int:
-    with closing(sqlite3.connect(database)) as opened:
-        (count,) = opened.execute("SELECT count(*) FROM whatsmeow_device").fetchone()
-    return int(count)
 
 
 async def told(paired: Paired, *names: str) -> dict[str, Any]:
@@ -212,53 +203,33 @@ async def test_a_first_dial_that_is_refused_raises_and_is_not_repeated(
     assert server.dials == 1
 
 
-# -- pairing --------------------------------------------------------------------------------------
-
-
-async def test_no_event_comes_before_the_pairing_but_the_login_status(
+async def test_a_server_that_is_not_whatsapp_raises_noise_handshake_failed(
     server: LoopbackServer, clients: Clients
 ) -> None:
+    server.impostor = Impostor.NOISE_ROOT
     client = await clients.start()
-    await client.expect("qr")
-    server.connections[-1].end(Failure(401))
-    status = await client.expect("login-status")
-    assert status["status"] == "err-unexpected-state"
-    assert client.events() == []
+    raised = await client.expect("raised")
+    assert "noise handshake failed: failed to verify server cert" in raised["error"]
 
 
-async def test_405_while_pairing_is_the_status_err_client_outdated(
-    server: LoopbackServer, clients: Clients
+async def test_redials_wait_two_seconds_longer_each_time_and_say_nothing(
+    clients: Clients,
 ) -> None:
-    client = await clients.start()
-    await client.expect("qr")
-    server.connections[-1].end(Failure(405))
-    assert (await client.expect("login-status"))["status"] == "err-client-outdated"
-
-
-async def test_no_qr_to_show_is_the_status_timeout_and_connect_goes_on_for_ever(
-    server: LoopbackServer, clients: Clients
-) -> None:
-    server.on_registration(Refs(0))
-    client = await clients.start()
-    assert (await client.expect("login-status"))["status"] == "timeout"
-    assert await client.silence(QUIET) == []
-    assert client.process.returncode is None
-
-
-async def test_a_passkey_that_is_asked_for_is_the_status_passkey_request(
-    server: LoopbackServer, clients: Clients
-) -> None:
-    client = await clients.start()
-    await client.expect("qr")
-    server.connections[-1].ask_for_passkey()
-    assert (await client.expect("login-status"))["status"] == "passkey-request"
-
-
-async def test_a_pairing_is_told_in_order(clients: Clients) -> None:
     paired = await clients.pair()
-    assert paired.client.events() == ["PairStatus", "Connected"]
-    said = [line for line in paired.client.said if line["kind"] == "login-status"]
-    assert [line["status"] for line in said] == ["success"]
+    server = clients.server
+    server.proxy_status = 502
+    await paired.connection.drop()
+    refused: list[float] = []
+    async with asyncio.timeout(20):
+        while len(refused) < 3:
+            await asyncio.sleep(0.05)
+            dials = (seen for seen in server.log if isinstance(seen, Dialled))
+            refused = [dial.at for dial in dials if dial.status == 502]
+    first, second, third = refused
+    assert second - first > 1.9
+    assert third - second > 3.9
+    server.proxy_status = None
+    await told(paired, "Disconnected", "Connected")
 
 
 # -- what does not end ----------------------------------------------------------------------------
