@@ -25,7 +25,7 @@ from .session.link import SessionLink
 from .store import SessionFiles, SessionLock, open_vault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import AsyncIterator, Callable, Iterable
 
     from .lifecycle import Reason, Step
     from .lifecycle.facts import Fact
@@ -127,8 +127,8 @@ class Supervisor:
         self._loop = asyncio.get_running_loop()
         await asyncio.to_thread(self._vault.prepare)
         post = self._inbox.put_nowait
-        with SessionLock(self.files):
-            link = SessionLink(post, start_method=self._start_method)
+        async with _held(SessionLock(self.files)) as lock:
+            link = SessionLink(post, start_method=self._start_method, lease=lock.descriptor)
             keeper = self._keeper = await Keeper.open(self.files, self.settings.journal)
             orders = {
                 Order.STOP: self.stop,
@@ -215,3 +215,16 @@ class Supervisor:
                 case _:
                     handlers.carry_out(effect)
         handlers.watch(step)
+
+
+@contextlib.asynccontextmanager
+async def _held(lock: SessionLock) -> AsyncIterator[SessionLock]:
+    """Hold the lock; the loop goes on while what a killed supervisor left behind still dies."""
+    taking = asyncio.ensure_future(asyncio.to_thread(lock.acquire))
+    try:
+        await asyncio.shield(taking)
+        yield lock
+    finally:
+        await asyncio.wait({taking})
+        if taking.exception() is None:
+            lock.release()

@@ -46,13 +46,13 @@ class ScriptLauncher(SpawnLauncher):
         super().__init__(Endpoint())
         self._script = PREAMBLE + textwrap.dedent(script)
 
-    async def launch(self, line: int, output: int) -> OwnProcess:
+    async def launch(self, line: int, output: int, *lease: int) -> OwnProcess:
         return OwnProcess(
             subprocess.Popen(  # noqa: ASYNC220 - as the launchers do
                 [sys.executable, "-I", "-c", self._script, str(line)],
                 stdout=output,
                 stderr=output,
-                pass_fds=(line,),
+                pass_fds=(line, *lease),
             )
         )
 

@@ -51,8 +51,13 @@ def die_with(parent: int) -> None:
         os._exit(ExitCode.ORPHANED)
 
 
-def main(sock: socket.socket) -> NoReturn:
-    """Run what the first frame says. Never returns."""
+def main(sock: socket.socket, *lease: int) -> NoReturn:
+    """Run what the first frame says. Never returns.
+
+    `lease` is a share of the session's lock. It is ours until we die; what a bot forks off and
+    leaves behind must not have it.
+    """
+    _keep_from_forks(list(lease))
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     wire = Wire(sock)
@@ -76,6 +81,14 @@ def main(sock: socket.socket) -> NoReturn:
         traceback.print_exc()
         wire.leave(run.generation, ExitCode.BOT_FAILED)
     session.connect()
+
+
+def _keep_from_forks(lease: list[int]) -> None:
+    def let_go() -> None:
+        while lease:
+            os.close(lease.pop())
+
+    os.register_at_fork(after_in_child=let_go)
 
 
 def _trust(run: protocol.Run) -> None:
@@ -280,5 +293,7 @@ class _Session:
 
 if __name__ == "__main__":
     die_with(int(sys.argv[2]))
-    os.set_inheritable(int(sys.argv[1]), False)  # noqa: FBT003 - what a bot starts must not hold our line
-    main(socket.socket(fileno=int(sys.argv[1])))
+    line, *lease = int(sys.argv[1]), *map(int, sys.argv[3:])
+    for descriptor in (line, *lease):  # what a bot starts must not hold them
+        os.set_inheritable(descriptor, False)  # noqa: FBT003 - a function of C
+    main(socket.socket(fileno=line), *lease)

@@ -49,7 +49,7 @@ class _ForkServer:
                 os.close(fd)
         return True
 
-    def _fork(self, packet: forkwire.Fork, line: int, output: int) -> None:
+    def _fork(self, packet: forkwire.Fork, line: int, output: int, *lease: int) -> None:
         server = os.getpid()
         try:
             pid = os.fork()
@@ -58,12 +58,12 @@ class _ForkServer:
             forkwire.send(self._control, refusal)
             return
         if pid == 0:
-            self._become_session(server, line, output)
+            self._become_session(server, line, output, *lease)
         pidfd = os.pidfd_open(pid)
         self._selector.register(pidfd, selectors.EVENT_READ, pid)
         forkwire.send(self._control, forkwire.Forked(request=packet.request, pid=pid), pidfd)
 
-    def _become_session(self, server: int, line: int, output: int) -> NoReturn:
+    def _become_session(self, server: int, line: int, output: int, *lease: int) -> NoReturn:
         try:
             child.die_with(server)
             os.dup2(output, 1)
@@ -71,7 +71,7 @@ class _ForkServer:
             os.close(output)
             self._forget_server()
             gc.enable()
-            child.main(socket.socket(fileno=line))
+            child.main(socket.socket(fileno=line), *lease)
         except BaseException:  # noqa: BLE001 - nothing may return into the server's loop
             sys.excepthook(*sys.exc_info())
         finally:

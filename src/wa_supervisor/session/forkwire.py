@@ -1,7 +1,8 @@
 """What the supervisor and its fork server say to each other: one JSON object a packet.
 
-A request carries two descriptors: the line of the new session process, and the pipe that shall
-be its fd 1 and 2. `forked` carries one: the process's pidfd.
+A request carries two descriptors, or three: the line of the new session process, the pipe that
+shall be its fd 1 and 2, and its share of the session's lock. `forked` carries one: the process's
+pidfd.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 MAX_PACKET: Final = 8192
-_MAX_FDS: Final = 2
+_MAX_FDS: Final = 3
 _CLOEXEC: Final = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
 
 

@@ -35,8 +35,10 @@ class Launcher(Protocol):
     async def ready(self) -> None:
         """Do now what can be done before a process is wanted; SessionError if it cannot be."""
 
-    async def launch(self, line: int, output: int) -> Process:
+    async def launch(self, line: int, output: int, *lease: int) -> Process:
         """Start a process with these descriptors, which stay the caller's.
+
+        `lease` is its share of the session's lock: the process keeps it open as long as it lives.
 
         Raises:
             SessionError: if none could be started.
@@ -50,24 +52,25 @@ class Launcher(Protocol):
 _DATABASE: Final = "WA_SUPERVISOR_DATABASE"
 
 
-def _python(module: str, descriptor: int) -> list[str]:
+def _python(module: str, descriptor: int, *more: int) -> list[str]:
     # -P: the working directory may hold a module named like one of ours; a bot adds it itself.
-    return [sys.executable, "-P", "-m", module, str(descriptor), str(os.getpid())]
+    numbers = (descriptor, os.getpid(), *more)
+    return [sys.executable, "-P", "-m", module, *map(str, numbers)]
 
 
 def _popen(
-    module: str, descriptor: int, output: int, endpoint: Endpoint
+    module: str, descriptor: int, output: int, endpoint: Endpoint, *lease: int
 ) -> subprocess.Popen[bytes]:
     """Start one of our modules. Only from a thread that lives as long as it should."""
     own = {name: value for name, value in os.environ.items() if name.upper() != _DATABASE}
     try:
         return subprocess.Popen(
-            _python(module, descriptor),
+            _python(module, descriptor, *lease),
             env=endpoint.environment(own),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            pass_fds=(descriptor,),
+            pass_fds=(descriptor, *lease),
             start_new_session=True,  # Ctrl-C in the terminal is for the supervisor
         )
     except OSError as error:
@@ -83,9 +86,10 @@ class SpawnLauncher:
     async def ready(self) -> None:
         """Do nothing."""
 
-    async def launch(self, line: int, output: int) -> OwnProcess:
+    async def launch(self, line: int, output: int, *lease: int) -> OwnProcess:
         """Start a process."""
-        return OwnProcess(_popen("wa_supervisor.session.child", line, output, self._endpoint))
+        module = "wa_supervisor.session.child"
+        return OwnProcess(_popen(module, line, output, self._endpoint, *lease))
 
     async def aclose(self) -> None:
         """Do nothing."""
@@ -135,11 +139,11 @@ class ForkLauncher:
             self._server = _Server(self._endpoint)
         await self._server.ready()
 
-    async def launch(self, line: int, output: int) -> ForkedProcess:
+    async def launch(self, line: int, output: int, *lease: int) -> ForkedProcess:
         """Let the server fork a process."""
         if self._server is None:
             raise SessionError("the fork server is not ready")
-        return await self._server.fork(line, output)
+        return await self._server.fork(line, output, *lease)
 
     async def aclose(self) -> None:
         """End the fork server, and with it whatever it forked."""
@@ -194,12 +198,12 @@ class _Server:
                 f"It said:\n{self._redact(self._tail.text())}"
             ) from error
 
-    async def fork(self, line: int, output: int) -> ForkedProcess:
+    async def fork(self, line: int, output: int, *lease: int) -> ForkedProcess:
         self._last_request = request = self._last_request + 1
         answer: asyncio.Future[ForkedProcess] = self._loop.create_future()
         self._requests[request] = answer
         try:
-            forkwire.send(self._control, forkwire.Fork(request=request), line, output)
+            forkwire.send(self._control, forkwire.Fork(request=request), line, output, *lease)
             async with asyncio.timeout(_FORK_SECONDS):
                 return await answer
         except (OSError, TimeoutError) as error:

@@ -53,7 +53,8 @@ class SessionLink:
     """One supervisor's session process: at most one at a time, each reaped before the next.
 
     `post` receives every fact in order, on the event loop. Each `start` is answered by exactly
-    one ChildExited, after the process was reaped and everything it had said was posted.
+    one ChildExited, after the process was reaped and everything it had said was posted. Each
+    process gets a share of the session's lock, the open file `lease`, and keeps it until it dies.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class SessionLink:
         *,
         start_method: StartMethod | None = None,
         bounds: StopBounds | None = None,
+        lease: int | None = None,
     ) -> None:
         if sys.platform == "win32":
             raise SessionError(
@@ -70,6 +72,7 @@ class SessionLink:
         self._post = post
         self._start_method = start_method or default_start_method()
         self._bounds = bounds or StopBounds()
+        self._lease = () if lease is None else (lease,)
         self._launcher: Launcher | None = None
         self._endpoint: Endpoint | None = None
         self._child: _Child | None = None
@@ -173,7 +176,7 @@ class SessionLink:
                 child.trouble = "stopped before it was started"
             else:
                 child.readying.result()
-                status = await child.run(launcher)
+                status = await child.run(launcher, *self._lease)
         except (SessionError, OSError) as error:
             child.trouble = str(error)
             _log.warning("The session process could not be started: %s", child.redact(str(error)))
@@ -212,7 +215,7 @@ class _Child:
             for part in url_secrets(spec.postgres.get_secret_value()):
                 self.redact.learn(part)
 
-    async def run(self, launcher: Launcher) -> ExitStatus:
+    async def run(self, launcher: Launcher, *lease: int) -> ExitStatus:
         """Launch the process, listen to it, and return how it ended."""
         loop = asyncio.get_running_loop()
         self._line, theirs = socket.socketpair()
@@ -221,7 +224,7 @@ class _Child:
             reading, writing = os.pipe()
             self._tail = Tail(reading, self._on_output)
             try:
-                self.process = await launcher.launch(theirs.fileno(), writing)
+                self.process = await launcher.launch(theirs.fileno(), writing, *lease)
             finally:
                 os.close(writing)
         loop.add_reader(self._line, self._on_readable)

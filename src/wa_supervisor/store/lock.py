@@ -1,8 +1,12 @@
-"""One supervisor per session: an operating system lock that dies with its holder.
+"""One supervisor per session: an operating system lock that dies with its holders.
 
 The kernel's lock alone decides. What is written in the file only explains who holds it, so stale
 content and reused process ids do no harm. The file is never removed: a lock on a removed file
 would guard nothing.
+
+The lock belongs to the open file, not to a process (flock(2)). The supervisor hands that file to
+its session process, so the session is free when both are gone: a client that outlives a killed
+supervisor, be it for a moment, keeps everybody else from its keys.
 """
 
 from __future__ import annotations
@@ -30,7 +34,9 @@ if TYPE_CHECKING:
 
     from .layout import SessionFiles
 
-PATIENCE = 0.3  # seconds to wait for a holder that is dying, or a `read_holder` looking
+PATIENCE = 0.3  # seconds to wait for a `read_holder` looking
+DYING = 5.0
+"""Seconds to wait for the session process of a supervisor that was killed: the kernel kills it."""
 
 _OPEN = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 _RECORD = 1024  # bytes; a fixed size and one write, so that a reader never sees half of it
@@ -60,7 +66,7 @@ class SessionLock:
     """The exclusive right to run one session, as a context manager.
 
     `command` is what a second starter is told about us. It must not hold arguments of the user:
-    they may be phone numbers. The descriptor is not inherited by children.
+    they may be phone numbers. No child inherits the lock, forked or executed: it is handed over.
     """
 
     def __init__(self, files: SessionFiles, *, command: str | None = None) -> None:
@@ -69,7 +75,7 @@ class SessionLock:
         self._descriptor: int | None = None
 
     def acquire(self) -> None:
-        """Take the lock, waiting at most `PATIENCE` seconds.
+        """Take the lock, waiting `DYING` seconds for what a dead supervisor left, else `PATIENCE`.
 
         Raises LockHeld, which names the holder, and StoreError if the file cannot be used.
         """
@@ -80,7 +86,9 @@ class SessionLock:
                 descriptor = os.open(self._files.lock, _OPEN, 0o600)
                 undo.callback(os.close, descriptor)
                 if not _lock_within(descriptor, PATIENCE):
-                    raise self._held(descriptor)
+                    left = _left_behind(descriptor)
+                    if not left or not _lock_within(descriptor, DYING):
+                        raise self._held(descriptor, left)
                 self._write_record(descriptor)
             except OSError as error:
                 raise StoreError(
@@ -89,13 +97,25 @@ class SessionLock:
                 ) from error
             undo.pop_all()
         self._descriptor = descriptor
+        _ours.add(descriptor)
 
     def release(self) -> None:
-        """Give the lock back; without the lock this does nothing."""
+        """Give our share of the lock back; without the lock this does nothing."""
         if self._descriptor is not None:
             descriptor, self._descriptor = self._descriptor, None
-            _unlock(descriptor)
-            os.close(descriptor)
+            if descriptor in _ours:  # not in a process that was forked off since
+                _ours.remove(descriptor)
+                os.close(descriptor)  # not unlocked: a session process that will not die holds it
+
+    @property
+    def descriptor(self) -> int:
+        """The open file that is the lock, to be handed to a session process.
+
+        Raises StoreError without the lock.
+        """
+        if self._descriptor is None:
+            raise StoreError(f"this process does not hold the lock of {self._files.name!r}")
+        return self._descriptor
 
     def __enter__(self) -> Self:
         self.acquire()
@@ -120,8 +140,15 @@ class SessionLock:
         os.lseek(descriptor, 0, os.SEEK_SET)
         os.write(descriptor, holder.model_dump_json().encode().ljust(_RECORD - 1) + b"\n")
 
-    def _held(self, descriptor: int) -> LockHeld:
+    def _held(self, descriptor: int, left: tuple[int, ...]) -> LockHeld:
         holder = _read_record(descriptor)
+        if left:
+            pids = " ".join(map(str, left))
+            return LockHeld(
+                f"session {self._files.name!r} is still used by pid {pids}, which the supervisor "
+                f"before ({holder or 'nobody knows which'}) left behind",
+                hint=f"it should die by itself; look at it (`ps {pids}`), then `kill -9 {pids}`",
+            )
         who = str(holder) if holder else "another process"
         stop = f"`kill {holder.pid}` on {holder.host}" if holder else "end that process"
         return LockHeld(
@@ -156,6 +183,22 @@ def read_holder(files: SessionFiles) -> Holder | None:
     return holder
 
 
+def _left_behind(descriptor: int) -> tuple[int, ...]:
+    """Name the processes that share the lock of a holder which is gone; none if it lives.
+
+    On Linux only, and of those that we may look at: elsewhere nobody is named.
+    """
+    holder = _read_record(descriptor)
+    inode = f":{os.fstat(descriptor).st_ino} "
+    found = set()
+    for info in Path("/proc").glob("[0-9]*/fdinfo/*"):
+        with contextlib.suppress(OSError):  # it ended, or is another user's
+            told = info.read_text()  # proc(5): `lock:  1: FLOCK  ADVISORY  WRITE 16 fe:00:2147 ...`
+            if any("FLOCK" in line and inode in line for line in told.splitlines()):
+                found.add(int(info.parts[2]))
+    return () if holder is None or holder.pid in found else tuple(sorted(found))
+
+
 def _read_record(descriptor: int) -> Holder | None:
     # A new holder writes right after it locks: give it that moment.
     end = time.monotonic() + PATIENCE
@@ -176,6 +219,20 @@ def _lock_within(descriptor: int, seconds: float) -> bool:
             return False
         time.sleep(_POLL)
     return True
+
+
+_ours: set[int] = set()
+
+
+def _let_go() -> None:
+    """Close, in a process that was forked off, what it must not keep alive."""
+    for descriptor in _ours:
+        os.close(descriptor)
+    _ours.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go)
 
 
 if sys.platform == "win32":
