@@ -44,7 +44,7 @@ class Culprit(enum.Enum):
 
 _CODES: dict[int, Culprit] = {
     ExitCode.UNUSABLE: Culprit.NEONIZE,
-    ExitCode.STOPPED: Culprit.UNKNOWN,
+    ExitCode.DEFECT: Culprit.UNKNOWN,
     ExitCode.ENDED: Culprit.UNKNOWN,
     ExitCode.ORPHANED: Culprit.UNKNOWN,
 }

@@ -6,7 +6,7 @@ SupervisorError
 │   ├── JournalError      the journal of steps cannot be read or written
 │   ├── LockHeld          another supervisor owns the session
 │   ├── Damaged           the session's database is broken
-│   ├── Unreachable       the server of the session's database does not answer
+│   ├── Unreachable       the session's database is locked, or its server does not answer
 │   └── UnsafePermissions others could read the session's keys
 ├── SessionError          the session process could not be started or spoken to
 └── LoopbackError         the WhatsApp-shaped test server was misused (see `loopback`)
@@ -31,6 +31,11 @@ class SupervisorError(Exception):
         super().__init__(message)
         self.hint = hint
 
+    @property
+    def advice(self) -> str:
+        """The message and the hint, if there is one, in one line."""
+        return f"{self}. Try: {self.hint}" if self.hint else str(self)
+
 
 class ConfigError(SupervisorError):
     """Raised when a setting is unknown, malformed or contradicts another one."""
@@ -45,7 +50,7 @@ class JournalError(StoreError):
 
 
 class LockHeld(StoreError):
-    """Raised when another process owns the session; the message names the holder."""
+    """Raised when another process, here or elsewhere, owns the session; the message names it."""
 
 
 class Damaged(StoreError):
@@ -53,7 +58,7 @@ class Damaged(StoreError):
 
 
 class Unreachable(StoreError):
-    """Raised when the server of a session's database cannot be reached now; it may be back soon."""
+    """Raised when a session's database cannot be used now: locked, or its server is away."""
 
 
 class UnsafePermissions(StoreError):

@@ -50,6 +50,7 @@ class Handlers:
     # Starts and stops of the child happen in the order in which the core asked for them.
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _network: asyncio.Task[None] | None = None
+    _failed: int = 0  # the generation whose bot ended it
     _recent: deque[str] = field(default_factory=lambda: deque(maxlen=20))
 
     def __post_init__(self) -> None:
@@ -96,7 +97,13 @@ class Handlers:
             self._network.cancel()
             self._network = None
         fact = step.fact
-        if isinstance(fact, facts.ChildExited) and crashed(fact) and step.before in ACTIVE:
+        if isinstance(fact, facts.BotFailed) and step.taken:
+            self._failed = fact.generation
+        if (
+            isinstance(fact, facts.ChildExited)
+            and crashed(fact)
+            and (step.before in ACTIVE or fact.generation == self._failed)
+        ):
             report = CrashReport.of(fact, self.settings.session, self._recent)
             self.tasks.create_task(self._report(report))
         if step.taken:
@@ -137,6 +144,7 @@ class Handlers:
             database=files.database,
             generation=generation,
             postgres=settings.database,
+            paired=paired,
             phone=settings.pairing.phone if by_code else None,
             bot=settings.bot,
             endpoint=settings.endpoint,

@@ -6,6 +6,7 @@ appear here by name.
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
@@ -58,6 +59,11 @@ class StepRecord(_Record):
             retries=step.retries,
             not_before=_wall(step.not_before, now, wall),
         )
+
+    @classmethod
+    def parse(cls, line: str) -> Self:
+        """Read a line of `--json`, which tells the steps that were taken."""
+        return cls(taken=True, **json.loads(line))
 
     def __str__(self) -> str:
         shade = f".{self.shade}" if self.shade else ""

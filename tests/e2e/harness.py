@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import SecretStr
 
 from e2e.canary import Canary
-from e2e.processes import descendants_of
 from e2e.runs import Command, Run, Steps
 from wa_supervisor import Endpoint, PairingSettings, Settings
+from wa_supervisor.faults.processes import descendants_of
 from wa_supervisor.lifecycle.policy import Backoff, Policy
 from wa_supervisor.loopback.observations import Dialled, Violation
 from wa_supervisor.store import SessionFiles

@@ -7,10 +7,12 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wa_supervisor.faults.processes import alive
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_GONE = (FileNotFoundError, ProcessLookupError)
+_GONE = (FileNotFoundError, ProcessLookupError, PermissionError)
 
 
 async def until(condition: Callable[[], object], within: float = 15.0) -> None:
@@ -42,36 +44,11 @@ def _starved(pid: int) -> float:
         return 0.0
 
 
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except _GONE:
-        return False
-
-
-def children_of(pid: int) -> list[int]:
-    """The living direct children of all threads of a process."""
-    found: list[int] = []
-    with contextlib.suppress(*_GONE):
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            found += map(int, (task / "children").read_text().split())
-    return [child for child in found if alive(child)]
-
-
-def descendants_of(pid: int) -> list[int]:
-    direct = children_of(pid)
-    return direct + [deeper for child in direct for deeper in descendants_of(child)]
-
-
 def marked(mark: str) -> list[int]:
     """The living processes with this text in the environment they were started with."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(*_GONE, PermissionError):
+        with contextlib.suppress(*_GONE):
             if mark.encode() in (process / "environ").read_bytes() and alive(int(process.name)):
                 found.append(int(process.name))
     return found
-
-
-def maps_neonize(pid: int) -> bool:
-    return "neonize-linux" in Path(f"/proc/{pid}/maps").read_text()

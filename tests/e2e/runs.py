@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import sys
 import time
 import uuid
 from abc import ABC, abstractmethod
@@ -15,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from e2e.processes import descendants_of, ends_within, marked, until
+from e2e.processes import ends_within, marked, until
 from wa_supervisor import StepRecord, Supervisor
+from wa_supervisor.faults.command import start_run
+from wa_supervisor.faults.processes import descendants_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from e2e.canary import Canary
@@ -264,42 +265,26 @@ class Command(Steps):
         self.payload = cwd / f"payload-{self.mark}"
         self.process: asyncio.subprocess.Process | None = None
         self.stderr = ""
-        self._arguments = [*arguments, "--json", "--qr", f"payload:{self.payload}"]
+        self._arguments = [*arguments, "--qr", f"payload:{self.payload}"]
         self._cwd = cwd
         self._env = env | {"E2E_MARK": self.mark}
         self.task = asyncio.create_task(self._run())
 
     async def _run(self) -> int:
-        self.process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "wa_supervisor",
-            "run",
-            *self._arguments,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            cwd=self._cwd,
-            env=self._env,
-        )
-        await asyncio.gather(self._read_steps(), self._read_log())
+        self.process, steps, log = await start_run(*self._arguments, env=self._env, cwd=self._cwd)
+        await asyncio.gather(self._read_steps(steps), self._read_log(log))
         return await self.process.wait()
 
-    async def _read_steps(self) -> None:
-        assert self.process is not None
-        assert self.process.stdout is not None
-        async for line in self.process.stdout:
-            self.canary.hear("the command's stdout", line.decode())
-            said = json.loads(line)
-            assert list(said) == JSON_KEYS
-            self._note(StepRecord(taken=True, **said))
+    async def _read_steps(self, lines: AsyncIterator[str]) -> None:
+        async for line in lines:
+            self.canary.hear("the command's stdout", line)
+            assert list(json.loads(line)) == JSON_KEYS
+            self._note(StepRecord.parse(line))
 
-    async def _read_log(self) -> None:
-        assert self.process is not None
-        assert self.process.stderr is not None
-        async for line in self.process.stderr:
-            self.canary.hear("the command's stderr", line.decode())
-            self.stderr += line.decode()
+    async def _read_log(self, lines: AsyncIterator[str]) -> None:
+        async for line in lines:
+            self.canary.hear("the command's stderr", line)
+            self.stderr += f"{line}\n"
 
     @property
     def over(self) -> asyncio.Task[int]:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from e2e.harness import QUICK, quick
-from e2e.processes import alive, until
+from e2e.processes import until
+from wa_supervisor.faults.processes import alive
 from wa_supervisor.store import is_paired
 
 if TYPE_CHECKING:

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from e2e.processes import alive, descendants_of, maps_neonize, until
+from e2e.processes import until
 from wa_supervisor import LockHeld, Supervisor
+from wa_supervisor.faults.processes import alive, descendants_of, holds_neonize
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -30,9 +31,9 @@ pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reaso
 
 async def test_go_is_mapped_by_the_session_process_alone(world: World) -> None:
     run, _ = await world.paired()
-    mapped = [pid for pid in descendants_of(os.getpid()) if maps_neonize(pid)]
+    mapped = [pid for pid in descendants_of(os.getpid()) if holds_neonize(pid)]
     assert mapped == [run.pid]
-    assert not maps_neonize(os.getpid())
+    assert not holds_neonize(os.getpid())
 
 
 async def test_logging_and_signals_are_left_alone(world: World) -> None:
@@ -249,7 +250,7 @@ async def test_a_program_that_is_ended_takes_its_processes_with_it(
 ) -> None:
     async with _program(world) as program:
         started = descendants_of(program.pid)
-        assert sum(map(maps_neonize, started)) == 1
+        assert sum(map(holds_neonize, started)) == 1
         program.send_signal(number)
         await _end(world, program)
         assert program.returncode == -number

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from e2e.processes import alive, children_of, until
+from e2e.processes import until
 from wa_supervisor.errors import LockHeld
+from wa_supervisor.faults.processes import alive, children_of
 from wa_supervisor.store import SessionLock
 
 if TYPE_CHECKING:

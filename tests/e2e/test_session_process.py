@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.util
 import logging
 import os
 import shutil
@@ -12,106 +11,29 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import SecretStr
 
+from e2e.link_world import LinkWorld as World
+from e2e.link_world import link_world
 from wa_supervisor.lifecycle import facts
 from wa_supervisor.lifecycle.facts import Logout
-from wa_supervisor.loopback import Failure, LoopbackServer, Refs, Silence, StreamError
-from wa_supervisor.session.link import ChildSpec, Endpoint, ExitCode, SessionLink
+from wa_supervisor.loopback import Failure, Refs, Silence, StreamError
+from wa_supervisor.session.link import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from wa_supervisor.loopback import Connection
-
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
-
-_F = TypeVar("_F", bound=facts.ChildFact)
-
-
-class World:
-    """A server, a link, and the facts that were posted."""
-
-    def __init__(self, server: LoopbackServer, directory: Path) -> None:
-        self.server = server
-        self.directory = directory
-        self.heard: list[facts.ChildFact] = []
-        self._inbox: asyncio.Queue[facts.ChildFact] = asyncio.Queue()
-        self._generation = 0
-        self.link = SessionLink(self._post)
-
-    def use(self, **options: Any) -> None:
-        self.link = SessionLink(self._post, **options)
-
-    def _post(self, fact: facts.ChildFact) -> None:
-        self.heard.append(fact)
-        self._inbox.put_nowait(fact)
-
-    def endpoint(self, keepalive: float | None = None) -> Endpoint:
-        endpoint = self.server.endpoint
-        return Endpoint(
-            proxy=SecretStr(endpoint.proxy),
-            ca_file=endpoint.ca_file,
-            noise_root=endpoint.noise_root,
-            keepalive=keepalive,
-        )
-
-    async def start(
-        self, name: str = "session", *, keepalive: float | None = None, **options: Any
-    ) -> None:
-        self._generation += 1
-        await self.link.start(
-            ChildSpec(
-                session=name,
-                database=self.directory / f"{name}.db",
-                generation=self._generation,
-                endpoint=self.endpoint(keepalive),
-                **options,
-            )
-        )
-
-    async def expect(self, kind: type[_F], within: float = 15.0) -> _F:
-        """Return the next fact, which must be of this kind."""
-        fact = await asyncio.wait_for(self._inbox.get(), within)
-        assert isinstance(fact, kind), fact
-        return fact
-
-    async def pair(self, **options: Any) -> facts.QrOffered:
-        await self.start(**options)
-        qr = await self.expect(facts.QrOffered)
-        await self.server.phone("15550001111").scan(qr.payload)
-        await self.expect(facts.PairSucceeded)
-        await self.expect(facts.Connected)
-        return qr
-
-    async def paired_connection(self, **options: Any) -> Connection:
-        await self.pair(**options)
-        return await self.server.wait_connected(self.server.phone("15550001111"))
-
-    async def stop(self, **how: bool) -> facts.ChildExited:
-        begun = time.monotonic()
-        await self.link.stop(**how)
-        assert time.monotonic() - begun < 5
-        return await self.expect(facts.ChildExited, 0.1)
 
 
 @pytest.fixture
 async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
-    # Should an endpoint ever be forgotten, nothing is reached all the same.
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    async with LoopbackServer() as server:
-        world = World(server, tmp_path)
-        try:
-            yield world
-        finally:
-            await world.link.aclose()
-            exits = [fact.generation for fact in world.heard if isinstance(fact, facts.ChildExited)]
-            assert exits == list(range(1, world._generation + 1))
+    async with link_world(tmp_path, monkeypatch) as world:
+        yield world
 
 
 def _maps_neonize(pid: int) -> bool:
@@ -255,7 +177,7 @@ async def test_every_answer_to_a_login_is_its_own_fact(world: World) -> None:
         # A logout deletes the device: each case has its own copy.
         shutil.copy(world.directory / "session.db", world.directory / f"{name}.db")
         world.server.on_login(answer)
-        await world.start(name)
+        await world.start(name, paired=True)
         assert await world.expect(facts.ChildFact) == expected(generation), name
         await world.stop()
         while not world._inbox.empty():
@@ -401,24 +323,6 @@ async def test_many_starts_leave_no_descriptor_no_task_and_no_zombie(world: Worl
     assert _children(launcher.pid) == []
 
 
-async def test_a_neonize_without_its_library_is_an_exit_that_says_what_to_do(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    spec = importlib.util.find_spec("neonize")
-    assert spec is not None
-    assert spec.origin is not None
-    (tmp_path / "neonize").mkdir()
-    for entry in Path(spec.origin).parent.glob("[!n]*"):
-        (tmp_path / "neonize" / entry.name).symlink_to(entry)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    for start_method, returncode in (("fork", None), ("spawn", ExitCode.UNUSABLE)):
-        world.use(start_method=start_method)
-        await world.start()
-        gone = await world.expect(facts.ChildExited)
-        assert (gone.returncode, gone.signal) == (returncode, None)
-        assert "pip install --force-reinstall neonize" in gone.detail
-
-
 # -- stopping --------------------------------------------------------------------------------------
 
 
@@ -518,6 +422,7 @@ async def test_a_broken_bot_is_reported_with_its_traceback(
         if bot.startswith("absent"):
             (tmp_path / "absent.py").unlink()
         await world.start(bot=bot)
+        assert said in (await world.expect(facts.BotFailed)).detail
         gone = await world.expect(facts.ChildExited)
         assert gone.returncode == ExitCode.BOT_FAILED, gone
         assert "Traceback" in gone.detail

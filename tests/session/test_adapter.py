@@ -132,7 +132,7 @@ _DIAL = "failed to dial whatsapp web websocket: dial tcp 127.0.0.1:1: connection
             "noise handshake failed: timed out",
             facts.DialFailed(7, "noise handshake failed: timed out"),
         ),
-        ("database is locked", facts.DialFailed(7, "database is locked")),
+        ("database is locked", facts.StorageUnavailable(7, "database is locked")),
         ("file is not a database", facts.StorageFailed(7, "file is not a database")),
         ("something of 1@s.whatsapp.net", facts.DialFailed(7, "something of <jid>@s.whatsapp.net")),
     ],
@@ -168,3 +168,29 @@ def test_no_text_is_an_exception(text: str, payload: bytes) -> None:
     adapter.fact_of_error(text, 1)
     adapter.fact_of_pair_error(text, 1)
     adapter.qr_fact(payload, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("line", "how"),
+    [
+        ("401: logged out from another device connect failure", Logout.REJECTED),
+        ("403: primary device was logged out connect failure", Logout.LOCKED),
+        ("406: logged out for unknown reason connect failure", Logout.BANNED),
+        ("device removed stream error", Logout.REMOVED),
+    ],
+)
+def test_a_logout_in_whatsmeows_log_is_the_fact_its_event_would_be(line: str, how: Logout) -> None:
+    said = f"Got {line}, sending LoggedOut event and deleting session"
+    assert adapter.fact_of_log(said, 7) == facts.LoggedOut(7, how)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Successfully authenticated",
+        "Got 503: unknown error connect failure, assuming automatic reconnect will handle it",
+        "He wrote: Got device removed stream error, sending LoggedOut event and deleting session",
+    ],
+)
+def test_other_lines_of_the_log_are_no_facts(line: str) -> None:
+    assert adapter.fact_of_log(line, 7) is None

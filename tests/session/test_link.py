@@ -231,16 +231,18 @@ async def test_what_somebody_else_prints_later_is_not_waited_for(bench: Bench) -
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the fork server needs Linux")
-async def test_a_fork_server_that_cannot_start_is_an_exit(
+async def test_a_fork_server_that_cannot_import_neonize_is_a_fact_and_an_exit(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "neonize.py").write_text("raise ImportError('it is broken')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     bench.link._launcher, bench.link._endpoint = ForkLauncher(Endpoint()), Endpoint()
     await bench.link.start(bench.spec)
+    told = await bench.next()
+    assert isinstance(told, facts.ClientUnusable)
+    assert "it is broken" in told.detail
     gone = await bench.exit()
     assert (gone.returncode, gone.signal) == (None, None)
-    assert "it is broken" in gone.detail
     with pytest.raises(SessionError, match="it is broken"):
         await bench.link.prestart()
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import signal
 import sys
@@ -22,8 +21,11 @@ from typing import TYPE_CHECKING
 from ..records import StepRecord
 from ..store import SessionFiles
 from . import processes
+from .command import start_run
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from ..loopback import Endpoint
 
 POLICY: Mapping[str, float] = {
@@ -161,25 +163,15 @@ class Supervised(Patient):
 
     async def start(self, *options: str) -> None:
         """Start the command; a second start continues the first one's session."""
-        arguments = ["--session", self.session, "--data-dir", str(self.directory), "--json"]
+        arguments = ["--session", self.session, "--data-dir", str(self.directory)]
         arguments += ["--qr", f"payload:{self.payload}", *options]
         arguments += ["--bot", f"wa_supervisor.faults.bots:{self.bot}"] if self.bot else []
         arguments += ["--phone", self.phone] if self.phone else []
-        self.process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "wa_supervisor",
-            "run",
-            *arguments,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=self._environment(),
-        )
+        self.process, steps, log = await start_run(*arguments, env=self._environment())
         loop = asyncio.get_running_loop()
         self._readers = [
-            loop.create_task(self._read_steps(self.process)),
-            loop.create_task(self._read_log(self.process)),
+            loop.create_task(self._read_steps(steps)),
+            loop.create_task(self._read_log(log)),
         ]
 
     async def stop(self) -> str | None:
@@ -223,16 +215,13 @@ class Supervised(Patient):
         prefixed = {f"WA_SUPERVISOR_{name}": value for name, value in settings.items()}
         return super()._environment() | prefixed
 
-    async def _read_steps(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stdout is not None
-        async for line in process.stdout:
-            record = StepRecord(taken=True, **json.loads(line))
-            self.steps.append(Told(time.monotonic(), record))
+    async def _read_steps(self, lines: AsyncIterator[str]) -> None:
+        async for line in lines:
+            self.steps.append(Told(time.monotonic(), StepRecord.parse(line)))
 
-    async def _read_log(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stderr is not None
-        async for line in process.stderr:
-            self.output.append(line.decode(errors="replace").rstrip())
+    async def _read_log(self, lines: AsyncIterator[str]) -> None:
+        async for line in lines:
+            self.output.append(line)
 
 
 class Bare(Patient):

@@ -7,6 +7,7 @@ events are looked at by the name of their message, so that the supervisor may im
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import SecretStr
@@ -122,24 +123,42 @@ _ERRORS: Final[tuple[tuple[str, Callable[[int, str], ChildFact]], ...]] = (
     ("ConnectFailure.Reason", lambda generation, _: facts.ConnectFailure(generation, None)),
     ("failed to dial", facts.DialFailed),
     ("noise handshake failed", facts.DialFailed),
-    ("database is locked", facts.DialFailed),  # it passes: SQLite waited 5 s and gave up
+    ("database is locked", facts.StorageUnavailable),  # SQLite waited 5 s and gave up
     # Of a Postgres server: it is away, starts, or is full.
-    ("dial tcp", facts.DialFailed),
-    ("dial unix", facts.DialFailed),
-    ("pq: the database system is", facts.DialFailed),
-    ("pq: sorry, too many clients", facts.DialFailed),
+    ("dial tcp", facts.StorageUnavailable),
+    ("dial unix", facts.StorageUnavailable),
+    ("pq: the database system is", facts.StorageUnavailable),
+    ("pq: sorry, too many clients", facts.StorageUnavailable),
     ("failed to open database", facts.StorageFailed),
     ("unable to open database file", facts.StorageFailed),
     ("file is not a database", facts.StorageFailed),
     ("disk image is malformed", facts.StorageFailed),
     ("readonly database", facts.StorageFailed),
     ("disk I/O error", facts.StorageFailed),
-    ("unsupported database version", facts.StorageFailed),
+    ("unsupported database schema version", facts.StorageFailed),
     ("foreign keys are not enabled", facts.StorageFailed),
     ("failed to upgrade database", facts.StorageFailed),
     ("failed to scan session", facts.StorageFailed),
     ("invalid length", facts.StorageFailed),
 )
+
+
+# whatsmeow connectionevents.go, at INFO: said before the device is deleted.
+_LOGGED_OUT: Final = re.compile(
+    r"Got (?:(\d+): .* connect failure|device removed stream error), "
+    r"sending LoggedOut event and deleting session"
+)
+
+
+def fact_of_log(message: str, generation: int) -> ChildFact | None:
+    """Return the logout in a line of whatsmeow's log, None if it says of none."""
+    said = _LOGGED_OUT.fullmatch(message)
+    if said is None:
+        return None
+    how = facts.Logout.REMOVED
+    if said[1] is not None:
+        how = _LOGOUTS.get(int(said[1]), facts.Logout.REJECTED)
+    return facts.LoggedOut(generation, how)
 
 
 def fact_of_event(name: str, event: Event, generation: int) -> ChildFact | None:

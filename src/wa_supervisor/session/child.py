@@ -25,6 +25,7 @@ from ..lifecycle import facts
 from ..redaction import redact
 from . import adapter, gopreload, protocol, trust
 from .bot import BotThread
+from .silence import WHATSMEOW, Overhear, SocketWatch
 from .spec import ExitCode
 from .wire import Wire
 
@@ -37,6 +38,7 @@ _PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
 _LOGGERS: Final = ("neonize", "whatsmeow", "Whatsmeow", "wa_supervisor")
 _STOP_AGAIN_SECONDS: Final = 0.2
 _BOT_SECONDS: Final = 1.0  # for the handlers that are at work when connect() comes back
+_MAX_DETAIL: Final = 300
 _LAST_SECONDS: Final = 0.4  # of a stop's bound, kept for saying bye
 
 
@@ -52,33 +54,44 @@ def die_with(parent: int) -> None:
 
 
 def main(sock: socket.socket, *lease: int) -> NoReturn:
-    """Run what the first frame says. Never returns.
+    """Run what the first frame says. Never returns and never raises.
 
     `lease` is a share of the session's lock. It is ours until we die; what a bot forks off and
     leaves behind must not have it.
     """
-    _keep_from_forks(list(lease))
+    try:
+        _keep_from_forks(list(lease))
+        _run(sock)
+    except BaseException:  # noqa: BLE001 - it ends here, and not with a code that a bot may use
+        sys.excepthook(*sys.exc_info())
+    finally:
+        os._exit(ExitCode.DEFECT)
+
+
+def _run(sock: socket.socket) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     wire = Wire(sock)
+    run = wire.receive_run()
     try:
-        run = wire.receive_run()
         gopreload.preload()
         if not run.allow_unknown_neonize:
             gopreload.require_known_release()
         neonize = gopreload.load_library()
         _trust(run)
     except SessionError as error:
-        print(error, f"Try: {error.hint}" if error.hint else "", sep="\n", file=sys.stderr)  # noqa: T201
-        wire.leave(0, ExitCode.UNUSABLE)
+        wire.send(protocol.fact_frame(facts.ClientUnusable(run.generation, error.advice)))
+        wire.leave(run.generation, ExitCode.UNUSABLE)
     session = _Session(run, wire)
     wire.start(session.on_stop, session.on_call)
     wire.send(protocol.Hello(generation=run.generation, pid=os.getpid(), neonize=neonize))
     try:
         if run.bot is not None:
             _register_bot(run.bot, session.client)
-    except BaseException:  # noqa: BLE001 - whatever a bot raises, SystemExit too
+    except BaseException as error:  # noqa: BLE001 - whatever a bot raises, SystemExit too
         traceback.print_exc()
+        last = redact(traceback.format_exception_only(error)[-1].strip())
+        wire.send(protocol.fact_frame(facts.BotFailed(run.generation, last[:_MAX_DETAIL])))
         wire.leave(run.generation, ExitCode.BOT_FAILED)
     session.connect()
 
@@ -144,11 +157,14 @@ class _Session:
         self._stopping = threading.Event()
         self._returned = threading.Event()
         self._connected = threading.Event()
+        self._keyed = run.paired
+        self._logged_out = threading.Lock()
         self._bot: BotThread | None = None
         # The path goes into an SQLite URI, where ? # and % have a meaning. The uuid is fresh for
         # every generation: an old client's finalizer stops whoever has its uuid.
         name = run.postgres.get_secret_value() if run.postgres else quote(run.database)
         self.client: Any = NewClient(name, uuid=f"{run.session}.{run.generation}")
+        self._socket = SocketWatch(self.client, self._tell_mute)
 
     def connect(self) -> NoReturn:
         """Connect, and end the process when that returns."""
@@ -170,6 +186,7 @@ class _Session:
         """Begin to stop, on a thread of its own: every call into Go may block."""
         if not self._stopping.is_set():
             self._stopping.set()
+            self._socket.end()
             threading.Thread(target=self._stop, args=(stop,), daemon=True, name="stop").start()
 
     def on_call(self, call: protocol.Call) -> None:
@@ -220,17 +237,39 @@ class _Session:
             _log.warning("The device could not be unlinked: %s", redact(str(error)))
 
     def _tell(self, fact: ChildFact | None) -> None:
+        if isinstance(fact, facts.LoggedOut) and not self._logged_out.acquire(blocking=False):
+            return  # it was heard in the log
         if fact is not None:
             self._wire.send(protocol.fact_frame(fact))
 
+    def _tell_connected(self) -> None:
+        self._connected.set()
+        self._tell(facts.Connected(self._generation))
+
+    def _tell_mute(self) -> None:
+        self._tell(facts.DialFailed(self._generation, "the connection closed without a word"))
+
+    def _overhear(self, message: str) -> None:
+        """Tell a logout that neonize may keep to itself.
+
+        whatsmeow says this, dispatches the event and deletes the device. If the device is gone
+        before goneonize has entered its event loop, that waits for one for ever (`FetchMe`): of
+        40 logins refused at once, 3 were never told.
+        """
+        if self._keyed:
+            self._tell(adapter.fact_of_log(message, self._generation))
+
     def _capture_logs(self) -> None:
         handler = _Forward(self._wire, self._generation)
+        handler.setLevel(logging.WARNING)
         for name in _LOGGERS:
             logger = logging.getLogger(name)
             logger.addHandler(handler)
             logger.propagate = False
         # neonize hands this logger's level to Go. At DEBUG, QRs and whole stanzas are logged.
-        logging.getLogger("neonize.utils.log").setLevel(logging.WARNING)
+        logging.getLogger("neonize.utils.log").setLevel(logging.INFO)
+        logging.getLogger(WHATSMEOW).setLevel(logging.INFO)
+        logging.getLogger(WHATSMEOW).addHandler(Overhear(self._overhear))
         # Said at every start; media operations that miss ffmpeg say so themselves.
         logging.getLogger("neonize.utils.ffmpeg").setLevel(logging.ERROR)
         gopreload.start_log_worker()
@@ -252,12 +291,15 @@ class _Session:
 
         def tap(uuid: int, binary: int, size: int, code: int) -> None:
             data = ctypes.string_at(binary, size)
+            self._socket.begin()
             if name := names.get(code):
                 message = events.INT_TO_EVENT[code].FromString(data)
                 self._pairing = False
+                self._socket.said(name)
                 if name == "Connected":
-                    self._connected.set()
-                self._tell(adapter.fact_of_event(name, message, self._generation))
+                    self._socket.confirm(self._tell_connected)
+                else:
+                    self._tell(adapter.fact_of_event(name, message, self._generation))
             bot.put(uuid, data, code)
 
         event.execute = tap
@@ -268,6 +310,7 @@ class _Session:
         word = ctypes.string_at(status).decode(errors="replace")
         if word == "success":
             self._pairing = False
+            self._keyed = True
         self._tell(adapter.fact_of_status(word, self._generation))
 
     def _on_qr(self, _client: Any, payload: bytes) -> None:  # noqa: ANN401 - untyped neonize

@@ -75,7 +75,7 @@ class _ForkServer:
         except BaseException:  # noqa: BLE001 - nothing may return into the server's loop
             sys.excepthook(*sys.exc_info())
         finally:
-            os._exit(1)
+            os._exit(ExitCode.DEFECT)
 
     def _forget_server(self) -> None:
         """Close what belongs to the server: its socket, and the pidfds of other sessions."""
@@ -96,14 +96,15 @@ def main(control: socket.socket) -> int:
     try:
         gopreload.preload()
     except SessionError as error:
-        print(error, f"Try: {error.hint}" if error.hint else "", sep="\n", file=sys.stderr)  # noqa: T201
+        forkwire.send(control, forkwire.Unusable(advice=error.advice))
         return ExitCode.UNUSABLE
     with suppress(ChildProcessError):  # neonize runs uname, and does not wait for it
         while True:
             os.wait()
     if threading.active_count() != 1:
         names = ", ".join(thread.name for thread in threading.enumerate())
-        print(f"importing neonize left threads, which cannot be forked: {names}", file=sys.stderr)  # noqa: T201
+        advice = f"importing neonize left threads, which cannot be forked: {names}"
+        forkwire.send(control, forkwire.Unusable(advice=advice))
         return ExitCode.UNUSABLE
     # What exists now is shared by all sessions: the collector must not write to it.
     gc.collect()

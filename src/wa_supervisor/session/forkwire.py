@@ -8,7 +8,7 @@ pidfd.
 from __future__ import annotations
 
 import socket
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
@@ -25,6 +25,13 @@ class Ready(_Packet):
     """neonize is imported; the first fork will be quick."""
 
     kind: Literal["ready"] = "ready"
+
+
+class Unusable(_Packet):
+    """neonize cannot be used, and the fork server ends; `advice` says why and what helps."""
+
+    kind: Literal["unusable"] = "unusable"
+    advice: str
 
 
 class Fork(_Packet):
@@ -58,19 +65,17 @@ class Exited(_Packet):
     status: int
 
 
-_PACKET: Final[TypeAdapter[Ready | Fork | Forked | Refused | Exited]] = TypeAdapter(
-    Annotated[Ready | Fork | Forked | Refused | Exited, Field(discriminator="kind")]
-)
+Packet: TypeAlias = Ready | Unusable | Fork | Forked | Refused | Exited
+
+_PACKET: Final[TypeAdapter[Packet]] = TypeAdapter(Annotated[Packet, Field(discriminator="kind")])
 
 
-def send(sock: socket.socket, packet: Ready | Fork | Forked | Refused | Exited, *fds: int) -> None:
+def send(sock: socket.socket, packet: Packet, *fds: int) -> None:
     """Send a packet with descriptors; the sender may close its own at once."""
     socket.send_fds(sock, [packet.model_dump_json().encode()], fds)
 
 
-def receive(
-    sock: socket.socket,
-) -> tuple[Ready | Fork | Forked | Refused | Exited, list[int]] | None:
+def receive(sock: socket.socket) -> tuple[Packet, list[int]] | None:
     """Return a packet and the descriptors that came with it, None at the end of the line."""
     data, fds, _, _ = socket.recv_fds(sock, MAX_PACKET, _MAX_FDS, flags=_CLOEXEC)
     return (_PACKET.validate_json(data), fds) if data else None

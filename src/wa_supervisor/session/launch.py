@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from ..errors import SessionError
 from ..redaction import Redactor
 from . import forkwire
+from .gopreload import NeonizeUnusable
 from .output import Tail
 from .process import ExitStatus, OwnProcess, Process, Watched
 
@@ -132,6 +133,7 @@ class ForkLauncher:
         """Start the fork server, unless it runs, and wait until it can fork.
 
         Raises:
+            NeonizeUnusable: if it cannot import neonize.
             SessionError: if it cannot be started.
         """
         if self._server is None or self._server.closed:
@@ -191,6 +193,9 @@ class _Server:
         try:
             async with asyncio.timeout(_READY_SECONDS):
                 await asyncio.shield(self._ready)
+        except NeonizeUnusable:
+            await self.aclose()
+            raise
         except (TimeoutError, ConnectionError) as error:
             await self.aclose()
             raise SessionError(
@@ -233,10 +238,19 @@ class _Server:
             self._close(ConnectionResetError("the fork server died"))
             return
         packet, fds = received
+        self._hear(packet, fds)
+        for fd in fds:
+            os.close(fd)
+
+    def _hear(self, packet: forkwire.Packet, fds: list[int]) -> None:
         match packet:
             case forkwire.Ready():
                 if not self._ready.done():
                     self._ready.set_result(None)
+            case forkwire.Unusable():
+                if not self._ready.done():
+                    self._ready.set_exception(NeonizeUnusable(self._redact(packet.advice)))
+                    self._ready.exception()  # retrieved: nobody may be waiting
             case forkwire.Forked():
                 self._on_forked(packet, fds.pop())
             case forkwire.Refused():
@@ -245,8 +259,6 @@ class _Server:
                 returncode = os.waitstatus_to_exitcode(packet.status)
                 child = self._children.pop(packet.pid)
                 child.status.set_result(ExitStatus.of(returncode))
-        for fd in fds:
-            os.close(fd)
 
     def _on_forked(self, packet: forkwire.Forked, pidfd: int) -> None:
         child = ForkedProcess(Watched(packet.pid, pidfd), self._on_hang)

@@ -20,6 +20,7 @@ from ..redaction import Redactor, url_secrets
 from . import protocol
 from .calls import Calls
 from .endpoint import Endpoint
+from .gopreload import NeonizeUnusable
 from .launch import ForkLauncher, Launcher, SpawnLauncher
 from .output import Tail
 from .process import ExitStatus
@@ -39,6 +40,13 @@ _log = logging.getLogger(__name__)
 _child_log = logging.getLogger("wa_supervisor.session.child")
 _output_log = logging.getLogger("wa_supervisor.session.output")
 
+_DETAILED: Final = (
+    facts.DialFailed,
+    facts.StorageFailed,
+    facts.StorageUnavailable,
+    facts.ClientUnusable,
+    facts.BotFailed,
+)
 _CHUNK: Final = 65536
 _DEAF_SECONDS: Final = 1.0
 _MAX_DRAIN: Final = 64  # chunks; a socket buffer holds a few
@@ -177,6 +185,9 @@ class SessionLink:
             else:
                 child.readying.result()
                 status = await child.run(launcher, *self._lease)
+        except NeonizeUnusable as error:
+            child.trouble = str(error)
+            self._post(facts.ClientUnusable(child.spec.generation, child.redact(str(error))))
         except (SessionError, OSError) as error:
             child.trouble = str(error)
             _log.warning("The session process could not be started: %s", child.redact(str(error)))
@@ -186,6 +197,9 @@ class SessionLink:
             raise
         child.close()
         self._child = None
+        if child.was_ended_by_its_bot(status):
+            detail = f"the bot ended the process with exit code {status.returncode}"
+            self._post(facts.BotFailed(child.spec.generation, detail))
         self._post(child.epitaph(status))
 
 
@@ -200,6 +214,7 @@ class _Child:
         self.process: Process | None = None
         self.hello: protocol.Hello | None = None
         self.trouble = ""
+        self._bye = False
         self._post = post
         self.abandoned = False
         self._launched = asyncio.Event()
@@ -235,6 +250,7 @@ class _Child:
                 session=spec.session,
                 database=str(spec.database.absolute()),
                 postgres=spec.postgres,
+                paired=spec.paired,
                 phone=spec.phone,
                 bot=spec.bot,
                 noise_root=endpoint.noise_root,
@@ -296,6 +312,11 @@ class _Child:
         if self._tail is not None:
             self._tail.close()
 
+    def was_ended_by_its_bot(self, status: ExitStatus) -> bool:
+        """Tell whether somebody called exit in it: we say bye, and Go aborts."""
+        alien = status.returncode not in {None, ExitCode.ORPHANED, ExitCode.DEFECT}
+        return alien and not self._bye and self.spec.bot is not None
+
     def epitaph(self, status: ExitStatus) -> facts.ChildExited:
         """Return the fact that the process is gone."""
         printed = self._tail.text() if self._tail is not None else ""
@@ -352,12 +373,14 @@ class _Child:
                 self.calls.answered(frame)
             case protocol.FactFrame():
                 fact = protocol.fact_of(frame)
-                if isinstance(fact, facts.DialFailed | facts.StorageFailed):
+                if isinstance(fact, _DETAILED):
                     fact = dataclasses.replace(fact, detail=self.redact(fact.detail))
                 for secret in (getattr(fact, "payload", None), getattr(fact, "code", None)):
                     if isinstance(secret, SecretStr):
                         self.redact.learn(secret.get_secret_value())
                 self._post(fact)
+            case protocol.Bye():
+                self._bye = True
             case protocol.Log():
                 text = self.redact(frame.message)
                 _child_log.log(frame.level, "%s: %s", frame.logger, text)

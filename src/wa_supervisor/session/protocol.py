@@ -90,6 +90,7 @@ class Run(_Frame):
     session: str
     database: str
     postgres: SecretStr | None = None
+    paired: bool = False
     phone: SecretStr | None = None
     bot: str | None = None
     noise_root: str | None = None

@@ -21,6 +21,7 @@ class ExitCode(enum.IntEnum):
     ORPHANED = 4  # the supervisor went away
     BOT_FAILED = 5  # the bot could not be imported, or its function raised
     UNUSABLE = 6  # neonize is missing, incomplete or not the one we know
+    DEFECT = 7  # an exception of our own; its traceback was printed
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +41,17 @@ class ChildSpec:
     """One session process to start.
 
     `database` is the SQLite file, in a directory that exists; it is not used with `postgres`, the
-    URL of a database. With `phone` (international
-    digits) a device that is not paired asks for a pair code instead of showing QRs. `bot` is
-    "module:function"; the function is called with the neonize client before it connects.
+    URL of a database. `paired` says that a device's keys are in it: the client will log in. With
+    `phone` (international digits) a device that is not paired asks for a pair code instead of
+    showing QRs. `bot` is "module:function"; the function is called with the neonize client before
+    it connects.
     """
 
     session: str
     database: Path
     generation: int
     postgres: SecretStr | None = None
+    paired: bool = False
     phone: SecretStr | None = None
     bot: str | None = None
     endpoint: Endpoint = field(default_factory=Endpoint)

@@ -36,7 +36,7 @@ class Wire:
         self._leaving = threading.Lock()
 
     def receive_run(self) -> protocol.Run:
-        """Return the first frame, which must say what to run.
+        """Return the first frame, which must say what to run; from then on frames are sent.
 
         Raises:
             FrameError: if it is something else, or does not come within 30 s.
@@ -49,6 +49,7 @@ class Wire:
         if not isinstance(frame, protocol.Run):
             raise protocol.FrameError(f"the first frame must be run, not {frame.kind}")
         self._sock.settimeout(None)
+        self._writer.start()
         return frame
 
     def start(
@@ -56,8 +57,7 @@ class Wire:
         on_stop: Callable[[protocol.Stop], None],
         on_call: Callable[[protocol.Call], None],
     ) -> None:
-        """Start both threads; the two are called on the reading one, for every such frame."""
-        self._writer.start()
+        """Start to read; the two are called on the reading thread, for every such frame."""
 
         def listen() -> None:
             for frame in self._frames:
