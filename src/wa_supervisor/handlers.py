@@ -7,14 +7,15 @@ outside does wrong is a fact too; only a defect of ours raises.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from . import crashes
 from .crashes import CrashReport
-from .errors import StoreError, Unreachable
+from .errors import LockHeld, StoreError, Unreachable
 from .lifecycle import Phase, effects, facts
 from .lifecycle.grounds import crashed
 from .lifecycle.model import ACTIVE
@@ -35,6 +36,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("wa_supervisor")
 
+CLAIM_EVERY = 30.0
+"""Seconds between two looks whether a Postgres database is still ours alone."""
+
+_TRY_SHARE = 0.7  # of `files_timeout`: the last try must end within it, too
+_TRY_AGAIN = 1.0  # seconds
+
+_T = TypeVar("_T")
+
 
 @dataclass
 class Handlers:
@@ -50,7 +59,10 @@ class Handlers:
     # Starts and stops of the child happen in the order in which the core asked for them.
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _network: asyncio.Task[None] | None = None
+    _claims: asyncio.Task[None] | None = None
+    _generation: int = 0
     _failed: int = 0  # the generation whose bot ended it
+    _stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _recent: deque[str] = field(default_factory=lambda: deque(maxlen=20))
 
     def __post_init__(self) -> None:
@@ -62,6 +74,8 @@ class Handlers:
             quarantined=kept.quarantine.keep,
             days=kept.quarantine.days,
         )
+        if kept.database is not None:
+            self._claims = self.tasks.create_task(self._watch_claim())
 
     def carry_out(self, effect: Effect) -> None:  # noqa: C901 - a table
         """Do what the effect asks for, or start doing it."""
@@ -96,6 +110,8 @@ class Handlers:
         if step.after is not Phase.BACKOFF and self._network is not None:
             self._network.cancel()
             self._network = None
+        if step.after is Phase.STOPPED:
+            self._stopping.set()
         fact = step.fact
         if isinstance(fact, facts.BotFailed) and step.taken:
             self._failed = fact.generation
@@ -117,19 +133,24 @@ class Handlers:
                 return
         self.tasks.create_task(asyncio.to_thread(self._keeper.while_connected, first=first))
 
-    def close_sinks(self) -> None:
-        """Take every code away for good."""
+    def close(self) -> None:
+        """Take every code away for good, and watch nothing any more."""
         self._each_sink(lambda sink: sink.close())
+        for task in (self._network, self._claims):
+            if task is not None:
+                task.cancel()
 
     async def _start_child(self, generation: int) -> None:
         async with self._turn:
+            self._generation = generation
             try:
                 spec = await asyncio.to_thread(self._specify, generation)
             except StoreError as error:
-                detail = _explained(error)
-                if not isinstance(error, Unreachable):  # that passes; the rest needs a person
-                    self.post(facts.StorageFailed(generation, detail))
-                self.post(facts.ChildExited(generation, None, None, detail))
+                # What passes is waited for; the rest needs a person.
+                passes = isinstance(error, Unreachable)
+                fact = facts.StorageUnavailable if passes else facts.StorageFailed
+                self.post(fact(generation, _explained(error)))
+                self.post(facts.ChildExited(generation, None, None))
             else:
                 await self.link.start(spec)
 
@@ -182,20 +203,50 @@ class Handlers:
 
     async def _restore(self) -> None:
         try:
-            restored = await asyncio.to_thread(self._keeper.restore)
+            restored = await self._patiently(self._keeper.restore)
         except StoreError as error:
-            # The core purges instead, into the quarantine; if that fails, too, it gives up.
-            log.warning("the snapshot could not be put back: %s", _explained(error))
-            restored = False
-        self.post(facts.RestoreDone() if restored else facts.NothingToRestore())
+            self.post(facts.RestoreFailed(_explained(error)))
+        else:
+            self.post(facts.RestoreDone() if restored else facts.NothingToRestore())
 
     async def _purge(self, reason: Reason) -> None:
         try:
-            await asyncio.to_thread(self._keeper.purge, reason.value)
+            await self._patiently(lambda: self._keeper.purge(reason.value))
         except StoreError as error:
             self.post(facts.PurgeFailed(_explained(error)))
         else:
             self.post(facts.PurgeDone())
+
+    async def _patiently(self, deed: Callable[[], _T]) -> _T:
+        """Do a deed on the keys, again and again while they are out of reach and time is left."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + _TRY_SHARE * self.settings.policy.files_timeout
+        told = False
+        while True:
+            try:
+                return await asyncio.to_thread(deed)
+            except Unreachable as error:
+                left = end - loop.time()
+                if left <= 0 or self._stopping.is_set():
+                    raise
+                if not told:
+                    log.warning("%s; trying again", error)
+                told = True
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(left, _TRY_AGAIN)):
+                    await self._stopping.wait()
+
+    async def _watch_claim(self) -> None:
+        """Notice that the database is no longer ours, and leave it to whoever has it now."""
+        while True:
+            await asyncio.sleep(CLAIM_EVERY)
+            try:
+                await asyncio.to_thread(self.vault.claim)
+            except LockHeld as error:
+                if self.link.pid is not None:
+                    self.post(facts.StorageFailed(self._generation, _explained(error)))
+            except StoreError as error:
+                log.warning("%s", error)
 
     def _each_sink(self, deed: Callable[[Sink], None]) -> None:
         for sink in self.sinks:

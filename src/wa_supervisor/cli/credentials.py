@@ -23,6 +23,7 @@ from ..settings import load_settings
 from ..store import (
     SessionFiles,
     SessionLock,
+    claimed,
     expire,
     open_vault,
     quarantined,
@@ -106,7 +107,7 @@ def restore_session(
 ) -> None:
     """Put a copy of a session's keys back; what is there now goes into quarantine."""
     settings, files, vault = _open(session, data_dir, config)
-    with SessionLock(files, command="wa-supervisor restore"):
+    with SessionLock(files, command="wa-supervisor restore"), claimed(vault):
         source = vault.choose(wanted) if wanted else next(iter(vault.snapshots()), None)
         if source is None:
             raise StoreError(
@@ -138,7 +139,7 @@ def purge_session(
 ) -> None:
     """Set a session's keys aside, into quarantine, so that the next run pairs afresh."""
     settings, files, vault = _open(session, data_dir, config)
-    with SessionLock(files, command="wa-supervisor purge"):
+    with SessionLock(files, command="wa-supervisor purge"), claimed(vault):
         kept = settings.quarantine
         print(f"Session {files.name!r} goes into quarantine: at most {kept.days:g} days,")
         print(f"and until {kept.keep} later ones are there. Then it is deleted, not overwritten.")

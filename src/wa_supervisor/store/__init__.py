@@ -13,7 +13,7 @@ from .lock import Holder, SessionLock, read_holder
 from .quarantine import Manifest, Quarantined, expire, purge, quarantined
 from .restore import Restored, restore
 from .snapshot import Snapshot, snapshots, take_snapshot
-from .vault import Vault, open_vault
+from .vault import Vault, claimed, open_vault
 
 __all__ = [
     "Holder",
@@ -26,6 +26,7 @@ __all__ = [
     "SessionLock",
     "Snapshot",
     "Vault",
+    "claimed",
     "expire",
     "is_paired",
     "open_vault",

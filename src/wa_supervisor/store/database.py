@@ -14,7 +14,7 @@ import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from ..errors import Damaged, StoreError
+from ..errors import Damaged, StoreError, Unreachable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -181,8 +181,8 @@ def _damaged(name: str, why: object) -> Damaged:
     )
 
 
-def _held(database: Path) -> StoreError:
-    return StoreError(
+def _held(database: Path) -> Unreachable:
+    return Unreachable(
         f"{database.name} is locked: another process uses it",
         hint=f"end it first; `fuser -v {os.fspath(database)}` names it",
     )

@@ -1,7 +1,8 @@
 """When to copy, set aside and put back: the policy over the deeds of this package.
 
 One keeper serves one run of one session, under the session's lock. Its methods block for a short
-time and may be called from any thread; only one of them acts at a time.
+time and may be called from any thread; only one of them acts at a time. Each first sees that the
+keys are ours alone, and raises LockHeld if they are not.
 """
 
 from __future__ import annotations
@@ -138,6 +139,7 @@ class Keeper:
         if not self._turn.acquire(timeout=_PATIENCE):
             raise StoreError("another deed on the session's files does not end")
         try:
+            self.vault.claim()
             yield
         finally:
             self._turn.release()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 from psycopg import IsolationLevel, sql
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ..errors import ConfigError, Damaged, StoreError, Unreachable
 from ..redaction import Redactor, url_secrets
@@ -168,10 +168,12 @@ class Database:
         Raises Unreachable if the server does not answer, StoreError if it refuses. Whether a
         commit that was cut off took place is not known then.
         """
-        try:
+        with self.explaining(), contextlib.closing(self.connect("wa-supervisor")) as connection:
             # A moment that began before the lock would miss what was written in between.
-            level = IsolationLevel.READ_COMMITTED if alone else IsolationLevel.REPEATABLE_READ
-            with self._connected(level) as connection, connection.transaction():
+            connection.isolation_level = (
+                IsolationLevel.READ_COMMITTED if alone else IsolationLevel.REPEATABLE_READ
+            )
+            with self.bounded(connection), connection.transaction():
                 settings = {
                     "statement_timeout": STATEMENT_SECONDS,
                     "lock_timeout": LOCK_SECONDS,
@@ -185,31 +187,40 @@ class Database:
                 if alone:
                     tables.lock()
                 yield tables
-        except psycopg.Error as error:
-            # None of it is chained: the details of a constraint quote numbers and keys.
-            raise self._explained(error) from None
 
-    @contextlib.contextmanager
-    def _connected(self, level: IsolationLevel) -> Iterator[psycopg.Connection[Any]]:
-        connection = psycopg.connect(
+    def connect(self, name: str, **options: int) -> psycopg.Connection[Any]:
+        """Open a connection, to be closed, that the server lists by this name. Raises psycopg's."""
+        told = make_conninfo(
             self.url.get_secret_value(),
             connect_timeout=CONNECT_SECONDS,
-            application_name="wa-supervisor",
-            autocommit=True,
-            prepare_threshold=None,  # a pooler may give the next transaction another server
+            application_name=name,
+            **options,
         )
-        connection.isolation_level = level
+        # A pooler may give the next transaction another server.
+        return psycopg.connect(told, autocommit=True, prepare_threshold=None)
+
+    @contextlib.contextmanager
+    def bounded(self, connection: psycopg.Connection[Any]) -> Iterator[None]:
+        """Cut the connection if this lasts longer than `DEED_SECONDS`."""
         line = os.dup(connection.fileno())
         cut = threading.Timer(DEED_SECONDS, _cut, (line,))
         cut.daemon = True
         cut.start()
         try:
-            yield connection
+            yield
         finally:
             cut.cancel()
             cut.join()
             os.close(line)
-            connection.close()
+
+    @contextlib.contextmanager
+    def explaining(self) -> Iterator[None]:
+        """Make of psycopg's errors ours: Unreachable or StoreError."""
+        try:
+            yield
+        except psycopg.Error as error:
+            # None of it is chained: the details of a constraint quote numbers and keys.
+            raise self._explained(error) from None
 
     def _explained(self, error: psycopg.Error) -> StoreError:
         state, text = error.sqlstate or "", str(error)
@@ -222,7 +233,7 @@ class Database:
                 hint="check that its server runs and the URL in `database`; nothing was lost",
             )
         if state.startswith("55P03"):
-            return StoreError(
+            return Unreachable(
                 "the session's tables are locked: another program writes to them",
                 hint="end it first; `SELECT * FROM pg_stat_activity` in that database names it",
             )

@@ -19,11 +19,12 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..errors import Damaged, StoreError
 from . import intent, quarantine, rows
+from .claim import Claim
 from .disk import discard, sync_directory, telling, write_private
 from .intent import Deed, Intent, Recovered
 from .quarantine import ROWS, Quarantined
@@ -46,6 +47,18 @@ class PostgresVault:
 
     files: SessionFiles
     database: Database
+    _claim: Claim = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_claim", Claim(self.database))
+
+    def claim(self) -> None:
+        """Make sure that no other supervisor or command has the database, see `claim.Claim`."""
+        self._claim.hold()
+
+    def release(self) -> None:
+        """Let others have it."""
+        self._claim.release()
 
     def prepare(self) -> None:
         """Make the session's directory ready; the database is not looked at."""

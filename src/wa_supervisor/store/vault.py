@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,6 +12,7 @@ from .device import is_paired
 from .restore import choose, restore
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from pydantic import SecretStr
@@ -25,12 +27,21 @@ if TYPE_CHECKING:
 class Vault(Protocol):
     """The deeds on one session's keys. Each is short, and raises StoreError if it cannot be done.
 
-    Only one may run at a time, under the session's lock; all but `take_snapshot` and the lists
-    only while no session process lives.
+    Only one may run at a time, under the session's lock and its claim; all but `take_snapshot` and
+    the lists only while no session process lives.
     """
 
     def prepare(self) -> None:
         """Make the session's directory ready, see `SessionFiles.prepare`."""
+
+    def claim(self) -> None:
+        """Take the keys, or see that they are still ours: what the session's lock cannot know.
+
+        Another directory or host may use the same Postgres database. Raises LockHeld.
+        """
+
+    def release(self) -> None:
+        """Let others have them."""
 
     def recover(self) -> Recovered:
         """Finish or undo what a crash left half done."""
@@ -66,6 +77,12 @@ class SqliteVault:
     def prepare(self) -> None:  # noqa: D102 - see Vault
         self.files.prepare()
 
+    def claim(self) -> None:
+        """Do nothing: who has the directory has the keys."""
+
+    def release(self) -> None:
+        """Do nothing."""
+
     def recover(self) -> Recovered:  # noqa: D102
         return intent.recover(self.files)
 
@@ -91,6 +108,16 @@ class SqliteVault:
 
     def copies_in(self, source: Snapshot | Quarantined) -> tuple[Path, ...]:  # noqa: D102
         return (source.path,) if isinstance(source, snapshot.Snapshot) else source.databases
+
+
+@contextlib.contextmanager
+def claimed(vault: Vault) -> Iterator[None]:
+    """Have the keys for ourselves while this lasts. Raises LockHeld, StoreError."""
+    vault.claim()
+    try:
+        yield
+    finally:
+        vault.release()
 
 
 def open_vault(files: SessionFiles, database: SecretStr | None) -> Vault:
