@@ -121,7 +121,8 @@ class Reference:
                 day = self.policy.ban_default
                 serve = stated if stated and 0 < stated <= self.policy.ban_max else day
                 serve = max(serve, day) if fact.code is None else serve
-                until = self.now + serve + self.sample * self.policy.ban_margin
+                # Summed as the core sums, or an alarm rings a rounding error early.
+                until = self.now + (serve + self.sample * self.policy.ban_margin)
                 self.ban_until = max(self.ban_until, until)
             case "PurgeDone":
                 self.dead = self.dead_of = None
