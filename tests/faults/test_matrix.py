@@ -41,7 +41,15 @@ def test_a_row_fits_eighty_columns(complaint: str, several: bool) -> None:  # no
 def test_the_markdown_has_a_line_for_each_fault_and_states_shortened_clocks() -> None:
     fault = FAULTS["login/silent"]
     verdict = Verdict(fault, "supervisor", 0, 2.5, 1, ())
-    page = list(matrix.markdown([Row(fault, "supervisor", (verdict,))]))
+    page = list(matrix.markdown([Row(fault, "supervisor", (verdict,))], runs=1, jobs=2))
     (line,) = [each for each in page if each.startswith("| `login/silent`")]
     assert "start_timeout 2, default 90" in line
     assert "2.5 s, 1 dial" in line
+    assert "n=" not in line
+
+
+def test_the_markdown_states_how_often_and_how_many_at_a_time_it_was_played() -> None:
+    page = "\n".join(matrix.markdown([_row(1.0, 2.0, 3.0)], runs=3, jobs=4))
+    assert "played 3 times" in page
+    assert "at most 4 runs at a time" in page
+    assert "2.0 s (1.0-3.0), 2 dials, n=3" in page

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from ..faults import FAULTS, Against, Fault, matrix, soak
+from ..faults import FAULTS, Against, Fault, matrix, soak, tournament
 from .exits import Exit
 
 
@@ -77,7 +77,7 @@ async def _matrix(  # noqa: PLR0913 - one parameter for each option
     table: list[matrix.Row] = []
     if not as_markdown:
         _print(matrix.heading(against))
-    async for row in matrix.rows(chosen, against, runs=runs, seed=seed, jobs=jobs):
+    async for row in tournament.rows(chosen, against, runs=runs, seed=seed, jobs=jobs):
         table.append(row)
         if as_markdown:
             typer.echo(f"{row.against} {row.fault.name}: {row.outcome}", err=True)
@@ -85,7 +85,7 @@ async def _matrix(  # noqa: PLR0913 - one parameter for each option
         _print(matrix.lines(row, several=len(against) > 1))
         if row.against == "supervisor":
             _print(matrix.details(row))
-    _print(matrix.markdown(table) if as_markdown else matrix.summary(table))
+    _print(matrix.markdown(table, runs=runs, jobs=jobs) if as_markdown else matrix.summary(table))
     # A bare script promises nothing: its failures are the comparison, not a defect.
     return all(row.kept for row in table if row.against == "supervisor" or len(against) == 1)
 

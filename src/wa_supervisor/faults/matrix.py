@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
+import os
 import platform
 import statistics
 import textwrap
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -14,7 +14,7 @@ from importlib import metadata
 from ..lifecycle import Policy
 from .fault import Fault
 from .patient import POLICY
-from .play import Verdict, play
+from .play import Verdict
 from .stage import Against
 
 WIDTH = 80
@@ -62,26 +62,10 @@ class Row:
         spread = f" ({min(times):.1f}-{max(times):.1f})" if len(times) > 1 else ""
         return f"{self.seconds:.1f} s{spread}"
 
-
-async def rows(
-    faults: Iterable[Fault], against: Sequence[Against], *, runs: int, seed: int, jobs: int
-) -> AsyncIterator[Row]:
-    """Play every fault, `jobs` at a time; yield its rows in order as they are complete."""
-    turns = asyncio.Semaphore(jobs)
-
-    async def one(fault: Fault, who: Against, number: int) -> Verdict:
-        async with turns:
-            return await play(fault, who, seed=seed + number)
-
-    async with asyncio.TaskGroup() as tasks:
-        due = [
-            (fault, who, [tasks.create_task(one(fault, who, number)) for number in range(runs)])
-            for fault in faults
-            for who in against
-            if who == "supervisor" or not fault.supervisor_only
-        ]
-        for fault, who, playing in due:
-            yield Row(fault, who, tuple([await each for each in playing]))
+    @property
+    def count(self) -> str:
+        """How often it was played, if more than once."""
+        return f", n={len(self.verdicts)}" if len(self.verdicts) > 1 else ""
 
 
 def versions() -> str:
@@ -110,7 +94,7 @@ def lines(row: Row, *, several: bool) -> Iterator[str]:
     dialled = f", {row.dials} dial{'s' * (row.dials != 1)}" if row.dials else ""
     name = row.fault.name if row.against == "supervisor" or not several else ""
     promise = str(row.fault.promise) if name else ""
-    text = f"{who}{mark} {row.outcome}{dialled}"
+    text = f"{who}{mark} {row.outcome}{dialled}{row.count}"
     head = f"{name:{_NAME}} {promise:{_PROMISE}} "
     if len(head) + len(text) <= WIDTH:
         yield head + text
@@ -149,9 +133,10 @@ def catalogue(faults: Iterable[Fault]) -> Iterator[str]:
         )
 
 
-def markdown(table: Sequence[Row]) -> Iterator[str]:
-    """Write the page of the documentation."""
-    yield _PAGE.format(versions=versions())
+def markdown(table: Sequence[Row], *, runs: int, jobs: int) -> Iterator[str]:
+    """Write the page of the documentation, of a table that was played so."""
+    played = f"{runs} times" if runs > 1 else "once"
+    yield _PAGE.format(versions=versions(), played=played, jobs=jobs, cores=os.cpu_count())
     yield from summary(table)
     yield ""
     yield "| fault | what happens | promise | wa-supervisor | bare neonize in a restart loop |"
@@ -170,7 +155,7 @@ def _cell(row: Row | None) -> str:
     if row is None:
         return "has no such part"
     dialled = f", {row.dials} dial{'s' * (row.dials != 1)}" if row.dials else ""
-    return f"{'' if row.kept else '**not kept**: '}{row.outcome}{dialled}"
+    return f"{'' if row.kept else '**not kept**: '}{row.outcome}{dialled}{row.count}"
 
 
 def _clocks(policy: Mapping[str, float]) -> str:
@@ -200,10 +185,16 @@ default are in brackets. So a time tells that the mechanism works, not how long 
 The number of dials is part of the promise. In every run the server watches, besides, that no device
 is ever connected twice, that nobody logs in with purged keys, and that no dead code is shown.
 
-    wa-supervisor faults                     # this table, a minute or two
+    wa-supervisor faults                     # every kind once, some minutes
     wa-supervisor faults --against bare stream/unlinked
     wa-supervisor faults --soak --minutes 60 --seed 7
 
-This page is generated: `wa-supervisor faults --against both --markdown > docs/faults.md`.
+Times are medians, with the fastest and the slowest run in brackets; n is the number of runs. Each
+kind was played {played} against each contestant, both in one go, at most {jobs} runs at a time on
+{cores} cores. A bare script that failed its first three runs was not played any further: it waits
+out the whole promise every time. `slow/...` (default clocks, minutes each) is played only when it
+is named.
+
+This page is generated: `wa-supervisor faults --runs 10 --against both --markdown > docs/faults.md`.
 {versions}.
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 from ..errors import LoopbackError
@@ -34,15 +35,23 @@ class Verdict:
 
 
 async def play(
-    fault: Fault, against: Against = "supervisor", *, seed: int = 0, patience: float = 1.0
+    fault: Fault,
+    against: Against = "supervisor",
+    *,
+    seed: int = 0,
+    patience: float = 1.0,
+    starting: asyncio.Semaphore | None = None,
 ) -> Verdict:
     """Play a fault once; `patience` is a factor on every bound, for a machine that is busy.
 
-    A run that cannot even begin is a broken promise, too.
+    `starting` is held until the session is as far as the fault begins. A run that cannot even begin
+    is a broken promise, too.
     """
     with directory() as where:
         try:
-            async with stage(fault, against, seed=seed, patience=patience, where=where) as staged:
+            async with stage(
+                fault, against, seed=seed, patience=patience, where=where, starting=starting
+            ) as staged:
                 return await _play(staged, fault, against, seed)
         except LoopbackError as error:
             return Verdict(fault, against, seed, None, 0, (f"it could not begin: {error}",))

@@ -161,8 +161,9 @@ async def stage(  # noqa: PLR0913 - one for each thing that differs
     patience: float = 1.0,
     session: str = "default",
     where: Path,
+    starting: asyncio.Semaphore | None = None,
 ) -> AsyncIterator[Stage]:
-    """Bring a session as far as the fault begins."""
+    """Bring a session as far as the fault begins, with `starting` held meanwhile."""
     async with LoopbackServer() as server:
         phone = server.phone()
         patient: Patient
@@ -182,11 +183,12 @@ async def stage(  # noqa: PLR0913 - one for each thing that differs
             )
         staged = Stage(server, patient, random.Random(seed), phone, patience)  # noqa: S311 - replayable
         try:
-            if fault.given is not Given.NOTHING:
-                await patient.start()
-                await staged.until(staged.code_that_works, what="the first code")
-            if fault.given is Given.PAIRED:
-                await staged.pair()
+            async with starting or contextlib.nullcontext():
+                if fault.given is not Given.NOTHING:
+                    await patient.start()
+                    await staged.until(staged.code_that_works, what="the first code")
+                if fault.given is Given.PAIRED:
+                    await staged.pair()
             async with CodeWatch(staged):
                 yield staged
         finally:
