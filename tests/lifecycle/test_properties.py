@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import event, note
+from hypothesis import event, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -138,4 +138,27 @@ class Lives(RuleBasedStateMachine):
             note(as_test("it_happened", steps, policy))
 
 
-TestLives = pytest.mark.timeout(36_000)(Lives.TestCase)
+class OneThird(Lives):
+    """A third of the lives, as a test of its own: the thirds run side by side.
+
+    Hypothesis takes its seed from the class where the profile wants the same lives each time.
+    """
+
+
+class AnotherThird(Lives):
+    """As many again."""
+
+
+class LastThird(Lives):
+    """And as many again."""
+
+
+def _third(lives: type[Lives]) -> Any:
+    case = lives.TestCase
+    case.settings = settings(max_examples=settings().max_examples // 3)
+    return pytest.mark.timeout(36_000)(case)
+
+
+TestOneThird = _third(OneThird)
+TestAnotherThird = _third(AnotherThird)
+TestLastThird = _third(LastThird)
