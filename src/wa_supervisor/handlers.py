@@ -51,6 +51,7 @@ class Handlers:
 
     settings: Settings
     files: SessionFiles
+    lock: SessionLock
     vault: Vault
     link: SessionLink
     sinks: tuple[Sink, ...]
@@ -73,6 +74,7 @@ class Handlers:
             snapshots=kept.snapshots.keep,
             quarantined=kept.quarantine.keep,
             days=kept.quarantine.days,
+            lease=self.lock.shared,
         )
         if kept.database is not None:
             self._claims = self.tasks.create_task(self._watch_claim())

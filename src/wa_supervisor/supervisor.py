@@ -143,8 +143,8 @@ class Supervisor:
                 listening(self.files, orders, lambda: self.status),
                 asyncio.TaskGroup() as tasks,
             ):
-                handlers = Handlers(
-                    self.settings, self.files, self._vault, link, self._sinks, tasks, post
+                handlers = self._handlers = Handlers(
+                    self.settings, self.files, lock, self._vault, link, self._sinks, tasks, post
                 )
                 try:
                     await self._own_the_core(handlers, keeper)

@@ -20,6 +20,7 @@ import pytest
 from e2e.processes import until
 from wa_supervisor import LockHeld, Supervisor
 from wa_supervisor.faults.processes import alive, descendants_of, holds_neonize
+from wa_supervisor.store import Keeper, read_holder
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -82,6 +83,33 @@ async def test_a_run_cancelled_at_any_moment_of_its_start_leaves_nothing(
     with pytest.raises(asyncio.CancelledError):
         await run.end(within=5)
     assert descendants_of(os.getpid()) == []
+
+
+async def test_a_cancelled_run_keeps_the_session_until_the_work_on_its_files_is_done(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread cannot be cancelled, and what it does must not meet another supervisor's."""
+    begun, go_on = threading.Event(), threading.Event()
+    run, _ = await world.paired()
+
+    def slow_disk(*_: object) -> None:
+        begun.set()
+        assert go_on.wait(30)
+
+    monkeypatch.setattr(Keeper, "_copy", slow_disk)
+    run.kill()
+    await until(begun.is_set)
+    try:
+        run.task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await run.end(within=5)
+        with pytest.raises(LockHeld):
+            await asyncio.wait_for(Supervisor(world.settings(), sinks=[]).run(), 10)
+    finally:
+        go_on.set()
+    await until(lambda: read_holder(world.files()) is None)
+    again = world.start()
+    await again.reach("Connected")
 
 
 async def test_a_timeout_around_a_run_ends_it(world: World) -> None:

@@ -204,3 +204,29 @@ def test_the_lock_file_is_private_and_never_a_link(files: SessionFiles, tmp_path
     with pytest.raises(StoreError, match="cannot lock session 'shop'"):
         SessionLock(files).acquire()
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_work_that_shares_the_lock_keeps_it_after_its_release(files: SessionFiles) -> None:
+    lock = SessionLock(files)
+    lock.acquire()
+    with lock.shared():
+        lock.release()
+        with pytest.raises(LockHeld):
+            SessionLock(files).acquire()
+    with SessionLock(files):
+        pass
+
+
+def test_no_work_begins_once_the_lock_is_released(files: SessionFiles) -> None:
+    lock = SessionLock(files)
+    lock.acquire()
+    lock.release()
+    with pytest.raises(StoreError, match="does not hold the lock"), lock.shared():
+        pass
+
+
+def test_a_share_is_given_back_though_the_work_fails(files: SessionFiles) -> None:
+    with SessionLock(files) as lock, pytest.raises(OSError, match="disk"), lock.shared():
+        raise OSError("the disk is gone")
+    with SessionLock(files):
+        pass

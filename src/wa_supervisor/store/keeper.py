@@ -17,7 +17,8 @@ from ..errors import Damaged, StoreError
 from . import quarantine, snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from .layout import SessionFiles
     from .vault import Vault
@@ -40,6 +41,8 @@ class Keeper:
     quarantined: int = quarantine.KEEP
     """How many quarantined sessions are kept, each for `days` at most."""
     days: float = quarantine.DAYS
+    lease: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
+    """Entered for every deed: keeps the session ours until it is done, see `SessionLock.shared`."""
     _generation: int = 0
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
@@ -136,10 +139,11 @@ class Keeper:
 
     @contextlib.contextmanager
     def _acting(self) -> Iterator[None]:
-        if not self._turn.acquire(timeout=_PATIENCE):
-            raise StoreError("another deed on the session's files does not end")
-        try:
-            self.vault.claim()
-            yield
-        finally:
-            self._turn.release()
+        with self.lease():
+            if not self._turn.acquire(timeout=_PATIENCE):
+                raise StoreError("another deed on the session's files does not end")
+            try:
+                self.vault.claim()
+                yield
+            finally:
+                self._turn.release()

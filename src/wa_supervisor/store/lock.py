@@ -15,6 +15,7 @@ import contextlib
 import os
 import platform
 import sys
+import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +31,7 @@ else:
     import fcntl
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
     from .layout import SessionFiles
@@ -73,6 +75,7 @@ class SessionLock:
         self._files = files
         self._command = (command or Path(sys.argv[0]).name or "python")[:64]
         self._descriptor: int | None = None
+        self._sharing = threading.Lock()
 
     def acquire(self) -> None:
         """Take the lock, waiting `DYING` seconds for what a dead supervisor left, else `PATIENCE`.
@@ -101,11 +104,10 @@ class SessionLock:
 
     def release(self) -> None:
         """Give our share of the lock back; without the lock this does nothing."""
-        if self._descriptor is not None:
-            descriptor, self._descriptor = self._descriptor, None
-            if descriptor in _ours:  # not in a process that was forked off since
-                _ours.remove(descriptor)
-                os.close(descriptor)  # not unlocked: a session process that will not die holds it
+        with self._sharing:
+            if self._descriptor is not None:
+                descriptor, self._descriptor = self._descriptor, None
+                _close(descriptor)  # not unlocked: a session process that will not die holds it
 
     @property
     def descriptor(self) -> int:
@@ -116,6 +118,20 @@ class SessionLock:
         if self._descriptor is None:
             raise StoreError(f"this process does not hold the lock of {self._files.name!r}")
         return self._descriptor
+
+    @contextlib.contextmanager
+    def shared(self) -> Iterator[None]:
+        """Keep the session ours for as long as this lasts, though the lock be released meanwhile.
+
+        For work in a thread: no cancellation ends that. Raises StoreError without the lock.
+        """
+        with self._sharing:
+            share = os.dup(self.descriptor)
+            _ours.add(share)
+        try:
+            yield
+        finally:
+            _close(share)
 
     def __enter__(self) -> Self:
         self.acquire()
@@ -222,6 +238,12 @@ def _lock_within(descriptor: int, seconds: float) -> bool:
 
 
 _ours: set[int] = set()
+
+
+def _close(descriptor: int) -> None:
+    if descriptor in _ours:  # not in a process that was forked off since
+        _ours.remove(descriptor)
+        os.close(descriptor)
 
 
 def _let_go() -> None:
