@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from .pairing.sink import Sink
     from .session.link import SessionLink
     from .settings import Settings
-    from .store import SessionFiles, Vault
+    from .store import SessionFiles, SessionLock, Vault
 
 log = logging.getLogger("wa_supervisor")
 
