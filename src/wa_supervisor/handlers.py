@@ -107,6 +107,10 @@ class Handlers:
             case _:
                 raise NotImplementedError(effect.name)
 
+    def retune(self, settings: Settings) -> None:
+        """Take over the numbers of the policy: what is started from now on goes by them."""
+        self.settings = settings
+
     def watch(self, step: Step) -> None:
         """See what else a step asks for: copies of a session that is sound, reports of crashes."""
         if step.after is not Phase.BACKOFF and self._network is not None:
@@ -240,6 +244,7 @@ class Handlers:
 
     async def _watch_claim(self) -> None:
         """Notice that the database is no longer ours, and leave it to whoever has it now."""
+        away = False
         while True:
             await asyncio.sleep(CLAIM_EVERY)
             try:
@@ -248,7 +253,11 @@ class Handlers:
                 if self.link.pid is not None:
                     self.post(facts.StorageFailed(self._generation, _explained(error)))
             except StoreError as error:
-                log.warning("%s", error)
+                if not away:
+                    log.warning("%s", error)
+                away = True
+            else:
+                away = False
 
     def _each_sink(self, deed: Callable[[Sink], None]) -> None:
         for sink in self.sinks:

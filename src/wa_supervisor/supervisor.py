@@ -75,6 +75,7 @@ class Supervisor:
         self._on_give_up = on_give_up
         self._start_method: Literal["fork", "spawn"] | None = start_method
         self._keeper: Keeper | None = None
+        self._handlers: Handlers | None = None
         self._core = SessionCore(policy=settings.policy, jitter=jitter)
         self._listeners: list[Callable[[StepRecord], None]] = []
         self._inbox: asyncio.Queue[Fact] = asyncio.Queue()
@@ -111,6 +112,8 @@ class Supervisor:
         numbers = {"profile": settings.profile, "policy": settings.policy}
         self.settings = self.settings.model_copy(update=numbers)
         self._core.retune(settings.policy)
+        if self._handlers is not None:
+            self._handlers.retune(self.settings)
 
     def run_forever(self) -> Outcome:
         """Run in this thread until stopped, as `run` does. For programs without asyncio."""
@@ -200,7 +203,7 @@ class Supervisor:
         return resting and session.child is Child.NONE and session.work is Work.NONE
 
     async def _take(self, step: Step, handlers: Handlers, keeper: Keeper) -> None:
-        now, budget = self._now(), self._core.policy.dials
+        now = self._now()
         record = StepRecord.of(step, self.settings.session, self._core.session, now)
         log.log(logging.INFO if step.taken else logging.DEBUG, "%s", record)
         if step.after is Phase.STOPPED and step.before is not Phase.STOPPED:
@@ -211,7 +214,7 @@ class Supervisor:
             listener(record)
         for effect in step.effects:
             match effect:
-                case effects.StartChild(generation) if not keeper.may_dial(now, budget):
+                case effects.StartChild(generation) if not await keeper.may_dial():
                     why = f"not dialled, as the dial could not be recorded: {keeper.trouble}"
                     self._inbox.put_nowait(facts.ChildExited(generation, None, None, why))
                 case _:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from functools import partial
 from pathlib import Path
@@ -11,8 +12,11 @@ import pytest
 
 from wa_supervisor import Supervisor
 from wa_supervisor.cli.reload import NeedsRestart, reload
+from wa_supervisor.handlers import Handlers
 from wa_supervisor.lifecycle import facts
+from wa_supervisor.session.link import SessionLink
 from wa_supervisor.settings import load_settings
+from wa_supervisor.store import SessionLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,6 +67,28 @@ def test_a_profile_takes_effect_too(reloaded: Reloaded, caplog: pytest.LogCaptur
     assert _fail(reloaded.supervisor) == 3
     assert reloaded.supervisor.settings.profile == "zeroclaw"
     assert "changed: profile, policy.backoff.shape" in caplog.text
+
+
+async def test_what_is_started_from_now_on_goes_by_the_new_numbers(reloaded: Reloaded) -> None:
+    """Probes, the pulse of the next client, the look at the network, the first snapshot."""
+    supervisor = reloaded.supervisor
+    supervisor.files.prepare()
+    with SessionLock(supervisor.files) as lock:
+        async with asyncio.TaskGroup() as tasks:
+            supervisor._handlers = handlers = Handlers(
+                settings=supervisor.settings,
+                files=supervisor.files,
+                lock=lock,
+                vault=supervisor._vault,
+                link=SessionLink(lambda _: None),
+                sinks=(),
+                tasks=tasks,
+                post=lambda _: None,
+            )
+            assert handlers._specify(1).watch.pulse == 30
+            reloaded.reload("[policy]\npulse = 7\nfiles_timeout = 5\n")
+            assert handlers._specify(2).watch.pulse == 7
+            assert handlers.settings.policy.files_timeout == 5
 
 
 def test_a_wait_that_has_begun_keeps_its_end(reloaded: Reloaded) -> None:

@@ -135,3 +135,12 @@ def test_the_summary_says_where_why_and_until_when() -> None:
         "Backoff, retry 3, next dial 2026-01-02 03:04:05 UTC: dial_failed: "
         "WhatsApp could not be reached; the dial or handshake failed."
     )
+
+
+def test_the_summary_says_that_the_journal_cannot_be_written() -> None:
+    status = Status.of(
+        "shop", SessionCore(jitter=lambda: 0.5), 0.0, "cannot write journal.db: disk full"
+    )
+    assert summary(status) == (
+        "Init (steps cannot be recorded: cannot write journal.db: disk full)"
+    )

@@ -6,14 +6,14 @@ import asyncio
 import logging
 import threading
 from contextlib import aclosing
-from itertools import pairwise
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
-from journal.rows import make_record
-from wa_supervisor.journal import Journal, Keeper, keeper, read
-from wa_supervisor.lifecycle import Phase, Policy, Reason, Sequel, Session
+from journal.rows import WALL, make_record
+from wa_supervisor.journal import Journal, Keeper, keeper, read, reserve
+from wa_supervisor.lifecycle import Budget, Phase, Policy, Reason, Sequel, Session
 from wa_supervisor.settings import JournalSettings
 from wa_supervisor.store import SessionFiles
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 POLICY = Policy()
-PACE = POLICY.dials.window / POLICY.dials.count
 
 
 @pytest.fixture
@@ -45,7 +44,7 @@ def fill_up(keeper: Keeper, *, full: bool = True) -> None:
 async def keep_until_trouble(keeper: Keeper, session: Session) -> int:
     """Return how many steps still fitted."""
     for number in range(200):
-        await keeper.keep(make_record(number), session, 0.0)
+        await keeper.keep(make_record(number, ts=datetime.now(UTC)), session, 0.0)
         if keeper.trouble is not None:
             return number
     raise AssertionError("it never got full")
@@ -140,17 +139,83 @@ async def test_a_full_disk_is_said_once_and_shown_and_over_when_there_is_room(
     assert past.memory.retries == 77
 
 
-async def test_while_dials_cannot_be_counted_they_keep_the_budgets_pace_from_the_start(
+async def test_what_the_journal_cannot_take_counts_all_the_same_after_a_restart(
     files: SessionFiles,
 ) -> None:
+    """However often it is restarted: counted and uncounted, once the budget is all there is."""
+    budget, made = POLICY.dials.count, 0
     async with aclosing(await Keeper.open(files, JournalSettings())) as keeper:
         session = begun(keeper, now=1000.0)
-        assert keeper.may_dial(1000.0, POLICY.dials)
+        session.spent[Budget.DIALS] = (1000.0, 1001.0, 1002.0)
+        made += 3
+        await keeper.keep(make_record(0, ts=datetime.now(UTC)), session, 1003.0)
+    for life in range(3 * budget):
+        async with aclosing(await Keeper.open(files, JournalSettings())) as keeper:
+            session = begun(keeper, now=5e6 + 17 * life)
+            assert len(session.spent[Budget.DIALS]) == made
+            assert list(session.spent[Budget.DIALS]) == sorted(session.spent[Budget.DIALS])
+            if POLICY.dials.spent(session.spent[Budget.DIALS], 5e6 + 17 * life):
+                break
+            fill_up(keeper)
+            await keep_until_trouble(keeper, session)
+            assert await keeper.may_dial()
+            made += 1
+    assert made == budget
+
+
+async def test_once_the_journal_is_written_again_no_dial_counts_twice(files: SessionFiles) -> None:
+    async with aclosing(await Keeper.open(files, JournalSettings())) as keeper:
+        session = begun(keeper)
         fill_up(keeper)
         await keep_until_trouble(keeper, session)
-        allowed = [now for now in range(1000, 5000) if keeper.may_dial(float(now), POLICY.dials)]
-    assert allowed[0] == 1000 + PACE
-    assert {b - a for a, b in pairwise(allowed)} == {PACE}
+        for dial in range(3):
+            assert await keeper.may_dial()
+            session.spent[Budget.DIALS] = tuple(map(float, range(dial + 1)))
+        fill_up(keeper, full=False)
+        await keeper.keep(make_record(900, ts=datetime.now(UTC)), session, 3.0)
+        assert keeper.trouble is None
+    async with aclosing(await Keeper.open(files, JournalSettings())) as keeper:
+        assert len(begun(keeper, 1e6).spent[Budget.DIALS]) == 3
+
+
+async def test_a_dial_that_nothing_can_count_does_not_happen(files: SessionFiles) -> None:
+    files.reserve.mkdir(mode=0o700)
+    async with aclosing(await Keeper.open(files, JournalSettings())) as keeper:
+        session = begun(keeper)
+        assert await keeper.may_dial()
+        fill_up(keeper)
+        await keep_until_trouble(keeper, session)
+        assert not await keeper.may_dial()
+        fill_up(keeper, full=False)
+        await keeper.keep(make_record(500), session, 0.0)
+        assert await keeper.may_dial()
+
+
+async def test_a_reserve_that_cannot_be_read_is_told_and_begun_anew(
+    files: SessionFiles, caplog: pytest.LogCaptureFixture
+) -> None:
+    files.reserve.write_bytes(b"\0" * 8192)
+    files.reserve.chmod(0o600)
+    async with aclosing(await Keeper.open(files, JournalSettings())) as keeper:
+        session = begun(keeper)
+        assert session == Session()
+        assert "cannot read dials.json" in caplog.text
+        fill_up(keeper)
+        await keep_until_trouble(keeper, session)
+        assert await keeper.may_dial()
+    async with aclosing(await Keeper.open(files, JournalSettings())) as keeper:
+        assert len(begun(keeper).spent[Budget.DIALS]) == 1
+
+
+async def test_the_reserve_is_private_and_holds_the_newest(files: SessionFiles) -> None:
+    kept = reserve.Reserve(files.reserve)
+    kept.prepare()
+    size = files.reserve.stat().st_size
+    times = tuple(WALL + timedelta(seconds=n, microseconds=1) for n in range(5000))
+    kept.write(times)
+    assert kept.read() == times[-reserve.MOST :]
+    assert files.reserve.stat().st_size == size
+    assert files.reserve.stat().st_mode & 0o777 == 0o600
 
 
 async def test_no_dial_is_made_while_a_restart_would_still_purge_the_dead_keys_before_it(
@@ -163,10 +228,10 @@ async def test_no_dial_is_made_while_a_restart_would_still_purge_the_dead_keys_b
         await keep_until_trouble(keeper, session)
         session.sequel = None  # purged meanwhile, but the disk does not know
         await keeper.keep(make_record(500), session, 0.0)
-        assert not keeper.may_dial(1e6, POLICY.dials)
+        assert not await keeper.may_dial()
         fill_up(keeper, full=False)
         await keeper.keep(make_record(501), session, 0.0)
-        assert keeper.may_dial(1e6, POLICY.dials)
+        assert await keeper.may_dial()
 
 
 # -- the disk hangs
@@ -191,10 +256,10 @@ async def test_a_disk_that_hangs_costs_the_loop_one_bounded_wait_and_no_more(
             await kept.keep(make_record(number), session, 0.0)
         assert kept.trouble is not None
         assert loop.time() - begin < 1.0
+        assert not await kept.may_dial()
         released.set()
-        async with asyncio.timeout(5):
-            while not read(files.journal).entries:  # noqa: ASYNC110 - another thread's doing
-                await asyncio.sleep(0.01)
+        assert kept._writing is not None
+        await asyncio.wait({kept._writing}, timeout=10)
         await kept.keep(make_record(50), session, 0.0)
         assert kept.trouble is None
     assert [(e.generation, e.missed) for e in read(files.journal).entries] == [(0, 0), (50, 49)]

@@ -141,12 +141,38 @@ async def test_every_step_is_in_the_journal_before_its_listeners_hear_of_it(tmp_
     ]
 
 
-async def test_a_dial_that_cannot_be_recorded_waits_and_happens_when_it_can(
+async def test_dials_that_the_journal_cannot_take_keep_the_budget_over_restarts(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     files = SessionFiles.open("shop", tmp_path)
     Journal.open(files.journal).close()
+    policy = Policy(
+        backoff=Backoff(base=0.05, cap=0.05, jitter=0), dials=Limit(count=3, window=900)
+    )
+    with closing(sqlite3.connect(files.journal)) as disk:
+        disk.execute(BROKEN)
+    for made in (1, 2, 3, 3):
+        life = Life(settings(tmp_path, policy))
+        async with life.running():
+            if made != caplog.text.count("starting the client"):
+                async with asyncio.timeout(20):
+                    while caplog.text.count("starting the client") < made:  # noqa: ASYNC110
+                        await asyncio.sleep(0.01)
+            else:
+                await life.reach("Backoff")
+                assert life.supervisor.status.reason == "dial_budget"
+            assert "no room" in (life.supervisor.status.journal or "")
+    assert caplog.text.count("starting the client") == 3
+
+
+async def test_a_dial_that_cannot_be_counted_anywhere_waits_and_happens_when_it_can(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    files = SessionFiles.open("shop", tmp_path)
+    Journal.open(files.journal).close()
+    files.reserve.mkdir(mode=0o700)
     with closing(sqlite3.connect(files.journal)) as disk:
         disk.execute(BROKEN)
         policy = Policy(

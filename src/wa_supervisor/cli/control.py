@@ -89,4 +89,6 @@ def _told(status: Status) -> str:
         lines.append(f"  Next dial: {status.not_before.astimezone():%Y-%m-%d %H:%M:%S %Z}")
     if status.retries:
         lines.append(f"  Retries without a stable connection since: {status.retries}")
+    if status.journal:
+        lines.append(f"  Steps cannot be recorded: {status.journal}")
     return "\n".join(lines)

@@ -81,4 +81,4 @@ def summary(status: Status) -> str:
         told += f": {status.reason}"
     if status.sentence:
         told += f": {status.sentence}"
-    return told
+    return f"{told} (steps cannot be recorded: {status.journal})" if status.journal else told

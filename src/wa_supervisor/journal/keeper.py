@@ -2,8 +2,8 @@
 
 A step is on the disk before anything is done about it, so a dial is counted before it happens. If
 it cannot be written (the disk is full, or hangs) a session that is up stays up. Only dials are held
-back: one that no restart would know of happens at the dial budget's average pace, counted from the
-start of this process, so that even a supervisor that is restarted for ever keeps it.
+back: one that the journal cannot take is counted in a reserve, and one that no restart would know
+of does not happen.
 """
 
 from __future__ import annotations
@@ -12,20 +12,25 @@ import asyncio
 import logging
 from dataclasses import fields
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec
 
 from ..errors import JournalError, StoreError
-from ..lifecycle import Phase, Session
+from ..lifecycle import Budget, Phase, Session
 from .journal import Journal
-from .memory import Memory, careful, recall, remember
+from .memory import BELIEVED, Memory, careful, recall, remember
+from .reserve import MOST, Reserve
 
 if TYPE_CHECKING:
-    from ..lifecycle import Limit, Policy
+    from collections.abc import Callable
+
+    from ..lifecycle import Policy
     from ..records import StepRecord
     from ..settings import JournalSettings
     from ..store import SessionFiles
 
 log = logging.getLogger("wa_supervisor")
+
+_P = ParamSpec("_P")
 
 PATIENCE = 1.5
 """Seconds the loop waits for one write; less than the bound on a stop leaves room for."""
@@ -34,19 +39,32 @@ PATIENCE = 1.5
 class Keeper:
     """One run's journal and memory. For the loop's thread."""
 
-    def __init__(self, journal: Journal, memory: Memory | None) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        memory: Memory | None,
+        reserve: Reserve,
+        reserved: tuple[datetime, ...],
+    ) -> None:
         self.trouble: str | None = None
         """Why steps cannot be recorded now; None while they can."""
         self._journal = journal
         self._memory = self._kept = memory
         self._writing: asyncio.Future[None] | None = None
-        self._uncounted_at = 0.0
+        self._reserve = reserve
+        self._reserved = reserved
 
     @classmethod
     async def open(cls, files: SessionFiles, settings: JournalSettings) -> Keeper:
         """Open the session's journal. Raises JournalError, see `Journal.open`."""
         journal = await asyncio.to_thread(Journal.open, files.journal, settings)
-        return cls(journal, await asyncio.to_thread(journal.memory))
+        reserve = Reserve(files.reserve)
+        try:
+            memory = await asyncio.to_thread(journal.memory)
+            return cls(journal, memory, reserve, await asyncio.to_thread(_open, reserve))
+        except BaseException:
+            journal.close()
+            raise
 
     def recall_into(self, session: Session, now: float, policy: Policy) -> None:
         """Set the core's session to where the last run left off, at `now` on the core's clock.
@@ -54,14 +72,15 @@ class Keeper:
         A session without a journal begins eagerly, also one that an earlier version has paired;
         one whose journal could not be read begins with the longest wait.
         """
-        self._uncounted_at = now
+        wall = datetime.now(UTC)
         if self._memory is not None:
-            found = recall(self._memory, now, datetime.now(UTC), policy)
+            found = recall(self._memory, now, wall, policy)
         elif self._journal.was_lost:
             log.warning("the journal could not be read and was set aside: starting with a wait")
             found = careful(now, policy)
         else:
             found = Session()
+        self._add_reserved(found, now, wall)
         for field in fields(Session):
             setattr(session, field.name, getattr(found, field.name))
         if session.phase is Phase.GAVE_UP and session.reason is not None:
@@ -88,15 +107,19 @@ class Keeper:
                 log.info("steps are recorded again")
             self.trouble = None
 
-    def may_dial(self, now: float, budget: Limit) -> bool:
+    async def may_dial(self) -> bool:
         """Say whether to go on with the dial of the step that was just handed to `keep`."""
         if self.trouble is None:
             return True
         if self._kept is not None and self._kept.sequel is not None:
             return False  # after a restart the files would be purged as those of the dead keys
-        if now - self._uncounted_at < budget.window / budget.count:
+        dials = (*self._reserved[1 - MOST :], datetime.now(UTC))
+        try:
+            await self._bounded(self._reserve.write, dials)
+        except StoreError as error:
+            log.debug("a dial cannot be counted: %s", error)
             return False
-        self._uncounted_at = now
+        self._reserved = dials
         return True
 
     async def aclose(self) -> None:
@@ -109,15 +132,37 @@ class Keeper:
         except TimeoutError:
             log.warning("the journal was not closed well: the disk does not answer")
 
+    def _add_reserved(self, session: Session, now: float, wall: datetime) -> None:
+        """Count the dials that the memory does not know of."""
+        known = self._memory.written_at if self._memory else None
+        ages = [(wall - at).total_seconds() for at in self._reserved if not known or at > known]
+        if ages:
+            # One that seems to lie ahead, or very far back, was made before the clock was set.
+            times = [now - (age if 0 <= age <= BELIEVED else 0.0) for age in ages]
+            spent = (*session.spent.get(Budget.DIALS, ()), *times)
+            session.spent[Budget.DIALS] = tuple(sorted(spent))
+
     async def _write(self, record: StepRecord, memory: Memory) -> None:
         if self._writing is not None and not self._writing.done():
             self._journal.skip()
+        await self._bounded(self._journal.append, record, memory)
+
+    async def _bounded(self, deed: Callable[_P, None], *args: _P.args, **more: _P.kwargs) -> None:
+        """Have a thread write, but wait only so long for it; raise JournalError then."""
+        if self._writing is not None and not self._writing.done():
             raise JournalError("the disk has not answered the last write yet", hint="check it")
-        self._writing = asyncio.ensure_future(
-            asyncio.to_thread(self._journal.append, record, memory)
-        )
+        self._writing = asyncio.ensure_future(asyncio.to_thread(deed, *args, **more))
         self._writing.add_done_callback(lambda late: late.cancelled() or late.exception())
         done, _ = await asyncio.wait({self._writing}, timeout=PATIENCE)
         if not done:
             raise JournalError(f"the disk did not answer within {PATIENCE} s", hint="check it")
         self._writing.result()
+
+
+def _open(reserve: Reserve) -> tuple[datetime, ...]:
+    try:
+        reserve.prepare()
+        return reserve.read()
+    except StoreError as error:
+        log.warning("dials cannot be counted without the journal: %s (%s)", error, error.hint)
+        return ()

@@ -76,6 +76,11 @@ class SessionFiles:
         return self.directory / "journal.db"
 
     @property
+    def reserve(self) -> Path:
+        """The file with the dials that the journal could not take, see `journal.reserve`."""
+        return self.directory / "dials.json"
+
+    @property
     def lock(self) -> Path:
         """The file whose lock says which process owns the session."""
         return self.directory / "lock"
