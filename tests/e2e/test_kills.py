@@ -1,0 +1,27 @@
+"""A few strikes of `bench kills`, which plays hundreds: see there what is checked after each."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
+
+KILLS = Path(__file__).parents[2] / "bench" / "kills.py"
+
+
+def test_kills_in_all_moments_of_a_life_lose_nothing_and_double_nothing() -> None:
+    played = subprocess.run(
+        [sys.executable, str(KILLS), "--kills", "14", "--seed", "21", "--lanes", "2"],
+        env={**os.environ, "HTTPS_PROXY": "http://127.0.0.1:9"},
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+    )
+    assert played.returncode == 0, played.stdout + played.stderr
+    assert "14 kills of 2 sessions" in played.stdout
