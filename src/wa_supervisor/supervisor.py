@@ -134,7 +134,9 @@ class Supervisor:
         post = self._inbox.put_nowait
         async with _owned(SessionLock(self.files), self._vault) as lock:
             link = SessionLink(post, start_method=self._start_method, lease=lock.descriptor)
-            keeper = self._keeper = await Keeper.open(self.files, self.settings.journal)
+            keeper = self._keeper = await Keeper.open(
+                self.files, self.settings.journal, lock.shared
+            )
             orders = {
                 Order.STOP: self.stop,
                 Order.RESUME: self.resume,

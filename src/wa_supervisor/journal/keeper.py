@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import nullcontext
 from dataclasses import fields
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, ParamSpec
+from functools import partial
+from typing import TYPE_CHECKING, Literal, ParamSpec, TypeAlias
 
 from ..errors import JournalError, StoreError
 from ..lifecycle import Budget, Phase, Session
@@ -22,6 +24,7 @@ from .reserve import MOST, Reserve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from ..lifecycle import Policy
     from ..records import StepRecord
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("wa_supervisor")
 
 _P = ParamSpec("_P")
+Lease: TypeAlias = "Callable[[], AbstractContextManager[None]]"
 
 PATIENCE = 1.5
 """Seconds the loop waits for one write; less than the bound on a stop leaves room for."""
@@ -45,6 +49,7 @@ class Keeper:
         memory: Memory | None,
         reserve: Reserve,
         reserved: tuple[datetime, ...],
+        lease: Lease = nullcontext,
     ) -> None:
         self.trouble: str | None = None
         """Why steps cannot be recorded now; None while they can."""
@@ -53,15 +58,21 @@ class Keeper:
         self._writing: asyncio.Future[None] | None = None
         self._reserve = reserve
         self._reserved = reserved
+        self._lease = lease
 
     @classmethod
-    async def open(cls, files: SessionFiles, settings: JournalSettings) -> Keeper:
-        """Open the session's journal. Raises JournalError, see `Journal.open`."""
+    async def open(
+        cls, files: SessionFiles, settings: JournalSettings, lease: Lease = nullcontext
+    ) -> Keeper:
+        """Open the session's journal. Raises JournalError, see `Journal.open`.
+
+        Every write is under a `lease`, which keeps the session ours until a late one is done.
+        """
         journal = await asyncio.to_thread(Journal.open, files.journal, settings)
         reserve = Reserve(files.reserve)
         try:
             memory = await asyncio.to_thread(journal.memory)
-            return cls(journal, memory, reserve, await asyncio.to_thread(_open, reserve))
+            return cls(journal, memory, reserve, await asyncio.to_thread(_open, reserve), lease)
         except BaseException:
             journal.close()
             raise
@@ -126,7 +137,7 @@ class Keeper:
         """Write what is left and close the journal, if it answers."""
         try:
             async with asyncio.timeout(PATIENCE):
-                await asyncio.to_thread(self._journal.close)
+                await asyncio.to_thread(self._leased, self._journal.close)
         except StoreError as error:
             log.warning("the journal was not closed well: %s", error)
         except TimeoutError:
@@ -151,12 +162,18 @@ class Keeper:
         """Have a thread write, but wait only so long for it; raise JournalError then."""
         if self._writing is not None and not self._writing.done():
             raise JournalError("the disk has not answered the last write yet", hint="check it")
-        self._writing = asyncio.ensure_future(asyncio.to_thread(deed, *args, **more))
+        self._writing = asyncio.ensure_future(
+            asyncio.to_thread(self._leased, partial(deed, *args, **more))
+        )
         self._writing.add_done_callback(lambda late: late.cancelled() or late.exception())
         done, _ = await asyncio.wait({self._writing}, timeout=PATIENCE)
         if not done:
             raise JournalError(f"the disk did not answer within {PATIENCE} s", hint="check it")
         self._writing.result()
+
+    def _leased(self, deed: Callable[[], None]) -> None:
+        with self._lease():
+            deed()
 
 
 def _open(reserve: Reserve) -> tuple[datetime, ...]:
