@@ -272,7 +272,7 @@ async def _lane(
                 why = f"lane {number}, seed {seed}: {type(error).__name__}: {error}"
                 return lane.tally, f"NOT held: {why}\n  {steps}\n  log:\n  {log}"
             finally:
-                lane.program.clear_away()
+                await lane.program.clear_away()
 
 
 def _report(tallies: list[Tally], seed: int, took: float) -> list[str]:

@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import signal
+import time
 import uuid
 from asyncio.subprocess import Process
 from collections import deque
@@ -37,6 +38,7 @@ windows = { count = 100000, window = 86400 }
 bans = { count = 100000, window = 86400 }
 """
 _GONE_SECONDS = 5.0
+_LOOK_SECONDS = 0.5
 _TAIL = 60
 
 
@@ -100,15 +102,19 @@ class Program:
     async def hear(
         self, wanted: Callable[[StepRecord], bool], *, since: int, within: float
     ) -> StepRecord:
-        """Return the first such step from number `since` on."""
-        async with asyncio.timeout(within):
-            while True:
-                for step in self.steps[since:]:
-                    if wanted(step):
-                        return step
-                self.check_alive()
-                self._news.clear()
-                await self._news.wait()
+        """Return the first such step from number `since` on; raise Broken if none comes."""
+        end = time.monotonic() + within
+        while True:
+            for step in self.steps[since:]:
+                if wanted(step):
+                    return step
+            self.check_alive()
+            if time.monotonic() > end:
+                raise Broken(f"what was to happen within {within:g} s did not")
+            self._news.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    await self._news.wait()
 
     def check_alive(self) -> None:
         """Raise Broken if it ended by itself."""
@@ -164,11 +170,14 @@ class Program:
         if code != 0:
             raise Broken(f"a stop ended with code {code}")
 
-    def clear_away(self) -> None:
+    async def clear_away(self) -> None:
         """End whatever still runs."""
-        for pid in _marked(self._mark) if self._mark else ():
+        if self._process is None:
+            return
+        for pid in _marked(self._mark):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        await self.bury()
 
     async def _read_steps(self, lines: AsyncIterator[str]) -> None:
         async for line in lines:
