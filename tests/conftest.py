@@ -1,4 +1,4 @@
-"""Hypothesis profiles and Postgres databases.
+"""How the tests are shared out, Hypothesis profiles, and Postgres databases.
 
 The profiles: `dev`, `ci` where CI is set, and HYPOTHESIS_PROFILE=soak for a night.
 """
@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 from postgres_server import TEMPLATE, Server, serving
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from pydantic import SecretStr
 
@@ -38,6 +38,34 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
+    """Two more than there are CPUs: a test of real processes waits for most of its time."""
+    found = yield
+    return found if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else found + 2
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "long: takes ten seconds and more; started first")
+
+
+@pytest.hookimpl(trylast=True)  # what is deselected is gone by then
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin each worker's share with some of the long tests; at the end they would be waited for.
+
+    xdist cuts the list into one piece for each worker.
+    """
+    workers = getattr(config, "workerinput", {"workercount": 1})["workercount"]
+    long = [item for item in items if item.get_closest_marker("long")]
+    others = [item for item in items if not item.get_closest_marker("long")]
+    cuts = [len(others) * number // workers for number in range(workers + 1)]
+    items[:] = [
+        item
+        for number in range(workers)
+        for item in (*long[number::workers], *others[cuts[number] : cuts[number + 1]])
+    ]
 
 
 @pytest.fixture(scope="session")

@@ -59,6 +59,7 @@ HINDRANCES: dict[str, Callable[[], object]] = {
 
 
 @pytest.mark.e2e
+@pytest.mark.long
 @pytest.mark.timeout(280)
 def test_the_unit_runs_under_a_real_systemd(tmp_path: Path) -> None:
     for hindrance, stands in HINDRANCES.items():

@@ -127,6 +127,7 @@ async def test_no_qr_at_all_is_a_failed_attempt(world: World) -> None:
     await world.pair(run)
 
 
+@pytest.mark.long
 async def test_unused_qrs_replace_each_other_die_and_after_a_pause_a_fresh_one_comes(
     world: World,
 ) -> None:

@@ -130,6 +130,7 @@ def _unwrapped(text: str) -> str:
     return " ".join(text.split())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("columns", "rows"), [(80, 24), (100, 50)])
 async def test_the_demo_tells_its_story_in_a_terminal(
     world: World, columns: int, rows: int
@@ -147,6 +148,7 @@ async def test_the_demo_tells_its_story_in_a_terminal(
         assert read(tty.picture("dark")) == []
 
 
+@pytest.mark.long
 async def test_the_piped_demo_is_plain_lines_in_order(world: World) -> None:
     demo = await asyncio.create_subprocess_exec(
         sys.executable,

@@ -11,7 +11,11 @@ from wa_supervisor.faults import FAULTS, acts, play, waits
 from wa_supervisor.faults.fault import Fault, Holds, PairsAfresh, Recovers, Stays
 from wa_supervisor.faults.stage import Stage
 
-pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.long,
+    pytest.mark.skipif(sys.platform != "linux", reason="needs /proc"),
+]
 
 
 async def _complaints(fault: Fault) -> str:

@@ -156,7 +156,7 @@ class LastThird(Lives):
 def _third(lives: type[Lives]) -> Any:
     case = lives.TestCase
     case.settings = settings(max_examples=settings().max_examples // 3)
-    return pytest.mark.timeout(36_000)(case)
+    return pytest.mark.long(pytest.mark.timeout(36_000)(case))
 
 
 TestOneThird = _third(OneThird)

@@ -265,6 +265,7 @@ def _snapshot(vault: Vault) -> object:
     return vault.take_snapshot(4, keep=3)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 @pytest.mark.skipif(sys.platform != "linux", reason="forks and kills")
 @pytest.mark.parametrize(
