@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import stat
 from typing import TYPE_CHECKING
 
 import psycopg
 
-from store.sessions import JID
+from store.sessions import JID, private, whole
 from wa_supervisor.store import quarantined
-from wa_supervisor.store.disk import sha256
 from wa_supervisor.store.postgres import Database
 from wa_supervisor.store.rows import decode
 from wa_supervisor.store.snapshot import in_directory
@@ -117,22 +115,12 @@ def seen(files: SessionFiles, url: SecretStr) -> Seen:
     assert {path.name for path in files.directory.iterdir()} <= known
     entries = []
     for entry in quarantined(files):
-        assert entry.manifest is not None
-        listed = {file.name: file for file in entry.manifest.files}
-        there = {
-            path.relative_to(entry.directory).as_posix(): path
-            for path in entry.directory.rglob("*")
-            if path.is_file()
-        }
-        assert set(there) == {*listed, "manifest.json"}
-        for name, file in listed.items():
-            assert (sha256(there[name]), there[name].stat().st_size) == (file.sha256, file.size)
+        reason = whole(entry)
         rows = entry.directory / "session.json"
         copies = (
             marked(each.path) for each in in_directory(entry.directory / "snapshots", ".json")
         )
-        entries.append((entry.manifest.reason, marked(rows) if rows.exists() else None, *copies))
-    for path in (files.directory, *files.directory.rglob("*")):
-        assert stat.S_IMODE(path.lstat().st_mode) == (0o700 if path.is_dir() else 0o600), path
+        entries.append((reason, marked(rows) if rows.exists() else None, *copies))
+    private(files)
     marks = tuple(marked(each.path) for each in in_directory(files.snapshots, ".json"))
     return mark_of(content(url)), marks, tuple(entries)

@@ -8,7 +8,7 @@ import stat
 from contextlib import closing
 from pathlib import Path
 
-from wa_supervisor.store import SessionFiles, quarantined
+from wa_supervisor.store import Quarantined, SessionFiles, quarantined
 from wa_supervisor.store.disk import sha256
 from wa_supervisor.store.snapshot import in_directory
 
@@ -69,20 +69,29 @@ def seen(files: SessionFiles) -> Seen:
     assert {path.name for path in files.directory.iterdir()} <= known
     entries = []
     for entry in quarantined(files):
-        assert entry.manifest is not None
-        listed = {file.name: file for file in entry.manifest.files}
-        there = {
-            path.relative_to(entry.directory).as_posix(): path
-            for path in entry.directory.rglob("*")
-            if path.is_file()
-        }
-        assert set(there) == {*listed, "manifest.json"}
-        for name, file in listed.items():
-            assert (sha256(there[name]), there[name].stat().st_size) == (file.sha256, file.size)
+        reason = whole(entry)
         copies = tuple(mark_of(copy.path) for copy in in_directory(entry.directory / "snapshots"))
-        entries.append((entry.manifest.reason, mark_of(entry.directory / "session.db"), *copies))
+        entries.append((reason, mark_of(entry.directory / "session.db"), *copies))
     marks = tuple(mark_of(copy.path) for copy in in_directory(files.snapshots))
-    for path in (files.directory, *files.directory.rglob("*")):
-        expected = 0o700 if path.is_dir() else 0o600
-        assert stat.S_IMODE(path.lstat().st_mode) == expected, path
+    private(files)
     return mark, marks, tuple(entries)
+
+
+def whole(entry: Quarantined) -> str:
+    """Check that an entry holds what its manifest lists, and nothing else; give its reason."""
+    assert entry.manifest is not None
+    listed = {file.name: (file.sha256, file.size) for file in entry.manifest.files}
+    there = {
+        path.relative_to(entry.directory).as_posix(): (sha256(path), path.stat().st_size)
+        for path in entry.directory.rglob("*")
+        if path.is_file()
+    }
+    del there["manifest.json"]
+    assert there == listed
+    return entry.manifest.reason
+
+
+def private(files: SessionFiles) -> None:
+    """Check that nobody else can read what the session has."""
+    for path in (files.directory, *files.directory.rglob("*")):
+        assert stat.S_IMODE(path.lstat().st_mode) == (0o700 if path.is_dir() else 0o600), path
