@@ -45,10 +45,6 @@ class Order(StrEnum):
     STOP = "stop"
 
 
-_AT_START: Final = {Order.RESUME: " --resume", Order.RELINK: " --relink"}
-"""The option of `run` that stands for an order when there is no supervisor to take it."""
-
-
 class NotRunning(StoreError):
     """Raised when no supervisor runs for the session."""
 
@@ -145,7 +141,7 @@ def ask(files: SessionFiles, order: Order) -> Status:
         except (FileNotFoundError, ConnectionRefusedError):
             raise NotRunning(
                 f"no supervisor runs for session {files.name!r}",
-                hint=f"wa-supervisor run --session {files.name}{_AT_START.get(order, '')}",
+                hint=f"wa-supervisor run --session {files.name}",
             ) from None
         except (OSError, ValidationError) as error:
             raise StoreError(

@@ -26,7 +26,7 @@ from .session.link import SessionLink
 from .store import SessionFiles, SessionLock, open_vault
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 
     from .lifecycle import Reason, Step
     from .lifecycle.facts import Fact
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("wa_supervisor")
 
+
+_LEFT: Mapping[str, Fact] = {"resume": facts.Resume(), "relink": facts.Relink()}
 
 STOP_BOUND = 4.5
 """Seconds from an operator's stop to the end of `run`, whatever the session process does."""
@@ -171,6 +173,8 @@ class Supervisor:
     async def _own_the_core(self, handlers: Handlers, keeper: Keeper) -> None:
         core = self._core
         keeper.recall_into(core.session, self._now(), core.policy)
+        if keeper.order is not None:
+            self._inbox.put_nowait(_LEFT[keeper.order])
         await self._take(core.handle(facts.Start(), self._now()), handlers, keeper)
         while not self._over:
             # Clocks first: a flood of facts must not keep them from ringing.

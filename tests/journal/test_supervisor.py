@@ -25,7 +25,7 @@ from wa_supervisor import (
     StepRecord,
     Supervisor,
 )
-from wa_supervisor.journal import Journal, read, schema
+from wa_supervisor.journal import Journal, amend, read, schema
 from wa_supervisor.lifecycle.policy import Backoff, Limit, Policy
 from wa_supervisor.store import SessionFiles
 
@@ -223,3 +223,36 @@ async def test_the_journal_holds_no_secret(tmp_path: Path) -> None:
         await life.reach("Backoff")
     for file in life.supervisor.files.directory.glob("journal.db*"):
         assert phone.encode() not in file.read_bytes()
+
+
+async def test_an_order_that_was_left_is_obeyed_by_the_next_run_and_only_by_that(
+    tmp_path: Path,
+) -> None:
+    """A unit with --on-give-up exit is mended by `wa-supervisor resume` and a start."""
+    chosen = settings(tmp_path, NO_RETRY)
+    first = Life(chosen, on_give_up="exit")
+    assert (await first.run()).phase is Phase.GAVE_UP
+    assert amend(first.supervisor.files, chosen.journal, "OperatorResumed", order="resume")
+    resumed, after = (Life(chosen, on_give_up="exit") for _ in range(2))
+    assert (await resumed.run()).phase is Phase.GAVE_UP
+    assert resumed.dials == 1
+    memory = read(resumed.supervisor.files.journal).memory
+    assert memory is not None
+    assert memory.order is None
+    assert (await after.run()).phase is Phase.GAVE_UP
+    assert after.dials == 0
+
+
+async def test_an_order_that_meant_nothing_is_not_given_again(tmp_path: Path) -> None:
+    chosen = settings(tmp_path, LONG)
+    life = Life(chosen)
+    async with life.running():
+        await life.reach("Backoff")
+    assert amend(life.supervisor.files, chosen.journal, "OperatorRelinked", order="relink")
+    again = Life(chosen)
+    async with again.running():
+        await again.reach("Purging")
+        await again.reach("Backoff")
+    memory = read(again.supervisor.files.journal).memory
+    assert memory is not None
+    assert memory.order is None

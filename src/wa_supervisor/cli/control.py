@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..control import Order, ask
-from ..settings import load_settings
+from ..control import NotRunning, Order, ask
 from ..store import SessionFiles
+from .chosen import Chosen, ConfigOption, DataDirOption, JsonOption, SessionOption
 
 if TYPE_CHECKING:
     from ..records import Status
-
-SessionOption = Annotated[str | None, typer.Option(metavar="NAME", help="The session's name.")]
-DataDirOption = Annotated[
-    Path | None,
-    typer.Option(metavar="DIR", help="Where sessions are kept (default: the state directory)."),
-]
-ConfigOption = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="A TOML file with settings.")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object instead of words.")]
 
 
 def status(
@@ -32,8 +21,10 @@ def status(
     json: JsonOption = False,
 ) -> None:
     """Say how a session stands, why, who must act and what to type."""
-    found = _ask(Order.STATUS, session, data_dir, config)
-    print(found.model_dump_json() if json else _told(found))
+    chosen = Chosen(session, data_dir, config)
+    with chosen.telling():
+        found = ask(chosen.files(), Order.STATUS)
+    print(found.model_dump_json() if json else chosen.typed(_told(found)))
 
 
 def resume(
@@ -41,9 +32,16 @@ def resume(
     data_dir: DataDirOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Try again now, with a fresh budget: after GaveUp, or instead of a long wait."""
-    _ask(Order.RESUME, session, data_dir, config)
-    print("Resuming; `wa-supervisor status` says how it goes.")
+    """Try again now, with a fresh budget: after GaveUp, or instead of a long wait.
+
+    Where no supervisor runs, the next one does so when it is started.
+    """
+    chosen = Chosen(session, data_dir, config)
+    if _order(Order.RESUME, chosen):
+        print(chosen.typed("Resuming; `wa-supervisor status` says how it goes."))
+    else:
+        print("No supervisor runs; the next one resumes when it is started,")
+        print(chosen.typed("by its service or by `wa-supervisor run`."))
 
 
 def relink(
@@ -52,11 +50,21 @@ def relink(
     config: ConfigOption = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Log the device out, clear its session away and pair afresh."""
+    """Log the device out, clear its session away and pair afresh.
+
+    Where no supervisor runs, the next one clears it away and pairs when it is started; the phone
+    may then list the old device until somebody removes it there.
+    """
     if not yes:
         typer.confirm("This unlinks the device; somebody must scan a new QR. Go on?", abort=True)
-    _ask(Order.RELINK, session, data_dir, config)
-    print("Relinking; a fresh QR will appear where `wa-supervisor run` shows it.")
+    chosen = Chosen(session, data_dir, config)
+    if _order(Order.RELINK, chosen):
+        print(chosen.typed("Relinking; a fresh QR will appear where `wa-supervisor run` shows it."))
+    else:
+        print("No supervisor runs, so WhatsApp is not told now. The next one sets the keys aside")
+        print("and pairs afresh when it is started,")
+        print(chosen.typed("by its service or by `wa-supervisor run`."))
+        print("If the phone lists the old device after that, remove it there.")
 
 
 def stop(
@@ -65,13 +73,26 @@ def stop(
     config: ConfigOption = None,
 ) -> None:
     """Stop a session's supervisor, keeping the session."""
-    _ask(Order.STOP, session, data_dir, config)
+    chosen = Chosen(session, data_dir, config)
+    with chosen.telling():
+        ask(chosen.files(), Order.STOP)
     print("Stopping.")
 
 
-def _ask(order: Order, session: str | None, data_dir: Path | None, config: Path | None) -> Status:
-    settings = load_settings(config, {"session": session, "data_dir": data_dir}).settings
-    return ask(SessionFiles.at(settings.session, settings.data_dir), order)
+def _order(order: Order, chosen: Chosen) -> bool:
+    """Give an order to the supervisor, or leave it for the next one: then the answer is False."""
+    with chosen.telling():
+        settings = chosen.settings()
+        files = SessionFiles.at(settings.session, settings.data_dir)
+        try:
+            ask(files, order)
+        except NotRunning:
+            from .offline import leave  # noqa: PLC0415 - of the journal only who needs it knows
+
+            if not leave(order, files, settings):
+                raise
+            return False
+        return True
 
 
 def _told(status: Status) -> str:

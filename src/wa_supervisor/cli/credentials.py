@@ -6,6 +6,7 @@ refuse, and name the holder, while a supervisor runs.
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,10 +17,8 @@ from rich.console import Console
 from rich.table import Table
 
 from ..errors import StoreError
-from ..journal import Journal
+from ..journal import amend
 from ..lifecycle import Reason
-from ..records import StepRecord
-from ..settings import load_settings
 from ..store import (
     SessionFiles,
     SessionLock,
@@ -28,19 +27,17 @@ from ..store import (
     open_vault,
     quarantined,
 )
+from ..store.layout import give_back
 from ..store.quarantine import has_keys
 from ..store.snapshot import Snapshot
+from .chosen import Chosen, ConfigOption, DataDirOption, SessionOption
 
 if TYPE_CHECKING:
-    from ..settings import Settings
-    from ..store import Quarantined, Vault
+    from collections.abc import Iterator
 
-_Session = Annotated[str | None, typer.Option(metavar="NAME", help="The session's name.")]
-_DataDir = Annotated[
-    Path | None,
-    typer.Option(metavar="DIR", help="Where sessions are kept (default: the state directory)."),
-]
-_Config = Annotated[Path | None, typer.Option(metavar="FILE", help="A TOML file with settings.")]
+    from ..settings import Settings
+    from ..store import Quarantined, Restored, Vault
+
 _Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 CAN_AND_CANNOT = """\
@@ -65,14 +62,16 @@ class Listed(BaseModel):
 
 
 def list_snapshots(
-    session: _Session = None,
-    data_dir: _DataDir = None,
-    config: _Config = None,
+    session: SessionOption = None,
+    data_dir: DataDirOption = None,
+    config: ConfigOption = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object for each.")] = False,
 ) -> None:
     """List the copies of a session's keys that `restore` can put back."""
-    _, files, vault = _open(session, data_dir, config)
-    found = _list(files, vault)
+    chosen = Chosen(session, data_dir, config)
+    with chosen.telling():
+        _, files, vault = _open(chosen)
+        found = _list(files, vault)
     if json:
         for each in found:
             print(each.model_dump_json())
@@ -92,7 +91,8 @@ def list_snapshots(
         usable = "yes" if each.usable else "no keys"
         table.add_row(each.id, each.kind, _age((now - each.taken).total_seconds()), size, usable)
     Console(highlight=False).print(table)
-    print(f"\n`wa-supervisor restore --session {files.name} ID` puts one back.")
+    line = chosen.typed(f"wa-supervisor restore --session {files.name}")
+    print(f"\nTo put one back:\n    {line} ID")
 
 
 def restore_session(
@@ -100,69 +100,88 @@ def restore_session(
         str | None,
         typer.Argument(metavar="ID", help="From `snapshots`; default: the newest snapshot."),
     ] = None,
-    session: _Session = None,
-    data_dir: _DataDir = None,
-    config: _Config = None,
+    session: SessionOption = None,
+    data_dir: DataDirOption = None,
+    config: ConfigOption = None,
     yes: _Yes = False,
 ) -> None:
     """Put a copy of a session's keys back; what is there now goes into quarantine."""
-    settings, files, vault = _open(session, data_dir, config)
-    with SessionLock(files, command="wa-supervisor restore"), claimed(vault):
-        source = vault.choose(wanted) if wanted else next(iter(vault.snapshots()), None)
-        if source is None:
-            raise StoreError(
-                f"session {files.name!r} has no snapshot",
-                hint=f"`wa-supervisor snapshots --session {files.name}` lists what there is",
-            )
-        print(CAN_AND_CANNOT)
-        if not yes:
-            typer.confirm(f"\nPut {source.id} back into session {files.name!r}?", abort=True)
-        # Without an ID an older copy will do, if the newest turns out to be damaged.
-        restored = vault.restore(source.id if wanted else None)
-        if restored is None:
-            raise StoreError(
-                f"{source.id} holds no usable keys; nothing was changed",
-                hint=f"`wa-supervisor snapshots --session {files.name}` lists the others",
-            )
-        _settle_debts(files, settings, "OperatorRestored", Reason.RESTORED)
-    print(f"\n{restored.id} was put back.")
-    if restored.aside:
-        print(f"What was there before is in quarantine as {restored.aside}.")
-    _say_next(files, vault, "logs in with it")
+    chosen = Chosen(session, data_dir, config)
+    with chosen.telling():
+        settings, files, vault = _open(chosen)
+        with _acting(files, vault, "restore"):
+            restored = _restore(wanted, files, vault, yes=yes)
+            _settle_debts(files, settings, "OperatorRestored", Reason.RESTORED)
+        print(f"\n{restored.id} was put back.")
+        if restored.aside:
+            print(f"What was there before is in quarantine as {restored.aside}.")
+        _say_next(chosen, files, vault, "logs in with it")
+
+
+def _restore(wanted: str | None, files: SessionFiles, vault: Vault, *, yes: bool) -> Restored:
+    source = vault.choose(wanted) if wanted else next(iter(vault.snapshots()), None)
+    if source is None:
+        raise StoreError(
+            f"session {files.name!r} has no snapshot",
+            hint=f"`wa-supervisor snapshots --session {files.name}` lists what there is",
+        )
+    print(CAN_AND_CANNOT)
+    if not yes:
+        typer.confirm(f"\nPut {source.id} back into session {files.name!r}?", abort=True)
+    # Without an ID an older copy will do, if the newest turns out to be damaged.
+    restored = vault.restore(source.id if wanted else None)
+    if restored is None:
+        raise StoreError(
+            f"{source.id} holds no usable keys; nothing was changed",
+            hint=f"`wa-supervisor snapshots --session {files.name}` lists the others",
+        )
+    return restored
 
 
 def purge_session(
-    session: _Session = None,
-    data_dir: _DataDir = None,
-    config: _Config = None,
+    session: SessionOption = None,
+    data_dir: DataDirOption = None,
+    config: ConfigOption = None,
     yes: _Yes = False,
 ) -> None:
     """Set a session's keys aside, into quarantine, so that the next run pairs afresh."""
-    settings, files, vault = _open(session, data_dir, config)
-    with SessionLock(files, command="wa-supervisor purge"), claimed(vault):
+    chosen = Chosen(session, data_dir, config)
+    with chosen.telling():
+        settings, files, vault = _open(chosen)
         kept = settings.quarantine
-        print(f"Session {files.name!r} goes into quarantine: at most {kept.days:g} days,")
-        print(f"and until {kept.keep} later ones are there. Then it is deleted, not overwritten.")
-        print("The phone is not told: it still lists the device until somebody removes it")
-        print("there (Settings > Linked devices), or WhatsApp does after 30 idle days.")
-        if not yes:
-            typer.confirm(f"\nSet session {files.name!r} aside?", abort=True)
-        entry = vault.purge("operator")
-        _settle_debts(files, settings, "OperatorPurged", Reason.PURGED)
-        expire(files, keep=kept.keep, days=kept.days)
-    if entry is None:
-        print("\nThere was nothing to set aside.")
-    else:
-        print(f"\nIt was set aside as {entry.id}.")
-        print(f"`wa-supervisor restore --session {files.name} {entry.id}` undoes it.")
-    _say_next(files, vault, "pairs afresh")
+        with _acting(files, vault, "purge"):
+            print(f"Session {files.name!r} goes into quarantine: at most {kept.days:g} days,")
+            print(
+                f"and until {kept.keep} later ones are there. Then it is deleted, not overwritten."
+            )
+            print("The phone is not told: it still lists the device until somebody removes it")
+            print("there (Settings > Linked devices), or WhatsApp does after 30 idle days.")
+            if not yes:
+                typer.confirm(f"\nSet session {files.name!r} aside?", abort=True)
+            entry = vault.purge("operator")
+            _settle_debts(files, settings, "OperatorPurged", Reason.PURGED)
+            expire(files, keep=kept.keep, days=kept.days)
+        if entry is None:
+            print("\nThere was nothing to set aside.")
+        else:
+            line = chosen.typed(f"wa-supervisor restore --session {files.name}")
+            print(f"\nIt was set aside as {entry.id}. To undo that:\n    {line} {entry.id}")
+        _say_next(chosen, files, vault, "pairs afresh")
 
 
-def _open(
-    session: str | None, data_dir: Path | None, config: Path | None
-) -> tuple[Settings, SessionFiles, Vault]:
+@contextlib.contextmanager
+def _acting(files: SessionFiles, vault: Vault, command: str) -> Iterator[None]:
+    """Have the session for ourselves while this lasts, and leave its files to their owner."""
+    with SessionLock(files, command=f"wa-supervisor {command}"), claimed(vault):
+        try:
+            yield
+        finally:
+            give_back(files.directory)
+
+
+def _open(chosen: Chosen) -> tuple[Settings, SessionFiles, Vault]:
     """Find a session that exists; none is made. Raises ConfigError, StoreError."""
-    settings = load_settings(config, {"session": session, "data_dir": data_dir}).settings
+    settings = chosen.settings()
     files = SessionFiles.at(settings.session, settings.data_dir)
     if not files.directory.is_dir():
         raise StoreError(
@@ -202,36 +221,14 @@ def _settle_debts(files: SessionFiles, settings: Settings, fact: str, reason: Re
     Else it would purge the restored session as the dead one. Why the session was given up stays:
     that is for `resume`.
     """
-    if not files.journal.exists():
-        return
-    journal = Journal.open(files.journal, settings.journal)
-    try:
-        memory = journal.memory()
-        if memory is None:
-            return
-        record = StepRecord(
-            ts=datetime.now(UTC),
-            session=files.name,
-            fact=fact,
-            before=memory.phase.state,
-            after=memory.phase.state,
-            shade=None,
-            taken=True,
-            reason=reason.value,
-            effects=(),
-            generation=memory.generation,
-            retries=memory.retries,
-            not_before=memory.not_before,
-        )
-        paid = memory.model_copy(update={"sequel": None, "death": None, "strikes": 0})
-        journal.append(record, paid)
-    finally:
-        journal.close()
+    paid = {"sequel": None, "death": None, "strikes": 0}
+    amend(files, settings.journal, fact, reason=reason.value, **paid)
 
 
-def _say_next(files: SessionFiles, vault: Vault, what: str) -> None:
+def _say_next(chosen: Chosen, files: SessionFiles, vault: Vault, what: str) -> None:
     state = "paired" if vault.is_paired() else "not paired"
-    print(f"The session is {state}; `wa-supervisor run --session {files.name}` {what}.")
+    line = chosen.typed(f"wa-supervisor run --session {files.name}")
+    print(f"The session is {state}. The next run {what}:\n    {line}")
     print("If it was given up before, add --resume.")
 
 

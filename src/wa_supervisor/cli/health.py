@@ -6,9 +6,7 @@ import typer
 
 from ..control import Order, ask
 from ..errors import StoreError
-from ..settings import load_settings
-from ..store import SessionFiles
-from .control import ConfigOption, DataDirOption, SessionOption
+from .chosen import Chosen, ConfigOption, DataDirOption, SessionOption
 from .exits import Exit
 from .service import summary
 
@@ -19,9 +17,9 @@ def health(
     config: ConfigOption = None,
 ) -> None:
     """Exit 0 if the session is connected now, else 1; one line says why. For health checks."""
-    settings = load_settings(config, {"session": session, "data_dir": data_dir}).settings
+    files = Chosen(session, data_dir, config).files()
     try:
-        status = ask(SessionFiles.at(settings.session, settings.data_dir), Order.STATUS)
+        status = ask(files, Order.STATUS)
     except StoreError as error:
         print(error)
         raise typer.Exit(Exit.FAILED) from None

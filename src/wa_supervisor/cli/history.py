@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,8 +12,7 @@ from rich.text import Text
 
 from ..errors import ConfigError
 from ..journal import read
-from ..settings import load_settings
-from ..store import SessionFiles
+from .chosen import Chosen, ConfigOption, DataDirOption, SessionOption
 
 if TYPE_CHECKING:
     from ..journal import Entry, Memory, Past
@@ -25,11 +23,9 @@ _STYLES = {"Connected": "green", "GaveUp": "bold red", "LoggedOut": "yellow"}
 
 
 def history(  # noqa: PLR0913, PLR0917 - one parameter for each option
-    session: Annotated[str | None, typer.Option(help="The session's name.")] = None,
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Where sessions are kept (default: the state directory).")
-    ] = None,
-    config: Annotated[Path | None, typer.Option(help="A TOML file with settings.")] = None,
+    session: SessionOption = None,
+    data_dir: DataDirOption = None,
+    config: ConfigOption = None,
     since: Annotated[
         str | None,
         typer.Option(
@@ -43,8 +39,8 @@ def history(  # noqa: PLR0913, PLR0917 - one parameter for each option
 ) -> None:
     """Show the steps a session took, oldest first, whether it runs now or not."""
     after = None if since is None else moment(since, datetime.now(UTC))
-    settings = load_settings(config, {"session": session, "data_dir": data_dir}).settings
-    files = SessionFiles.at(settings.session, settings.data_dir)
+    chosen = Chosen(session, data_dir, config)
+    files = chosen.files()
     past = read(files.journal, since=after, limit=limit or None)
     if json:
         for entry in past.entries:
@@ -53,8 +49,8 @@ def history(  # noqa: PLR0913, PLR0917 - one parameter for each option
     console = Console(highlight=False)
     for entry in past.entries:
         _print(console, entry)
-    for line in _closing(past, settings.session):
-        console.print(Text(line, style="dim"), soft_wrap=True)
+    for line in _closing(past, files.name):
+        console.print(Text(chosen.typed(line), style="dim"), soft_wrap=True)
 
 
 def moment(text: str, now: datetime) -> datetime:

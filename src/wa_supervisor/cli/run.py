@@ -20,6 +20,7 @@ from ..pairing.parse import parse_sink
 from ..sdnotify import Notifier
 from ..settings import load_settings
 from ..supervisor import Outcome, Supervisor
+from .chosen import Chosen
 from .exits import GIVE_UP, Exit
 from .logs import configure_logging
 from .reload import reload
@@ -105,12 +106,16 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each option
         },
     )
     word = Supervisor.relink if relink else Supervisor.resume if resume else None
-    outcome = _supervise(read(), word, read, on_give_up=on_give_up, as_json=json, verbose=verbose)
+    chosen = Chosen(session, data_dir, config)
+    with chosen.telling():
+        outcome = _supervise(
+            read(), word, read, on_give_up=on_give_up, as_json=json, verbose=verbose
+        )
     if outcome.phase is Phase.GAVE_UP and outcome.reason is not None:
         told = outcome.reason.explanation
         print(f"wa-supervisor: gave up: {told.sentence}", file=sys.stderr)
         if told.action:
-            print(f"  {told.who.value} must act: {told.action}", file=sys.stderr)
+            print(f"  {told.who.value} must act: {chosen.typed(told.action)}", file=sys.stderr)
         raise typer.Exit(GIVE_UP.get(outcome.reason, Exit.FAILED))
     raise typer.Exit(Exit.OK)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .amend import amend
 from .entries import Entry
 from .journal import Journal
 from .keeper import Keeper
@@ -14,6 +15,7 @@ __all__ = [
     "Keeper",
     "Memory",
     "Past",
+    "amend",
     "careful",
     "read",
     "recall",

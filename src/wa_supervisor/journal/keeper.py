@@ -77,6 +77,11 @@ class Keeper:
             journal.close()
             raise
 
+    @property
+    def order(self) -> Literal["resume", "relink"] | None:
+        """What an operator left for this run; until its fact is kept, also for the next one."""
+        return self._memory.order if self._memory else None
+
     def recall_into(self, session: Session, now: float, policy: Policy) -> None:
         """Set the core's session to where the last run left off, at `now` on the core's clock.
 
@@ -100,6 +105,8 @@ class Keeper:
 
     async def keep(self, record: StepRecord, session: Session, now: float) -> None:
         """Record a step; on return it is on the disk, or `trouble` says why it is not."""
+        if self._memory and record.fact.lower() == self._memory.order:
+            self._memory = self._memory.model_copy(update={"order": None})
         if not record.taken:
             self._journal.ignore(record)
             return

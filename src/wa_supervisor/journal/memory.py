@@ -56,6 +56,9 @@ class Memory(BaseModel):
     last_pairing: AwareDatetime | None
     """When a phone last paired."""
 
+    order: Literal["resume", "relink"] | None = None
+    """What an operator left for the next run to do first, while none took orders."""
+
 
 def remember(
     session: Session, now: float, wall: datetime, *, last: Memory | None = None, fact: str = ""
@@ -92,6 +95,7 @@ def remember(
         },
         last_stable=wall if stable else (last and last.last_stable),
         last_pairing=wall if fact == "PairSucceeded" else (last and last.last_pairing),
+        order=last and last.order,
     )
 
 

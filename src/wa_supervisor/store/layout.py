@@ -202,6 +202,22 @@ def make_private_file(path: Path) -> None:
     _check(path, stat.S_ISREG, "regular file", 0o600)
 
 
+def give_back(directory: Path) -> None:
+    """Have the session's owner own what root just made in its directory.
+
+    A service could not open it otherwise. No link is followed, and nothing is given away that has
+    another name elsewhere. Raises OSError.
+    """
+    if sys.platform == "win32" or os.geteuid():
+        return
+    owner = directory.stat()
+    for _, directories, files, where in os.fwalk(directory):
+        for name in (*directories, *files):
+            found = os.stat(name, dir_fd=where, follow_symlinks=False)
+            if found.st_uid == 0 and (stat.S_ISDIR(found.st_mode) or found.st_nlink == 1):
+                os.chown(name, owner.st_uid, owner.st_gid, dir_fd=where, follow_symlinks=False)
+
+
 def _check(path: Path, is_kind: Callable[[int], bool], kind: str, mode: int) -> None:
     found = path.lstat().st_mode
     if not is_kind(found):

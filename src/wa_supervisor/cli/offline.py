@@ -1,0 +1,30 @@
+"""Orders that are left for the next supervisor, where none runs: `resume` and `relink`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..journal import amend
+from ..store import SessionLock
+from ..store.layout import give_back
+
+if TYPE_CHECKING:
+    from ..control import Order
+    from ..settings import Settings
+    from ..store import SessionFiles
+
+_FACTS = {"resume": "OperatorResumed", "relink": "OperatorRelinked"}
+
+
+def leave(order: Order, files: SessionFiles, settings: Settings) -> bool:
+    """Have the next run obey the order as its first deed; False if there never was one before.
+
+    Raises LockHeld if a supervisor has been started meanwhile, StoreError.
+    """
+    if not files.journal.exists():
+        return False
+    with SessionLock(files, command=f"wa-supervisor {order}"):
+        try:
+            return amend(files, settings.journal, _FACTS[order], order=order.value)
+        finally:
+            give_back(files.directory)
