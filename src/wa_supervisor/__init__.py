@@ -13,12 +13,14 @@ from .lazy import exports
 if TYPE_CHECKING:
     from .errors import (
         ConfigError,
+        Damaged,
         JournalError,
         LockHeld,
         LoopbackError,
         SessionError,
         StoreError,
         SupervisorError,
+        Unreachable,
         UnsafePermissions,
     )
     from .lifecycle import Phase, Policy, Reason
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ConfigError",
+    "Damaged",
     "Endpoint",
     "JournalError",
     "LockHeld",
@@ -45,6 +48,7 @@ __all__ = [
     "StoreError",
     "Supervisor",
     "SupervisorError",
+    "Unreachable",
     "UnsafePermissions",
     "load_settings",
 ]
