@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Self
 
 from pydantic import BaseModel, ConfigDict
 
+from .session.output import go_died
 from .session.spec import ExitCode
 from .store.layout import make_private_directory, make_private_file
 
@@ -28,7 +29,6 @@ DIRECTORY = "crashes"
 KEEP = 20
 """Reports; the oldest are removed."""
 
-_GO = ("panic:", "fatal error:", "runtime:")  # how Go begins its last words, runtime/panic.go
 _PACKAGES = ("wa-supervisor", "neonize", "python-statemachine")
 
 
@@ -45,6 +45,7 @@ class Culprit(enum.Enum):
 _CODES: dict[int, Culprit] = {
     ExitCode.UNUSABLE: Culprit.NEONIZE,
     ExitCode.DEFECT: Culprit.UNKNOWN,
+    ExitCode.NO_ROOM: Culprit.UNKNOWN,
     ExitCode.ENDED: Culprit.UNKNOWN,
     ExitCode.ORPHANED: Culprit.UNKNOWN,
 }
@@ -101,7 +102,7 @@ _SENTENCES = {
 
 def culprit_of(exited: ChildExited) -> Culprit:
     """Put a crash down to somebody: Go says so itself, and nobody else exits with own codes."""
-    if any(line.startswith(_GO) for line in exited.detail.splitlines()):
+    if go_died(exited.detail):
         return Culprit.GO
     if exited.signal is not None:
         return Culprit.KILLED

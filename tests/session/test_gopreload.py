@@ -153,3 +153,39 @@ def test_without_libmagic_only_media_fail_and_say_what_to_install(tmp_path: Path
         tmp_path,
     )
     assert "libmagic1" in said
+
+
+def test_want_of_memory_is_not_held_against_neonize() -> None:
+    said = _run("""
+        import resource
+        gopreload.preload()
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize(), hard))
+        try:
+            gopreload.load_library()
+        except gopreload.NoRoom as error:
+            print(error.advice)
+        resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+        gopreload.load_library()  # once there is room again
+    """)
+    assert "cannot be loaded" in said
+    assert "free some memory" in said
+
+
+@pytest.mark.parametrize("version", ["0.5.1", "0.5.3", "0.6.0", "1.0.0", "0.4.3.post0"])
+def test_a_release_nobody_has_tried_is_refused_with_the_one_to_install(version: str) -> None:
+    said = _run(
+        f'gopreload.preload().__version__ = "{version}"'
+        + _REFUSED.format(call="gopreload.require_known_release()").replace("\n    ", "\n")
+    )
+    assert f"neonize {version} is not a release that wa-supervisor was tested with (0.5.2)" in said
+    assert "pip install neonize==0.5.2, or set allow_unknown_neonize = true" in said
+
+
+@pytest.mark.parametrize("version", ["0.5.2", "0.5.2.post1"])
+def test_a_release_that_passed_the_contract_is_taken(version: str) -> None:
+    _run(f"""
+        gopreload.preload().__version__ = "{version}"
+        gopreload.require_known_release()
+    """)

@@ -79,6 +79,9 @@ def _run(sock: socket.socket) -> NoReturn:
             gopreload.require_known_release()
         neonize = gopreload.load_library()
         _trust(run)
+    except gopreload.NoRoom as error:
+        print(error.advice, file=sys.stderr)  # noqa: T201
+        wire.leave(run.generation, ExitCode.NO_ROOM)
     except SessionError as error:
         wire.send(protocol.fact_frame(facts.ClientUnusable(run.generation, error.advice)))
         wire.leave(run.generation, ExitCode.UNUSABLE)

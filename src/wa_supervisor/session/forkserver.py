@@ -15,7 +15,6 @@ import threading
 from contextlib import suppress
 from typing import NoReturn
 
-from ..errors import SessionError
 from . import child, forkwire, gopreload
 from .spec import ExitCode
 
@@ -95,7 +94,7 @@ def main(control: socket.socket) -> int:
     """Import neonize and serve; return the exit code."""
     try:
         gopreload.preload()
-    except SessionError as error:
+    except gopreload.NeonizeUnusable as error:
         forkwire.send(control, forkwire.Unusable(advice=error.advice))
         return ExitCode.UNUSABLE
     with suppress(ChildProcessError):  # neonize runs uname, and does not wait for it

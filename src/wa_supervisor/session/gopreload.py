@@ -43,6 +43,26 @@ class NeonizeUnusable(SessionError):
     """Raised when neonize is not installed, lacks its Go library or is not the one we know."""
 
 
+class NoRoom(SessionError):
+    """Raised when there is no memory, or no descriptor, to load neonize with; that may pass."""
+
+
+# What the dynamic loader says then (glibc elf/dl-load.c; strerror of ENOMEM, EMFILE and ENFILE).
+_NO_ROOM: Final = (
+    "failed to map segment",
+    "annot allocate memory",
+    "cannot create shared object descriptor",
+    "oo many open files",
+)
+
+
+def _blamed(what: str, error: Exception, hint: str) -> SessionError:
+    """Return what is to be raised for an error of loading: it is neonize's fault or the host's."""
+    if any(words in str(error) for words in _NO_ROOM):
+        return NoRoom(f"{what}: {error}", hint="free some memory, or raise the limits of the unit")
+    return NeonizeUnusable(f"{what}: {error}", hint=hint)
+
+
 class _Function:
     """Takes the settings neonize makes on a function of the library."""
 
@@ -76,6 +96,7 @@ class LazyLibrary:
 
         Raises:
             NeonizeUnusable: if it cannot be loaded or is not what its Python expects.
+            NoRoom: if there is no memory to load it into.
         """
         if self._noted is None:
             return
@@ -84,9 +105,7 @@ class LazyLibrary:
             library.GetVersion.restype = ctypes.c_char_p
             found = library.GetVersion().decode()
         except (OSError, AttributeError) as error:
-            raise NeonizeUnusable(
-                f"neonize's Go library cannot be loaded: {error}", hint=_REINSTALL
-            ) from error
+            raise _blamed("neonize's Go library cannot be loaded", error, _REINSTALL) from error
         if found != version:
             raise NeonizeUnusable(
                 f"neonize's Go library is version {found}, its Python expects {version}",
@@ -117,6 +136,7 @@ def preload() -> types.ModuleType:
 
     Raises:
         NeonizeUnusable: if it cannot be imported, or is not the neonize we know.
+        NoRoom: if there is no memory to import it with.
     """
     if _is_preloaded():
         return sys.modules["neonize"]
@@ -128,8 +148,8 @@ def preload() -> types.ModuleType:
             importlib.import_module("neonize.utils.ffmpeg")
             log = importlib.import_module("neonize.utils.log")
     except ImportError as error:
-        raise NeonizeUnusable(
-            f"neonize cannot be imported: {error}", hint="pip install 'neonize>=0.5.2'"
+        raise _blamed(
+            "neonize cannot be imported", error, "pip install 'neonize>=0.5.2'"
         ) from error
     _stop_log_worker(log)
     if not callable(getattr(client.NewClient, LOGIN_STATUS_HOOK, None)):
@@ -155,6 +175,7 @@ def load_library() -> str:
 
     Raises:
         NeonizeUnusable: if it cannot be loaded or is not what its Python expects.
+        NoRoom: if there is no memory to load it into.
     """
     version: str = sys.modules["neonize.download"].__GONEONIZE_VERSION__
     sys.modules["neonize._binder"].gocode.load(version)

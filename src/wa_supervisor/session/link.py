@@ -22,7 +22,7 @@ from .calls import Calls
 from .endpoint import Endpoint
 from .gopreload import NeonizeUnusable
 from .launch import ForkLauncher, Launcher, SpawnLauncher
-from .output import Tail
+from .output import Tail, go_died
 from .process import ExitStatus
 from .spec import ChildSpec, ExitCode, StopBounds, Watch
 
@@ -313,14 +313,17 @@ class _Child:
             self._tail.close()
 
     def was_ended_by_its_bot(self, status: ExitStatus) -> bool:
-        """Tell whether somebody called exit in it: we say bye, and Go aborts."""
+        """Tell whether somebody called exit in it: we say bye, and Go says why it died."""
         alien = status.returncode not in {None, ExitCode.ORPHANED, ExitCode.DEFECT}
-        return alien and not self._bye and self.spec.bot is not None
+        return alien and not (self._bye or go_died(self._printed)) and self.spec.bot is not None
+
+    @property
+    def _printed(self) -> str:
+        return self._tail.text() if self._tail is not None else ""
 
     def epitaph(self, status: ExitStatus) -> facts.ChildExited:
         """Return the fact that the process is gone."""
-        printed = self._tail.text() if self._tail is not None else ""
-        detail = self.redact("\n".join(filter(None, (self.trouble, printed))))
+        detail = self.redact("\n".join(filter(None, (self.trouble, self._printed))))
         return facts.ChildExited(self.spec.generation, status.returncode, status.signal, detail)
 
     def _send(self, frame: protocol.Down) -> bool:

@@ -19,6 +19,11 @@ _PIPE_CHUNKS: Final = 2  # a pipe holds 64 KiB
 _LAST_WORDS: Final = (b"panic:", b"fatal error:", b"runtime:")
 
 
+def go_died(printed: str) -> bool:
+    """Tell whether Go says in what a process printed that it aborts it."""
+    return any(line.encode().startswith(_LAST_WORDS) for line in printed.splitlines())
+
+
 class Tail:
     """Reads a pipe on the event loop and keeps its last 40 lines.
 

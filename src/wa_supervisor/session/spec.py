@@ -22,6 +22,7 @@ class ExitCode(enum.IntEnum):
     BOT_FAILED = 5  # the bot could not be imported, or its function raised
     UNUSABLE = 6  # neonize is missing, incomplete or not the one we know
     DEFECT = 7  # an exception of our own; its traceback was printed
+    NO_ROOM = 8  # there was no memory to load neonize into
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ class Wire:
         self._leaving = threading.Lock()
 
     def receive_run(self) -> protocol.Run:
-        """Return the first frame, which must say what to run; from then on frames are sent.
+        """Return the first frame, which must say what to run.
 
         Raises:
             FrameError: if it is something else, or does not come within 30 s.
@@ -49,7 +49,6 @@ class Wire:
         if not isinstance(frame, protocol.Run):
             raise protocol.FrameError(f"the first frame must be run, not {frame.kind}")
         self._sock.settimeout(None)
-        self._writer.start()
         return frame
 
     def start(
@@ -57,7 +56,8 @@ class Wire:
         on_stop: Callable[[protocol.Stop], None],
         on_call: Callable[[protocol.Call], None],
     ) -> None:
-        """Start to read; the two are called on the reading thread, for every such frame."""
+        """Start both threads; the two are called on the reading one, for every such frame."""
+        self._writer.start()
 
         def listen() -> None:
             for frame in self._frames:
@@ -86,6 +86,8 @@ class Wire:
         """
         with self._leaving:
             try:
+                if self._writer.ident is None and not self._outbox.empty():
+                    self._writer.start()
                 if self._writer.is_alive():
                     self.send(protocol.Bye(generation=generation))
                     self._outbox.put(None)
