@@ -53,3 +53,19 @@ def test_the_markdown_states_how_often_and_how_many_at_a_time_it_was_played() ->
     assert "played 3 times" in page
     assert "at most 4 runs at a time" in page
     assert "2.0 s (1.0-3.0), 2 dials, n=3" in page
+
+
+def test_what_a_machine_cannot_play_is_stated_and_not_counted_as_kept() -> None:
+    verdict = Verdict(FAULT, "supervisor", 0, None, 0, (), impossible="needs Linux")
+    row = Row(FAULT, "supervisor", (verdict,) * 3)
+    assert row.outcome == "not played on this machine: needs Linux"
+    assert row.count == ""
+    assert any("-- not played" in line for line in matrix.lines(row, several=False))
+    assert list(matrix.summary([row, _row(1.0)])) == [
+        "supervisor: 1 of 1 kinds as promised, in 1 runs; 1 not played on this machine"
+    ]
+
+
+def test_a_second_contestant_has_no_empty_line_above_it() -> None:
+    row = Row(FAULT, "bare", _row(None, complaint="it did not " * 9).verdicts)
+    assert all(line.strip() for line in matrix.lines(row, several=True))

@@ -128,9 +128,9 @@ def rejects(reason: int, *, close: bool = True, times: int = 1) -> Act:
     return answers_logins(*[Failure(reason, close=close)] * times)
 
 
-def bans(code: int, *, seconds: int | None = None, times: int = 1) -> Act:
+def bans(code: int, *, seconds: int | None = None, times: int = 1, close: bool = True) -> Act:
     """Answer the next logins with a temporary ban."""
-    return answers_logins(*[Failure(402, code=code, expire=seconds)] * times)
+    return answers_logins(*[Failure(402, code=code, expire=seconds, close=close)] * times)
 
 
 silent_login = answers_logins(Silence())

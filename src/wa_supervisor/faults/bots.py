@@ -43,6 +43,11 @@ def crashes(client: Any) -> None:  # noqa: ANN401
     _on_typing(client, lambda *_: os._exit(70))
 
 
+def refuses(client: Any) -> None:  # noqa: ANN401
+    """Fail before the client connects."""
+    raise LookupError(f"there is no token for {type(client).__name__}")
+
+
 def lingers(client: Any) -> None:  # noqa: ANN401
     """Keep the process from ending: what hangs in a stop."""
     del client

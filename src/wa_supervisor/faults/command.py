@@ -8,19 +8,23 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Mapping, Sequence
     from pathlib import Path
 
 
 async def start_run(
-    *arguments: str, env: Mapping[str, str], cwd: Path | None = None
+    *arguments: str,
+    env: Mapping[str, str],
+    cwd: Path | None = None,
+    prefix: Sequence[str] = (),
 ) -> tuple[Process, AsyncIterator[str], AsyncIterator[str]]:
     """Start it; return it with the lines of its steps and the lines of its log.
 
-    Both must be read, or it comes to a halt once a pipe is full.
+    `prefix` is a command that runs the one it is given in its own place. Both lines must
+    be read, or it comes to a halt once a pipe is full.
     """
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "wa_supervisor", "run", *arguments, "--json"),
+        *(*prefix, sys.executable, "-m", "wa_supervisor", "run", *arguments, "--json"),
         stdin=DEVNULL,
         stdout=PIPE,
         stderr=PIPE,

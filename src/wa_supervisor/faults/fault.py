@@ -115,6 +115,10 @@ class Fault:
     """A fact that the supervisor must have taken note of, by name."""
     supervisor_only: bool = False
     """It happens to a part which a bare script does not have."""
+    disk: int | None = None
+    """The session is on a disk of so many megabytes."""
+    needs: Callable[[], str | None] = lambda: None
+    """Says why this machine cannot play it; None if it can."""
     slow: bool = False
     """It takes minutes, and is played only when it is named."""
     soak: bool = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 
-from . import acts, host_acts, waits
+from . import acts, disk, host_acts, limits, waits
 from .fault import Fault, Given, Holds, PairsAfresh, Recovers
 
 HOST: tuple[Fault, ...] = (
@@ -53,6 +53,47 @@ HOST: tuple[Fault, ...] = (
         Recovers(10),
         supervisor_only=True,
         dials=3,
+    ),
+    Fault(
+        "host/no-fork",
+        "the kernel forks nothing more for 2 s (EAGAIN), and the client dies",
+        (host_acts.without_forks(host_acts.kill(), waits.wait(2)),),
+        Recovers(10),
+        supervisor_only=True,
+        needs=limits.why_forks_cannot_be_limited,
+    ),
+    Fault(
+        "host/no-memory",
+        "no process gets memory to load the client into for 3 s, and the client dies",
+        (host_acts.without_memory(host_acts.kill(), waits.wait(3)),),
+        Recovers(10),
+        supervisor_only=True,
+    ),
+    Fault(
+        "host/no-space",
+        "the disk is really full, to the last byte, for 3 s, and the client dies",
+        (host_acts.fill_disk, host_acts.kill(), waits.wait(3), host_acts.free_disk),
+        Recovers(12),
+        dials=5,
+        disk=8,
+        needs=disk.why_no_small_disk,
+    ),
+    Fault(
+        "host/no-space-connected",
+        "the disk is really full for 3 s while connected, and the connection is reset",
+        (host_acts.fill_disk, acts.drop, waits.wait(3), host_acts.free_disk),
+        Recovers(12),
+        dials=5,
+        disk=8,
+        needs=disk.why_no_small_disk,
+    ),
+    Fault(
+        "host/database-locked",
+        "another program locks the session's database for 8 s, and the client dies",
+        (host_acts.locks_database(8.0),),
+        Recovers(12),
+        dials=3,
+        told="StorageUnavailable",
     ),
     Fault(
         "host/supervisor-killed",

@@ -10,7 +10,11 @@ import resource
 import signal
 import sqlite3
 from datetime import datetime, timedelta
+from importlib.util import find_spec
+from pathlib import Path
 
+from . import limits, waits
+from .disk import SmallDisk
 from .fault import Act
 from .stage import Stage, StageBroke
 
@@ -52,14 +56,18 @@ def supervisor_gets(number: signal.Signals, *, times: int = 1) -> Act:
     return act
 
 
+async def _fork_server(stage: Stage) -> int:
+    _supervised(stage)
+    patient = stage.supervised
+    assert patient is not None
+    return await stage.until(lambda: patient.fork_server, what="a fork server")
+
+
 def fork_server_gets(number: signal.Signals) -> Act:
     """Send the fork server a signal."""
 
     async def act(stage: Stage) -> None:
-        _supervised(stage)
-        patient = stage.supervised
-        assert patient is not None
-        os.kill(await stage.until(lambda: patient.fork_server, what="a fork server"), number)
+        os.kill(await _fork_server(stage), number)
 
     return act
 
@@ -90,6 +98,27 @@ def suspend(seconds: float) -> Act:
     return act
 
 
+async def upgrade_neonize(stage: Stage) -> None:
+    """Let the next start find a neonize of a release that nobody has tried."""
+    upgraded = stage.patient.directory / "upgraded"
+    _copy_neonize(upgraded, version="99.0.0")
+    stage.patient.variables["PYTHONPATH"] = str(upgraded)
+
+
+def _copy_neonize(into: Path, *, version: str) -> None:
+    """Make a copy of the installed one, of links, which says that it is of another release."""
+    spec = find_spec("neonize")
+    assert spec is not None
+    assert spec.origin is not None
+    init = Path(spec.origin)
+    copy = into / init.parent.name
+    copy.mkdir(parents=True)
+    for entry in init.parent.iterdir():
+        if entry != init:
+            (copy / entry.name).symlink_to(entry)
+    (copy / init.name).write_text(f'{init.read_text()}\n__version__ = "{version}"\n')
+
+
 # -- the host -------------------------------------------------------------------------------------
 
 
@@ -101,11 +130,60 @@ async def no_descriptors(stage: Stage) -> None:
 
 async def no_descriptors_to_fork(stage: Stage) -> None:
     """Let the fork server open no more descriptors."""
-    _supervised(stage)
-    patient = stage.supervised
-    assert patient is not None
-    server = await stage.until(lambda: patient.fork_server, what="a fork server")
-    resource.prlimit(server, resource.RLIMIT_NOFILE, (3, 3))
+    resource.prlimit(await _fork_server(stage), resource.RLIMIT_NOFILE, (3, 3))
+
+
+def without_forks(*during: Act) -> Act:
+    """Let the kernel start no process and no thread for the program during these acts."""
+
+    async def act(stage: Stage) -> None:
+        with limits.no_forks(_supervised(stage), await _fork_server(stage)):
+            await waits.in_turn(*during)(stage)
+        stage.mended()
+
+    return act
+
+
+def without_memory(*during: Act) -> Act:
+    """Give the fork server, and what it forks, no more memory during these acts."""
+
+    async def act(stage: Stage) -> None:
+        with limits.no_memory(await _fork_server(stage)):
+            await waits.in_turn(*during)(stage)
+        stage.mended()
+
+    return act
+
+
+def _disk(stage: Stage) -> SmallDisk:
+    if stage.patient.disk is None:
+        raise StageBroke("the session is on no disk of its own")
+    return stage.patient.disk
+
+
+async def fill_disk(stage: Stage) -> None:
+    """Use up the last byte of the session's disk."""
+    _disk(stage).fill()
+
+
+async def free_disk(stage: Stage) -> None:
+    """Make room on it again."""
+    _disk(stage).free()
+    stage.mended()
+
+
+def locks_database(seconds: float) -> Act:
+    """Let another program lock the client's database for so long."""
+
+    async def act(stage: Stage) -> None:
+        with contextlib.closing(sqlite3.connect(stage.patient.database, timeout=5)) as other:
+            other.isolation_level = None
+            other.execute("BEGIN EXCLUSIVE")
+            os.kill(await stage.client(), signal.SIGKILL)
+            await asyncio.sleep(seconds)
+        stage.mended()
+
+    return act
 
 
 async def disk_full(stage: Stage) -> None:

@@ -52,6 +52,14 @@ def _rejected(code: int, *, close: bool) -> Fault:
 LOGINS: tuple[Fault, ...] = (
     *(_rejected(code, close=close) for code in _SETTLED for close in (True, False)),
     Fault(
+        "login/402-open",
+        "the account is banned for 2 s (402), and the socket stays open",
+        (acts.bans(101, seconds=2, close=False), host_acts.kill()),
+        Recovers(10),
+        dials=3,
+        told="TemporaryBan",
+    ),
+    Fault(
         "login/401-twice",
         "the login is rejected twice in a row (401)",
         (acts.rejects(401, times=2), host_acts.kill()),

@@ -19,7 +19,7 @@ from .stage import Against
 
 WIDTH = 80
 
-_NAME, _PROMISE = 28, 24
+_NAME, _PROMISE = 32, 22
 _BULLET = "        "
 
 
@@ -30,6 +30,11 @@ class Row:
     fault: Fault
     against: Against
     verdicts: tuple[Verdict, ...]
+
+    @property
+    def impossible(self) -> str | None:
+        """Why this machine could not play it."""
+        return self.verdicts[0].impossible
 
     @property
     def kept(self) -> bool:
@@ -51,6 +56,8 @@ class Row:
     @property
     def outcome(self) -> str:
         """What happened, in a few words."""
+        if self.impossible is not None:
+            return f"not played on this machine: {self.impossible}"
         kept = [verdict for verdict in self.verdicts if verdict.kept]
         if not self.kept:
             broken = next(verdict for verdict in self.verdicts if not verdict.kept)
@@ -65,7 +72,8 @@ class Row:
     @property
     def count(self) -> str:
         """How often it was played, if more than once."""
-        return f", n={len(self.verdicts)}" if len(self.verdicts) > 1 else ""
+        several = len(self.verdicts) > 1 and self.impossible is None
+        return f", n={len(self.verdicts)}" if several else ""
 
 
 def versions() -> str:
@@ -89,7 +97,7 @@ def heading(against: Sequence[Against]) -> Iterator[str]:
 
 def lines(row: Row, *, several: bool) -> Iterator[str]:
     """Say how one fault went; `several` contestants are told apart."""
-    mark = "ok" if row.kept else "NO"
+    mark = "--" if row.impossible else "ok" if row.kept else "NO"
     who = f"{'supervisor' if row.against == 'supervisor' else 'bare'}: " if several else ""
     dialled = f", {row.dials} dial{'s' * (row.dials != 1)}" if row.dials else ""
     name = row.fault.name if row.against == "supervisor" or not several else ""
@@ -99,7 +107,8 @@ def lines(row: Row, *, several: bool) -> Iterator[str]:
     if len(head) + len(text) <= WIDTH:
         yield head + text
     else:
-        yield head.rstrip()
+        if name:
+            yield head.rstrip()
         yield from textwrap.wrap(
             text, WIDTH, initial_indent=_BULLET, subsequent_indent=_BULLET + "  "
         )
@@ -117,11 +126,13 @@ def details(row: Row) -> Iterator[str]:
 def summary(table: Sequence[Row]) -> Iterator[str]:
     """Count."""
     for who in ("supervisor", "bare"):
-        own = [row for row in table if row.against == who]
+        rows = [row for row in table if row.against == who]
+        own = [row for row in rows if row.impossible is None]
+        left = f"; {len(rows) - len(own)} not played on this machine" if rows != own else ""
         if own:
             kept = sum(row.kept for row in own)
             runs = sum(len(row.verdicts) for row in own)
-            yield f"{who}: {kept} of {len(own)} kinds as promised, in {runs} runs"
+            yield f"{who}: {kept} of {len(own)} kinds as promised, in {runs} runs{left}"
 
 
 def catalogue(faults: Iterable[Fault]) -> Iterator[str]:

@@ -12,9 +12,10 @@ PAIRING: tuple[Fault, ...] = (
     Fault(
         "pairing/window-over",
         "nobody scans before the window is over",
-        (waits.wait(2), waits.withdrawn, waits.mended),
+        (acts.offers(1), host_acts.begin, waits.code_shows, waits.withdrawn, waits.mended),
         PairsAfresh(8),
-        _FRESH,
+        Given.NOTHING,
+        dials=3,
         policy={"pairing_window": 3.0},
     ),
     Fault(

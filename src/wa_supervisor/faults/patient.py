@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from ..loopback import Endpoint
+    from .disk import SmallDisk
 
 POLICY: Mapping[str, float] = {
     "backoff__base": 0.2,
@@ -64,13 +65,23 @@ class Patient(ABC):
     ) -> None:
         self.endpoint = endpoint
         self.directory = directory
+        self.seen = directory
+        """The directory as it is seen from here."""
+        self.disk: SmallDisk | None = None
+        self.variables: dict[str, str] = {}
+        """What else its next start finds in its environment."""
         self.session = session
         self.keepalive = keepalive
         self.bot = bot
-        self.payload = directory / f"{session}.code"
+        self.payload = self.seen / f"{session}.code"
         """The file with the QR payload or pair code that shows."""
         self.process: asyncio.subprocess.Process | None = None
         self.output: deque[str] = deque(maxlen=_TAIL)
+
+    def use(self, disk: SmallDisk) -> None:
+        """Keep its files on this disk, which is mounted on its directory. Call it first."""
+        self.disk, self.seen = disk, disk.seen
+        self.payload = self.seen / self.payload.name
 
     @property
     @abstractmethod
@@ -116,11 +127,24 @@ class Patient(ABC):
         if self.process is not None:
             await asyncio.wait_for(self.process.wait(), STOP_SECONDS)
 
+    @property
+    def _prefix(self) -> tuple[str, ...]:
+        return () if self.disk is None else self.disk.prefix
+
+    def _inside(self, path: Path) -> str:
+        """Return a path as the program sees it."""
+        return str(self.directory / path.relative_to(self.seen))
+
     def _environment(self) -> dict[str, str]:
         """Return an environment from which nothing but the loopback server can be reached."""
         kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
         proxies = dict.fromkeys(("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"), self.endpoint.proxy)
-        return {**kept, **proxies, "SSL_CERT_FILE": str(self.endpoint.ca_file)}
+        return {
+            **kept,
+            **proxies,
+            "SSL_CERT_FILE": str(self.endpoint.ca_file),
+            **self.variables,
+        }
 
 
 class Supervised(Patient):
@@ -144,7 +168,7 @@ class Supervised(Patient):
     @property
     def files(self) -> SessionFiles:
         """The session's files."""
-        return SessionFiles.at(self.session, self.directory)
+        return SessionFiles.at(self.session, self.seen)
 
     @property
     def database(self) -> Path:  # noqa: D102 - as above
@@ -164,10 +188,12 @@ class Supervised(Patient):
     async def start(self, *options: str) -> None:
         """Start the command; a second start continues the first one's session."""
         arguments = ["--session", self.session, "--data-dir", str(self.directory)]
-        arguments += ["--qr", f"payload:{self.payload}", *options]
+        arguments += ["--qr", f"payload:{self._inside(self.payload)}", *options]
         arguments += ["--bot", f"wa_supervisor.faults.bots:{self.bot}"] if self.bot else []
         arguments += ["--phone", self.phone] if self.phone else []
-        self.process, steps, log = await start_run(*arguments, env=self._environment())
+        self.process, steps, log = await start_run(
+            *arguments, env=self._environment(), prefix=self._prefix
+        )
         loop = asyncio.get_running_loop()
         self._readers = [
             loop.create_task(self._read_steps(steps)),
@@ -232,7 +258,7 @@ class Bare(Patient):
 
     @property
     def database(self) -> Path:  # noqa: D102
-        return self.directory / f"{self.session}.db"
+        return self.seen / f"{self.session}.db"
 
     async def start(self) -> None:
         """Start the loop."""
@@ -250,14 +276,15 @@ class Bare(Patient):
         await super().clear_away()
 
     async def _restart(self) -> None:
-        arguments = [str(self.database), self.endpoint.noise_root, f"{self.keepalive:g}"]
+        arguments = [self._inside(self.database), self.endpoint.noise_root, f"{self.keepalive:g}"]
         while True:
             self.process = await asyncio.create_subprocess_exec(
+                *self._prefix,
                 sys.executable,
                 "-m",
                 "wa_supervisor.faults.bare_bot",
                 *arguments,
-                str(self.payload),
+                self._inside(self.payload),
                 *([self.bot] if self.bot else []),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,

@@ -25,6 +25,8 @@ class Verdict:
     """Dials that followed the fault."""
     complaints: tuple[str, ...]
     """What was not as promised, a sentence each."""
+    impossible: str | None = None
+    """Why this machine could not play it."""
     story: tuple[str, ...] = ()
     """The supervisor's steps, for a run that did not go as promised."""
 
@@ -47,6 +49,8 @@ async def play(
     `starting` is held until the session is as far as the fault begins. A run that cannot even begin
     is a broken promise, too.
     """
+    if (why := fault.needs()) is not None:
+        return Verdict(fault, against, seed, None, 0, (), impossible=why)
     with directory() as where:
         try:
             async with stage(
@@ -74,9 +78,8 @@ async def _play(staged: Stage, fault: Fault, against: Against, seed: int) -> Ver
         complaints += invariants.broken(staged, fault)
         complaints += filter(None, [keys_broken(staged, fault), _untold(staged, fault)])
         complaints += filter(None, [await staged.patient.stop()])
-    return Verdict(
-        fault, against, seed, seconds, dials, tuple(complaints), _story(staged, bool(complaints))
-    )
+    story = _story(staged, bool(complaints))
+    return Verdict(fault, against, seed, seconds, dials, tuple(complaints), story=story)
 
 
 def _untold(staged: Stage, fault: Fault) -> str | None:

@@ -15,6 +15,7 @@ from typing import Literal, TypeVar
 
 from ..errors import LoopbackError
 from ..loopback import Connection, Device, LoopbackServer, PairFault, Phone
+from .disk import small_disk
 from .fault import Fault, Given
 from .invariants import CodeWatch
 from .patient import Bare, Patient, Supervised
@@ -164,7 +165,7 @@ async def stage(  # noqa: PLR0913 - one for each thing that differs
     starting: asyncio.Semaphore | None = None,
 ) -> AsyncIterator[Stage]:
     """Bring a session as far as the fault begins, with `starting` held meanwhile."""
-    async with LoopbackServer() as server:
+    async with LoopbackServer() as server, contextlib.AsyncExitStack() as mounts:
         phone = server.phone()
         patient: Patient
         if against == "supervisor":
@@ -181,6 +182,8 @@ async def stage(  # noqa: PLR0913 - one for each thing that differs
             patient = Bare(
                 server.endpoint, where, session=session, keepalive=fault.keepalive, bot=fault.bot
             )
+        if fault.disk is not None:
+            patient.use(await mounts.enter_async_context(small_disk(where, fault.disk)))
         staged = Stage(server, patient, random.Random(seed), phone, patience)  # noqa: S311 - replayable
         try:
             async with starting or contextlib.nullcontext():

@@ -54,6 +54,19 @@ STREAM: tuple[Fault, ...] = (
         Recovers(5),
         soak=True,
     ),
+    *(
+        Fault(
+            f"stream/{name}-open",
+            f"{what}, and leaves the socket open",
+            (acts.says(code, conflict, close=False),),
+            Stays(),
+            dials=0,
+        )
+        for name, what, code, conflict in (
+            ("removed-without-401", "device_removed without the code 401", None, "device_removed"),
+            ("401-alone", "the code 401 without device_removed", "401", None),
+        )
+    ),
     Fault(
         "stream/401-alone",
         "the code 401 without device_removed, and closes",

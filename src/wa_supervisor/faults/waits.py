@@ -26,6 +26,16 @@ async def mended(stage: Stage) -> None:
     stage.mended()
 
 
+def in_turn(*acts: Act) -> Act:
+    """Do one after another."""
+
+    async def act(stage: Stage) -> None:
+        for each in acts:
+            await each(stage)
+
+    return act
+
+
 def later(seconds: float, act: Act) -> Act:
     """Do something a little later, while the next acts are done."""
 
@@ -53,6 +63,11 @@ async def reconnects(stage: Stage) -> None:
     """Wait until the device has a finished login, whatever the supervisor says."""
     assert stage.device is not None
     await stage.server.wait_connected(stage.device, timeout=PATIENCE)
+
+
+async def code_shows(stage: Stage) -> None:
+    """Wait until a code shows."""
+    await stage.until(stage.code_that_works, what="a code")
 
 
 async def withdrawn(stage: Stage) -> None:
