@@ -298,10 +298,10 @@ class _Session:
             if name := names.get(code):
                 message = events.INT_TO_EVENT[code].FromString(data)
                 self._pairing = False
-                self._socket.said(name)
                 if name == "Connected":
                     self._socket.confirm(self._tell_connected)
                 else:
+                    self._socket.said(name)
                     self._tell(adapter.fact_of_event(name, message, self._generation))
             bot.put(uuid, data, code)
 

@@ -63,7 +63,7 @@ class SocketWatch:
         self._over.set()
 
     def said(self, event: str) -> None:
-        """Take note of an event: from now on its absence is expected, or over."""
+        """Take note of an event that is told: it says whether a lost socket will come back."""
         self._redials = event in _REDIALS
         if event not in _GOES_ON:
             self.end()
@@ -76,6 +76,7 @@ class SocketWatch:
 
         def ask() -> None:
             if self._client.is_connected and self._client.is_logged_in:
+                self.said("Connected")
                 tell()
 
         asking = threading.Thread(target=ask, daemon=True, name="confirm")
