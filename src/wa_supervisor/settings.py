@@ -371,8 +371,9 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> Tree:
     for name, value in above.items():
         under = merged.get(name)
         if isinstance(under, Mapping) and isinstance(value, Mapping):
-            value = _merge(under, value)  # noqa: PLW2901
-        merged[name] = value
+            merged[name] = _merge(under, value)
+        else:
+            merged[name] = value
     return merged
 
 

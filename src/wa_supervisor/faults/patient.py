@@ -150,17 +150,19 @@ class Patient(ABC):
 class Supervised(Patient):
     """`wa-supervisor run`."""
 
-    steps: list[Told]
-
-    def __init__(
+    def __init__(  # noqa: PLR0913 - as Patient, and two more
         self,
-        *args: object,
+        endpoint: Endpoint,
+        directory: Path,
+        *,
+        session: str = "default",
+        keepalive: float,
+        bot: str | None = None,
         policy: Mapping[str, float] | None = None,
         phone: str | None = None,
-        **kwargs: object,
     ) -> None:
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
-        self.steps = []
+        super().__init__(endpoint, directory, session=session, keepalive=keepalive, bot=bot)
+        self.steps: list[Told] = []
         self.policy = {**POLICY, **(policy or {})}
         self.phone = phone
         self._readers: list[asyncio.Task[None]] = []

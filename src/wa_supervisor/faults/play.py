@@ -78,7 +78,7 @@ async def _play(staged: Stage, fault: Fault, against: Against, seed: int) -> Ver
         complaints += invariants.broken(staged, fault)
         complaints += filter(None, [keys_broken(staged, fault), _untold(staged, fault)])
         complaints += filter(None, [await staged.patient.stop()])
-    story = _story(staged, bool(complaints))
+    story = _story(staged) if complaints else ()
     return Verdict(fault, against, seed, seconds, dials, tuple(complaints), story=story)
 
 
@@ -90,9 +90,9 @@ def _untold(staged: Stage, fault: Fault) -> str | None:
     return None if fault.told in told else f"it never told of {fault.told}"
 
 
-def _story(staged: Stage, wanted: bool) -> tuple[str, ...]:  # noqa: FBT001
+def _story(staged: Stage) -> tuple[str, ...]:
     patient = staged.supervised
-    if patient is None or not wanted:
+    if patient is None:
         return ()
     steps = (f"{told.at - staged.begun:+7.2f} s  {told.record}" for told in patient.steps)
     return (*steps, *patient.output)

@@ -8,7 +8,7 @@ from .fault import Fault, Holds, PairsAfresh, Recovers, Stays
 _ENDS = "and closes", "and leaves the socket open"
 
 
-def _ending(close: bool) -> tuple[str, str]:  # noqa: FBT001
+def _ending(*, close: bool) -> tuple[str, str]:
     return ("", _ENDS[0]) if close else ("-open", _ENDS[1])
 
 
@@ -21,7 +21,7 @@ STREAM: tuple[Fault, ...] = (
             PairsAfresh(8),
             dials=3,
         )
-        for close, (suffix, how) in ((c, _ending(c)) for c in (True, False))
+        for close, (suffix, how) in ((c, _ending(close=c)) for c in (True, False))
     ),
     *(
         Fault(
@@ -31,7 +31,7 @@ STREAM: tuple[Fault, ...] = (
             Recovers(8),
             told="StreamReplaced",
         )
-        for close, (suffix, how) in ((c, _ending(c)) for c in (True, False))
+        for close, (suffix, how) in ((c, _ending(close=c)) for c in (True, False))
     ),
     Fault(
         "stream/replaced-thrice",

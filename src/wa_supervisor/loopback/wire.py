@@ -13,6 +13,7 @@ from .errors import Malformed
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _FIXED_WIDTHS = {_FIXED64: 8, _FIXED32: 4}
 _MAX_VARINT = 10  # bytes of a 64-bit number, seven bits in each
+_MORE = 0x80  # the bit of a byte that has another one after it
 
 
 def message(fields: Iterable[tuple[int, int | bytes]]) -> bytes:
@@ -77,8 +78,8 @@ class Fields:
 
 def _varint(value: int) -> bytes:
     out = bytearray()
-    while value > 0x7F:  # noqa: PLR2004 - seven bits a byte
-        out.append(value & 0x7F | 0x80)
+    while value >= _MORE:
+        out.append(value % _MORE | _MORE)
         value >>= 7
     out.append(value)
     return bytes(out)
@@ -87,7 +88,7 @@ def _varint(value: int) -> bytes:
 def _read_varint(data: bytes, position: int) -> tuple[int, int]:
     value = 0
     for shift, byte in enumerate(data[position : position + _MAX_VARINT]):
-        value |= (byte & 0x7F) << 7 * shift
-        if byte < 0x80:  # noqa: PLR2004 - the last byte has no continuation bit
+        value |= byte % _MORE << 7 * shift
+        if byte < _MORE:
             return value, position + shift + 1
     raise Malformed("a number does not end")

@@ -93,7 +93,7 @@ def _doublings() -> tuple[_Point, ...]:
     y = 4 * pow(5, -1, _P) % _P
     x = 15112221349535400772501151409588531511454012693041857206046113283949847762202
     points = [(x, y, 1, x * y % _P)]
-    while len(points) < 256:  # noqa: PLR2004 - bits of a scalar
+    for _ in range(255):
         points.append(_add(points[-1], points[-1]))
     return tuple(points)
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 _WHAT_WE_WRITE = 1 << 16  # bytes to look at; our images are marked at the start
 _MARKED_WITHIN = 300  # bytes
+_PRIVATE = 0o600
 _ONE_WORD = re.compile(rb"\S{1,4096}")
 
 
@@ -87,7 +88,7 @@ class FileSink(ABC):
         try:
             self._draft.unlink(missing_ok=True)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW
-            with os.fdopen(os.open(self._draft, flags, 0o600), "wb") as file:
+            with os.fdopen(os.open(self._draft, flags, _PRIVATE), "wb") as file:
                 file.write(content)
                 made = os.fstat(file.fileno())
             self._draft.replace(self.path)
@@ -162,4 +163,4 @@ class PayloadFile(FileSink):
 
     def is_ours(self, content: bytes, mode: int) -> bool:
         """Accept one private word: the text cannot carry a mark."""
-        return stat.S_IMODE(mode) == 0o600 and _ONE_WORD.fullmatch(content) is not None  # noqa: PLR2004
+        return stat.S_IMODE(mode) == _PRIVATE and _ONE_WORD.fullmatch(content) is not None

@@ -17,6 +17,8 @@ from .words import clock, span
 WIDTH = 80
 MOMENT = 0.05
 """Shorter waits, in seconds, are not worth a word."""
+PATTERN = 3
+"""Fewer rounds that are alike are told one by one."""
 
 FACTS: dict[type[Fact], str] = {
     facts.QrOffered: "a QR came",
@@ -162,7 +164,7 @@ def _repetition(kinds: list[tuple[str, str]], here: int) -> tuple[int, int]:
         first = kinds[here : here + length]
         while kinds[here + rounds * length : here + (rounds + 1) * length] == first:
             rounds += 1
-        if rounds > 2 and length * rounds > best[0] * best[1]:  # noqa: PLR2004 - two are no pattern
+        if rounds >= PATTERN and length * rounds > best[0] * best[1]:
             best = (length, rounds)
     return best
 

@@ -39,6 +39,10 @@ from .words import DAY, HOUR, MINUTE
 WEEK = 7 * DAY
 LIKELY = 0.35
 """How likely each fault of `FAULTS` is to come."""
+PAIRED = 0.8
+"""How likely the session is linked already."""
+UNANNOUNCED = 0.5
+"""How likely an outage comes without a word from the network."""
 
 Fault = Callable[[Random, float], Script]
 """Draws one fault that begins at a time."""
@@ -61,7 +65,7 @@ def random_week(seed: int) -> Scenario:
         script=_days() + faults,
         checks=(),
         lasts=WEEK,
-        paired=random.random() < 0.8,  # noqa: PLR2004 - most sessions are linked already
+        paired=random.random() < PAIRED,
     )
 
 
@@ -82,7 +86,7 @@ def _drop(_: Random, time: float) -> Script:
 
 
 def _outage(random: Random, time: float) -> Script:
-    silently = random.random() < 0.5  # noqa: PLR2004 - a coin
+    silently = random.random() < UNANNOUNCED
     return at(time, network_lost(_long(random, 5.0, 4 * HOUR), silently=silently))
 
 
