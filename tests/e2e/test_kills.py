@@ -14,6 +14,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reaso
 KILLS = Path(__file__).parents[2] / "bench" / "kills.py"
 
 
+@pytest.mark.long
 @pytest.mark.timeout(450)
 def test_kills_in_all_moments_of_a_life_lose_nothing_and_double_nothing() -> None:
     played = subprocess.run(
