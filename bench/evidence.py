@@ -22,6 +22,7 @@ from wa_supervisor.store.intent import read_intent
 _OTHERS = 0o077
 _TARGET = "web.whatsapp.com:443"
 _READ_SECONDS = 5.0
+_NOT_RECORDED = "steps cannot be recorded"  # in the log, when the disk does not answer
 _AS_TOLD = 0.1  # seconds
 
 
@@ -130,10 +131,14 @@ class Evidence:
         new, self._checked = steps[self._checked :], len(steps)
         past = read(self._files.journal, since=new[0].ts if new else None)
         kept = {(row.ts, row.fact, row.before, row.after, row.generation) for row in past.entries}
+        slow = any(_NOT_RECORDED in line for line in self._program.log)
         for step in new:
-            if (step.ts, step.fact, step.before, step.after, step.generation) not in kept:
+            if (step.ts, step.fact, step.before, step.after, step.generation) in kept:
+                self._held["acknowledged rows found in the journal"] += 1
+            elif slow:
+                self._held["rows a slow disk had no time for, and that was said"] += 1
+            else:
                 raise Broken(f"an acknowledged step is not in the journal: {step}")
-        self._held["acknowledged rows found in the journal"] += len(new)
         memory = past.memory
         if memory is None:
             if self._memory is not None:
