@@ -98,6 +98,23 @@ async def test_stream_error_515_while_a_qr_shows_is_redialled_and_shows_another(
     assert server.dials == 2
 
 
+async def test_a_retired_secret_shows_the_same_qr_with_another_secret_and_that_one_pairs(
+    server: LoopbackServer, clients: Clients
+) -> None:
+    client = await clients.start()
+    before = (await client.expect("qr"))["payload"].split(",")
+    server.connections[-1].rotate_secret()
+    code = (await client.expect("qr"))["payload"]
+    after = code.split(",")
+    assert [old == new for old, new in zip(before, after, strict=True)] == [
+        *(True, True, True),  # reference, Noise key, identity key
+        False,  # the secret
+        True,  # the client's type
+    ]
+    await server.phone().scan(code)
+    await client.event("Connected")
+
+
 async def test_a_passkey_that_is_asked_for_is_the_status_passkey_request(
     server: LoopbackServer, clients: Clients
 ) -> None:

@@ -154,11 +154,19 @@ def test_a_refused_pair_code_says_whether_it_was_the_limit(text: str, *, limited
 
 
 def test_only_the_first_qr_lives_for_a_minute() -> None:
-    qrs = [adapter.qr_fact(b"2@payload", index, 7) for index in range(3)]
-    assert [qr.lifetime for qr in qrs if isinstance(qr, facts.QrOffered)] == [60, 20, 20]
+    qrs = adapter.Qrs()
+    offered = [qrs.fact(payload, 7) for payload in (b"2@a,key,old", b"2@b,key,old", b"2@c,key,old")]
+    assert [qr.lifetime for qr in offered if isinstance(qr, facts.QrOffered)] == [60, 20, 20]
     assert adapter.pair_code_fact("ABCD-EFGH", 7) == facts.PairCodeOffered(
         7, SecretStr("ABCD-EFGH"), 160
     )
+
+
+def test_a_qr_whose_secret_was_retired_lives_as_long_as_it_did() -> None:
+    qrs = adapter.Qrs()
+    payloads = (b"2@a,key,old", b"2@a,key,new", b"2@b,key,new", b"2@b,key,newer")
+    offered = [qrs.fact(payload, 7) for payload in payloads]
+    assert [qr.lifetime for qr in offered if isinstance(qr, facts.QrOffered)] == [60, 60, 20, 20]
 
 
 @settings(deadline=None)  # two cores shared by many
@@ -167,7 +175,7 @@ def test_no_text_is_an_exception(text: str, payload: bytes) -> None:
     adapter.fact_of_status(text, 1)
     adapter.fact_of_error(text, 1)
     adapter.fact_of_pair_error(text, 1)
-    adapter.qr_fact(payload, 0, 1)
+    adapter.Qrs().fact(payload, 1)
 
 
 @pytest.mark.parametrize(

@@ -267,6 +267,11 @@ async def asks_for_passkey(stage: Stage) -> None:
     stage.server.connections[-1].ask_for_passkey()
 
 
+async def rotate_secret(stage: Stage) -> None:
+    """Retire the secret in the code that shows."""
+    stage.server.connections[-1].rotate_secret()
+
+
 async def drop_pairing(stage: Stage) -> None:
     """Reset the connection whose code shows."""
     await stage.server.connections[-1].drop()

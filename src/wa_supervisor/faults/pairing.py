@@ -74,6 +74,14 @@ PAIRING: tuple[Fault, ...] = (
         _FRESH,
     ),
     Fault(
+        "pairing/secret-retired",
+        "WhatsApp retires the secret in the QR that shows (companion_reg_refresh)",
+        (acts.rotate_secret, waits.withdrawn),
+        PairsAfresh(5),
+        _FRESH,
+        dials=1,
+    ),
+    Fault(
         "pairing/515",
         "WhatsApp wants the client to come back (515) while a QR shows",
         (acts.pairing_says(StreamError("515", close=False)), waits.withdrawn),

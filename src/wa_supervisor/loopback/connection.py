@@ -156,6 +156,18 @@ class Connection:
         }
         self.send(Node("notification", attrs, (asked,)))
 
+    def rotate_secret(self) -> None:
+        """Retire the ADV secret in a client's codes (whatsmeow, `notification.go`, `pair.go`).
+
+        The client makes another, and shows its code with that one; codes of before are refused.
+        """
+        attrs: Attrs = {
+            "from": SERVER,
+            "type": "companion_reg_refresh",
+            "id": secrets.token_hex(8),
+        }
+        self.send(Node("notification", attrs, (Node("pair-device-rotate-qr"),)))
+
     def typing(self, who: Jid) -> None:
         """Tell the client that somebody is typing."""
         self.send(Node("chatstate", {"from": who}, (Node("composing"),)))

@@ -189,10 +189,25 @@ def fact_of_pair_error(text: str, generation: int) -> ChildFact:
     return facts.PairCodeRefused(generation, limited="429" in text or "rate-overlimit" in text)
 
 
-def qr_fact(payload: bytes, index: int, generation: int) -> ChildFact:
-    """Return the fact for the QR number `index`, counted from 0, of one process."""
-    lifetime = FIRST_QR_LIFETIME if index == 0 else QR_LIFETIME
-    return facts.QrOffered(generation, SecretStr(payload.decode(errors="replace")), lifetime)
+class Qrs:
+    """Reads the QRs of one process, which live for different times."""
+
+    def __init__(self) -> None:
+        self._reference = b""
+        self._lifetime = 0.0
+
+    def fact(self, payload: bytes, generation: int) -> ChildFact:
+        """Return the fact for the next one.
+
+        When WhatsApp retires the secret in a QR (`companion_reg_refresh`), whatsmeow shows it with
+        another, for as long again as it did from the start.
+        """
+        reference = payload.partition(b",")[0]
+        if reference != self._reference:
+            self._lifetime = QR_LIFETIME if self._reference else FIRST_QR_LIFETIME
+            self._reference = reference
+        text = SecretStr(payload.decode(errors="replace"))
+        return facts.QrOffered(generation, text, self._lifetime)
 
 
 def pair_code_fact(code: str, generation: int) -> ChildFact:

@@ -155,7 +155,8 @@ class _Session:
         self._run = run
         self._wire = wire
         self._generation = run.generation
-        self._qrs = 0
+        self._qrs = adapter.Qrs()
+        self._code_asked = False
         self._pairing = False
         self._stopping = threading.Event()
         self._returned = threading.Event()
@@ -319,11 +320,11 @@ class _Session:
     def _on_qr(self, _client: Any, payload: bytes) -> None:  # noqa: ANN401 - untyped neonize
         self._pairing = True
         if self._run.phone is None:
-            self._tell(adapter.qr_fact(payload, self._qrs, self._generation))
-        elif self._qrs == 0:
+            self._tell(self._qrs.fact(payload, self._generation))
+        elif not self._code_asked:
+            self._code_asked = True
             # Off this thread: whatsmeow gives pairing up if its QRs are not taken in time.
             threading.Thread(target=self._pair_phone, daemon=True, name="pair-phone").start()
-        self._qrs += 1
 
     def _pair_phone(self) -> None:
         assert self._run.phone is not None
