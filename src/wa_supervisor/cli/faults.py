@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import difflib
+import os
 import random
 from collections.abc import Iterable
 from enum import StrEnum
@@ -40,7 +41,9 @@ def faults(  # noqa: PLR0913, PLR0917 - one parameter for each option
     against: Annotated[
         Contestant, typer.Option(help="What they are played against.")
     ] = Contestant.SUPERVISOR,
-    jobs: Annotated[int, typer.Option(min=1, help="How many are played at a time.")] = 2,
+    jobs: Annotated[
+        int, typer.Option(min=1, help="How many are played at a time; most of it is waiting.")
+    ] = 2 * (os.cpu_count() or 1),
     seed: Annotated[int | None, typer.Option(help="Decides what is random.")] = None,
     as_markdown: Annotated[
         bool, typer.Option("--markdown", help="The page of the documentation.")
