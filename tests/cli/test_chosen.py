@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from pathlib import Path
 
 import pytest
 
-from wa_supervisor.cli import main
+from cli.calling import Cli
 from wa_supervisor.cli.chosen import Chosen
 from wa_supervisor.errors import StoreError
 from wa_supervisor.lifecycle import Reason
@@ -58,21 +57,13 @@ def test_the_hint_of_an_error_is_one_of_them() -> None:
 
 @pytest.mark.parametrize("command", ["status", "stop", "resume", "relink", "restore", "purge"])
 def test_what_is_told_to_try_finds_the_same_session(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    command: str,
+    tmp_path: Path, program: Cli, command: str
 ) -> None:
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     data = tmp_path / "some where"
     SessionFiles.open("shop", data)
     yes = ["--yes"] if command in {"relink", "restore", "purge"} else []
     own = ["--session", "shop", "--data-dir", str(data)]
-    monkeypatch.setattr(sys, "argv", ["wa-supervisor", command, *own, *yes])
-    with pytest.raises(SystemExit):
-        main()
-    said = "".join(capsys.readouterr())
-    parts = said.replace("\n", "`").split("`")
+    parts = program(command, *own, *yes).said.replace("\n", "`").split("`")
     lines = [part for part in parts if "wa-supervisor r" in part or "wa-supervisor s" in part]
     assert lines
     for line in lines:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import pytest
 
 from store.sessions import JID, SECRET, mark_of, seen, write_session
-from wa_supervisor.cli import main
 from wa_supervisor.journal import Journal
 from wa_supervisor.journal.memory import remember
 from wa_supervisor.lifecycle import Phase, Reason, Sequel, Session
@@ -21,40 +20,24 @@ from wa_supervisor.store import SessionFiles, SessionLock, purge, quarantined, s
 from wa_supervisor.store import take_snapshot as take
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    Cli = Callable[..., "Answer"]
-
-
-class Answer(NamedTuple):
-    code: int
-    out: str
-    err: str
+    from cli.calling import Answer, Cli
 
 
 @pytest.fixture
-def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
-    for name in [name for name in os.environ if name.upper().startswith("WA_SUPERVISOR")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setenv("COLUMNS", "80")
+def cli(shop: Cli) -> Cli:
+    """Call a command; it tells no secret, and what it says fits a screen."""
 
     def call(*arguments: str) -> Answer:
-        own = ["--session", "shop", "--data-dir", str(tmp_path)]
-        monkeypatch.setattr(sys, "argv", ["wa-supervisor", arguments[0], *own, *arguments[1:]])
-        with pytest.raises(SystemExit) as left:
-            main()
-        said = capsys.readouterr()
+        answer = shop(*arguments)
         for secret in (JID, JID.partition(":")[0], SECRET):
-            assert secret not in said.out + said.err
+            assert secret not in answer.said
         if arguments[0] != "history":
             # A line that is to be typed is never broken.
             free = ("{", "    wa-supervisor ")
-            assert all(
-                len(line) <= 80 for line in said.out.splitlines() if not line.startswith(free)
-            )
-            assert len(said.out.splitlines()) <= 24
-        return Answer(int(str(left.value.code)), said.out, said.err)
+            lines = answer.out.splitlines()
+            assert all(len(line) <= 80 for line in lines if not line.startswith(free))
+            assert len(lines) <= 24
+        return answer
 
     return call
 
@@ -191,9 +174,8 @@ def test_a_purge_keeps_the_limits_of_the_settings(
 def test_nothing_is_done_without_a_yes(
     cli: Cli, files: SessionFiles, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
-    with open(os.devnull, encoding="utf-8") as nothing:  # noqa: PTH123
-        monkeypatch.setattr(sys, "stdin", nothing)
-        answer = cli(command)
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    answer = cli(command)
     assert answer.code != 0
     assert seen(files) == ("-c", ("b", "a"), ())
 

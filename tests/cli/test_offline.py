@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import os
-import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
 from journal.rows import make_record
-from wa_supervisor.cli import main
 from wa_supervisor.journal import Journal, amend, read, remember
 from wa_supervisor.lifecycle import Phase, Reason, Session
 from wa_supervisor.settings import JournalSettings
 from wa_supervisor.store import SessionFiles, SessionLock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-    Cli = Callable[..., tuple[int, str]]
+    from cli.calling import Cli
 
 
 @pytest.fixture
@@ -41,20 +38,6 @@ def files(tmp_path: Path) -> SessionFiles:
     return files
 
 
-@pytest.fixture
-def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-
-    def call(command: str, *arguments: str) -> tuple[int, str]:
-        own = ["--session", "shop", "--data-dir", str(tmp_path)]
-        monkeypatch.setattr(sys, "argv", ["wa-supervisor", command, *own, *arguments])
-        with pytest.raises(SystemExit) as left:
-            main()
-        return int(str(left.value.code)), "".join(capsys.readouterr())
-
-    return call
-
-
 @pytest.mark.parametrize(
     ("command", "fact", "said"),
     [
@@ -63,47 +46,47 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     ],
 )
 def test_an_order_is_kept_and_nothing_else_is_changed(
-    cli: Cli, files: SessionFiles, command: list[str], fact: str, said: str
+    shop: Cli, files: SessionFiles, command: list[str], fact: str, said: str
 ) -> None:
     before = read(files.journal).memory
     assert before is not None
-    code, told = cli(*command)
-    assert code == 0, told
-    assert said in told
+    answer = shop(*command)
+    assert answer.code == 0, answer.said
+    assert said in answer.said
     past = read(files.journal)
     assert past.memory == before.model_copy(update={"order": command[0]})
     assert (past.entries[-1].fact, past.entries[-1].reason) == (fact, "outdated")
     assert past.entries[-1].before == past.entries[-1].after == "GaveUp"
-    _, history = cli("history")
+    history = shop("history").said
     assert fact in history
 
 
-def test_the_last_order_counts(cli: Cli, files: SessionFiles) -> None:
-    cli("relink", "--yes")
-    cli("resume")
+def test_the_last_order_counts(shop: Cli, files: SessionFiles) -> None:
+    shop("relink", "--yes")
+    shop("resume")
     memory = read(files.journal).memory
     assert memory is not None
     assert memory.order == "resume"
 
 
-def test_a_session_that_never_ran_takes_no_order(cli: Cli, tmp_path: Path) -> None:
-    code, told = cli("resume")
-    assert code == 3
-    assert "no supervisor runs for session 'shop'" in told
+def test_a_session_that_never_ran_takes_no_order(shop: Cli, tmp_path: Path) -> None:
+    answer = shop("resume")
+    assert answer.code == 3
+    assert "no supervisor runs for session 'shop'" in answer.said
     assert not (tmp_path / "sessions").exists()
     SessionFiles.open("shop", tmp_path)
-    code, told = cli("resume")
-    assert code == 3
+    answer = shop("resume")
+    assert answer.code == 3
     assert list((tmp_path / "sessions" / "shop").iterdir()) == [
         tmp_path / "sessions" / "shop" / "session.db"
     ]
 
 
-def test_a_supervisor_that_takes_no_orders_yet_is_named(cli: Cli, files: SessionFiles) -> None:
+def test_a_supervisor_that_takes_no_orders_yet_is_named(shop: Cli, files: SessionFiles) -> None:
     with SessionLock(files, command="wa-supervisor run"):
-        code, told = cli("resume")
-    assert code == 3
-    assert f"pid {os.getpid()} on host" in told
+        answer = shop("resume")
+    assert answer.code == 3
+    assert f"pid {os.getpid()} on host" in answer.said
     memory = read(files.journal).memory
     assert memory is not None
     assert memory.order is None
@@ -119,7 +102,7 @@ def test_there_is_nothing_to_amend_without_a_memory(files: SessionFiles) -> None
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files for others")
 @pytest.mark.parametrize("command", ["resume", "purge"])
 def test_what_root_makes_for_a_service_belongs_to_the_service(
-    cli: Cli, files: SessionFiles, tmp_path: Path, command: str
+    shop: Cli, files: SessionFiles, tmp_path: Path, command: str
 ) -> None:
     service = 12345
     elsewhere = tmp_path / "elsewhere"
@@ -127,7 +110,7 @@ def test_what_root_makes_for_a_service_belongs_to_the_service(
     os.link(elsewhere, files.directory / "linked")
     (files.directory / "link").symlink_to(elsewhere)
     os.chown(files.directory, service, service)
-    cli(command, *(["--yes"] if command == "purge" else []))
+    shop(command, *(["--yes"] if command == "purge" else []))
     for path in files.directory.rglob("*"):
         if path.name != "linked":
             assert (path.lstat().st_uid, path.lstat().st_gid) == (service, service), path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,40 +10,27 @@ pytest.importorskip("psycopg")
 
 from store.devices import seen, write_device
 from store.sessions import JID
-from wa_supervisor.cli import main
 from wa_supervisor.redaction import url_secrets
 from wa_supervisor.store import SessionFiles, SessionLock, claimed, open_vault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from pydantic import SecretStr
 
-    Cli = Callable[..., tuple[int, str]]
+    from cli.calling import Answer, Cli
 
 
 @pytest.fixture
-def cli(
-    tmp_path: Path,
-    tables: SecretStr,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Cli:
-    """Call a command; give its exit code and all that it said, without the password in it."""
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setenv("COLUMNS", "80")
+def cli(shop: Cli, tables: SecretStr, monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """Call a command; it tells neither the password nor the number."""
     monkeypatch.setenv("WA_SUPERVISOR_DATABASE", tables.get_secret_value())
 
-    def call(command: str, *arguments: str) -> tuple[int, str]:
-        own = ["--session", "shop", "--data-dir", str(tmp_path)]
-        monkeypatch.setattr(sys, "argv", ["wa-supervisor", command, *own, *arguments])
-        with pytest.raises(SystemExit) as left:
-            main()
-        said = "".join(capsys.readouterr())
+    def call(*arguments: str) -> Answer:
+        answer = shop(*arguments)
         for secret in (*url_secrets(tables.get_secret_value()), JID.partition(":")[0]):
-            assert secret not in said
-        return int(str(left.value.code)), said
+            assert secret not in answer.said
+        return answer
 
     return call
 
@@ -63,23 +49,23 @@ def test_a_session_is_set_aside_listed_and_put_back(
     cli: Cli, files: SessionFiles, tables: SecretStr
 ) -> None:
     newest, oldest = open_vault(files, tables).snapshots()
-    code, said = cli("snapshots")
-    assert code == 0
-    listed = [line.split() for line in said.splitlines()[1:3]]
+    answer = cli("snapshots")
+    assert answer.code == 0
+    listed = [line.split() for line in answer.said.splitlines()[1:3]]
     assert [(line[0], line[1], line[-1]) for line in listed] == [
         (newest.id, "snapshot", "yes"),
         (oldest.id, "snapshot", "yes"),
     ]
-    code, said = cli("purge", "--yes")
-    assert code == 0
-    assert "not paired" in said
+    answer = cli("purge", "--yes")
+    assert answer.code == 0
+    assert "not paired" in answer.said
     assert seen(files, tables) == (None, (), (("operator", "b", "b", "a"),))
-    _, said = cli("snapshots")
-    entry, kind, *_, usable = said.splitlines()[1].split()
+    answer = cli("snapshots")
+    entry, kind, *_, usable = answer.said.splitlines()[1].split()
     assert (kind, usable) == ("quarantined", "yes")
-    code, said = cli("restore", entry, "--yes")
-    assert code == 0
-    assert "is paired" in said
+    answer = cli("restore", entry, "--yes")
+    assert answer.code == 0
+    assert "is paired" in answer.said
     assert seen(files, tables)[0] == "b"
 
 
@@ -90,10 +76,10 @@ def test_a_server_that_is_away_is_told_and_nothing_is_changed(
     place = url.partition("host=")[2].partition("&")[0]
     monkeypatch.setenv("WA_SUPERVISOR_DATABASE", url.replace(place, "/nowhere"))
     for command in ("purge", "restore"):
-        code, said = cli(command, "--yes")
-        assert code == 3
-        assert "does not answer" in said
-        assert "nothing was lost" in said
+        answer = cli(command, "--yes")
+        assert answer.code == 3
+        assert "does not answer" in answer.said
+        assert "nothing was lost" in answer.said
     assert seen(files, tables) == ("b", ("b", "a"), ())
 
 
@@ -103,9 +89,9 @@ def test_nothing_is_touched_while_a_supervisor_elsewhere_has_the_database(
 ) -> None:
     elsewhere = open_vault(SessionFiles.at("shop", tmp_path / "elsewhere"), tables)
     with claimed(elsewhere):
-        code, said = cli(command, "--yes")
-    assert code == 3
-    assert "is already used by wa-supervisor pid" in said
+        answer = cli(command, "--yes")
+    assert answer.code == 3
+    assert "is already used by wa-supervisor pid" in answer.said
     assert seen(files, tables) == ("b", ("b", "a"), ())
 
 
@@ -114,7 +100,7 @@ def test_nothing_is_touched_while_a_supervisor_has_the_session(
 ) -> None:
     with SessionLock(files):
         for command in ("purge", "restore"):
-            code, said = cli(command, "--yes")
-            assert code == 3
-            assert "already supervised" in said
+            answer = cli(command, "--yes")
+            assert answer.code == 3
+            assert "already supervised" in answer.said
     assert seen(files, tables) == ("b", ("b", "a"), ())

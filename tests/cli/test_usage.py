@@ -2,54 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import pytest
 
 import wa_supervisor.cli.run
 from wa_supervisor import Outcome, Phase, Reason
-from wa_supervisor.cli import main
 from wa_supervisor.cli.commands import HOMES
 from wa_supervisor.cli.exits import GIVE_UP, Exit
 from wa_supervisor.lifecycle.reasons import Who
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
+    from cli.calling import Cli
     from wa_supervisor.settings import Loaded
-
-    Cli = Callable[..., "Answer"]
-
-
-class Answer(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
-    for name in [name for name in os.environ if name.upper().startswith("WA_SUPERVISOR")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: str) -> Answer:
-        monkeypatch.setattr(sys, "argv", ["wa-supervisor", *arguments])
-        with pytest.raises(SystemExit) as left:
-            main()
-        said = capsys.readouterr()
-        code = left.value.code
-        assert isinstance(code, int)
-        return Answer(int(code), said.out, said.err)
-
-    return call
 
 
 @pytest.fixture
@@ -57,7 +24,7 @@ def supervised(monkeypatch: pytest.MonkeyPatch) -> list[Loaded]:
     """Collects what would be supervised; nothing is started."""
     seen: list[Loaded] = []
 
-    def pretend(loaded: Loaded, *_: object, **__: object) -> Outcome:
+    def pretend(_: object, loaded: Loaded, *__: object, **___: object) -> Outcome:
         seen.append(loaded)
         return Outcome(Phase.STOPPED, Reason.STOPPED)
 
@@ -68,21 +35,21 @@ def supervised(monkeypatch: pytest.MonkeyPatch) -> list[Loaded]:
 # -- help ------------------------------------------------------------------------------------------
 
 
-def test_help_names_the_commands(cli: Cli) -> None:
-    answer = cli("--help")
+def test_help_names_the_commands(program: Cli) -> None:
+    answer = program("--help")
     assert answer.code == 0
     for command, home in HOMES.items():
         assert f"\n  {command:10} {home.summary}\n" in answer.out
 
 
-def test_no_command_shows_the_help_and_is_a_mistake(cli: Cli) -> None:
-    answer = cli()
+def test_no_command_shows_the_help_and_is_a_mistake(program: Cli) -> None:
+    answer = program()
     assert answer.code == Exit.USAGE
     assert "Commands:" in answer.out + answer.err
 
 
-def test_the_help_of_run_names_every_documented_option(cli: Cli) -> None:
-    answer = cli("run", "--help")
+def test_the_help_of_run_names_every_documented_option(program: Cli) -> None:
+    answer = program("run", "--help")
     assert answer.code == 0
     for option in (
         "--session",
@@ -103,8 +70,8 @@ def test_the_help_of_run_names_every_documented_option(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize("command", HOMES)
-def test_every_command_has_help(cli: Cli, command: str) -> None:
-    answer = cli(command, "--help")
+def test_every_command_has_help(program: Cli, command: str) -> None:
+    answer = program(command, "--help")
     assert answer.code == 0
     assert "--help" in answer.out
 
@@ -133,9 +100,9 @@ def test_every_command_has_help(cli: Cli, command: str) -> None:
     ],
 )
 def test_a_mistyped_command_line_is_named_and_starts_nothing(
-    cli: Cli, tmp_path: Path, arguments: list[str], said: str
+    program: Cli, tmp_path: Path, arguments: list[str], said: str
 ) -> None:
-    answer = cli(*arguments)
+    answer = program(*arguments)
     assert answer.code == Exit.USAGE
     assert said in answer.err
     assert "Traceback" not in answer.err
@@ -163,10 +130,10 @@ def test_a_mistyped_command_line_is_named_and_starts_nothing(
     ],
 )
 def test_a_mistyped_file_is_named_and_starts_nothing(
-    cli: Cli, tmp_path: Path, toml: str, said: str
+    program: Cli, tmp_path: Path, toml: str, said: str
 ) -> None:
     (tmp_path / "typo.toml").write_text(toml)
-    answer = cli("run", "--config", "typo.toml")
+    answer = program("run", "--config", "typo.toml")
     assert answer.code == Exit.USAGE
     assert said in answer.err
     assert list(tmp_path.rglob("session*")) == []
@@ -183,17 +150,17 @@ def test_a_mistyped_file_is_named_and_starts_nothing(
     ],
 )
 def test_a_mistyped_variable_is_named(
-    cli: Cli, monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+    program: Cli, monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
 ) -> None:
     monkeypatch.setenv(name, value)
-    answer = cli("run")
+    answer = program("run")
     assert answer.code == Exit.USAGE
     assert said in answer.err
 
 
 @pytest.mark.parametrize("number", ["12345", "0155500011112222", "+1 555 CALL ME", "15550001111x"])
-def test_a_wrong_phone_number_is_refused_and_not_repeated(cli: Cli, number: str) -> None:
-    answer = cli("run", "--phone", number)
+def test_a_wrong_phone_number_is_refused_and_not_repeated(program: Cli, number: str) -> None:
+    answer = program("run", "--phone", number)
     assert answer.code == Exit.USAGE
     assert "--phone: write the number with its country code" in answer.err
     assert number not in answer.err
@@ -201,25 +168,25 @@ def test_a_wrong_phone_number_is_refused_and_not_repeated(cli: Cli, number: str)
 
 
 def test_a_password_in_a_wrong_proxy_is_not_repeated(
-    cli: Cli, monkeypatch: pytest.MonkeyPatch
+    program: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WA_SUPERVISOR_ENDPOINT__PROXY", "gopher://me:hunter22@192.0.2.1:70")
-    answer = cli("run")
+    answer = program("run")
     assert answer.code == Exit.USAGE
     assert "proxy must be http://host:port" in answer.err
     assert "hunter22" not in answer.err
 
 
-def test_a_missing_directory_for_an_image_says_how_to_make_it(cli: Cli) -> None:
-    answer = cli("run", "--qr", "png:absent/qr.png")
+def test_a_missing_directory_for_an_image_says_how_to_make_it(program: Cli) -> None:
+    answer = program("run", "--qr", "png:absent/qr.png")
     assert answer.code == Exit.USAGE
     assert "try: mkdir -p absent" in answer.err
 
 
-def test_a_file_that_is_not_ours_is_not_overwritten_by_a_qr(cli: Cli, tmp_path: Path) -> None:
+def test_a_file_that_is_not_ours_is_not_overwritten_by_a_qr(program: Cli, tmp_path: Path) -> None:
     photo = tmp_path / "photo.png"
     photo.write_bytes(b"\x89PNG my holidays")
-    answer = cli("run", "--qr", f"png:{photo}")
+    answer = program("run", "--qr", f"png:{photo}")
     assert answer.code == Exit.USAGE
     assert "was not written by wa-supervisor" in answer.err
     assert photo.read_bytes() == b"\x89PNG my holidays"
@@ -228,8 +195,8 @@ def test_a_file_that_is_not_ours_is_not_overwritten_by_a_qr(cli: Cli, tmp_path: 
 # -- what is meant ---------------------------------------------------------------------------------
 
 
-def test_a_phone_number_means_pairing_by_code(cli: Cli, supervised: list[Loaded]) -> None:
-    assert cli("run", "--phone", "+1 555 000-1111").code == 0
+def test_a_phone_number_means_pairing_by_code(program: Cli, supervised: list[Loaded]) -> None:
+    assert program("run", "--phone", "+1 555 000-1111").code == 0
     (loaded,) = supervised
     assert loaded.settings.pairing.mode == "code"
     assert loaded.warnings == ()
@@ -237,12 +204,12 @@ def test_a_phone_number_means_pairing_by_code(cli: Cli, supervised: list[Loaded]
 
 
 def test_options_win_over_variables_which_win_over_the_file(
-    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, supervised: list[Loaded]
+    program: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, supervised: list[Loaded]
 ) -> None:
     (tmp_path / "x.toml").write_text("session = 'file'\nbot = 'file:bot'\nprofile = 'zeroclaw'")
     monkeypatch.setenv("WA_SUPERVISOR_SESSION", "variable")
     monkeypatch.setenv("WA_SUPERVISOR_BOT", "variable:bot")
-    cli("run", "--config", "x.toml", "--session", "option")
+    program("run", "--config", "x.toml", "--session", "option")
     (loaded,) = supervised
     settings = loaded.settings
     assert (settings.session, settings.bot, settings.profile) == (
@@ -252,16 +219,16 @@ def test_options_win_over_variables_which_win_over_the_file(
     )
 
 
-def test_several_sinks_may_be_given(cli: Cli, supervised: list[Loaded]) -> None:
-    cli("run", "--qr", "terminal", "--qr", "png:a.png", "--qr", "payload:b")
+def test_several_sinks_may_be_given(program: Cli, supervised: list[Loaded]) -> None:
+    program("run", "--qr", "terminal", "--qr", "png:a.png", "--qr", "payload:b")
     assert supervised[0].settings.pairing.qr == ["terminal", "png:a.png", "payload:b"]
 
 
 def test_a_number_without_the_mode_is_warned_about(
-    cli: Cli, monkeypatch: pytest.MonkeyPatch, supervised: list[Loaded]
+    program: Cli, monkeypatch: pytest.MonkeyPatch, supervised: list[Loaded]
 ) -> None:
     monkeypatch.setenv("WA_SUPERVISOR_PAIRING__PHONE", "15550001111")
-    assert cli("run").code == 0
+    assert program("run").code == 0
     (warning,) = supervised[0].warnings
     assert "pairing.phone is set but not used" in warning
     assert "1555" not in warning
@@ -276,13 +243,13 @@ def _reasons_to_give_up() -> list[Reason]:
 
 @pytest.mark.parametrize("reason", _reasons_to_give_up())
 def test_a_give_up_says_who_must_do_what_and_exits_with_its_code(
-    cli: Cli, monkeypatch: pytest.MonkeyPatch, reason: Reason
+    program: Cli, monkeypatch: pytest.MonkeyPatch, reason: Reason
 ) -> None:
     def pretend(*_: object, **__: object) -> Outcome:
         return Outcome(Phase.GAVE_UP, reason)
 
     monkeypatch.setattr(wa_supervisor.cli.run, "_supervise", pretend)
-    answer = cli("run", "--on-give-up", "exit")
+    answer = program("run", "--on-give-up", "exit")
     assert answer.code == GIVE_UP[reason] >= 69
     told = reason.explanation
     assert told.who is not Who.NOBODY

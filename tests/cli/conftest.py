@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cli.calling import Answer, Cli
+from wa_supervisor.cli import main
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Cli:
+    """Call `wa-supervisor` as a person does who has no settings yet, at home in `tmp_path`."""
+    for name in [name for name in os.environ if name.upper().startswith("WA_SUPERVISOR")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str) -> Answer:
+        monkeypatch.setattr(sys, "argv", ["wa-supervisor", *arguments])
+        with pytest.raises(SystemExit) as left:
+            main()
+        said = capsys.readouterr()
+        return Answer(int(str(left.value.code)), said.out, said.err)
+
+    return call
+
+
+@pytest.fixture
+def shop(program: Cli, tmp_path: Path) -> Cli:
+    """Call a command for the session `shop` in `tmp_path`."""
+
+    def call(command: str, *arguments: str) -> Answer:
+        return program(command, "--session", "shop", "--data-dir", str(tmp_path), *arguments)
+
+    return call
