@@ -140,8 +140,9 @@ def test_a_neonize_without_the_login_hook_is_refused() -> None:
     assert "pip install neonize==0.5.2" in said
 
 
-def test_a_neonize_that_cannot_be_imported_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "neonize.py").write_text("raise ImportError('no such thing')")
+@pytest.mark.parametrize("error", ["ImportError", "NameError"])
+def test_a_neonize_that_cannot_be_imported_is_refused(tmp_path: Path, error: str) -> None:
+    (tmp_path / "neonize.py").write_text(f"raise {error}('no such thing')")
     assert "no such thing" in _run(_REFUSED.format(call="gopreload.preload()"), tmp_path)
 
 

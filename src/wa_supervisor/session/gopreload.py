@@ -58,7 +58,7 @@ _NO_ROOM: Final = (
 
 def _blamed(what: str, error: Exception, hint: str) -> SessionError:
     """Return what is to be raised for an error of loading: it is neonize's fault or the host's."""
-    if any(words in str(error) for words in _NO_ROOM):
+    if isinstance(error, MemoryError) or any(words in str(error) for words in _NO_ROOM):
         return NoRoom(f"{what}: {error}", hint="free some memory, or raise the limits of the unit")
     return NeonizeUnusable(f"{what}: {error}", hint=hint)
 
@@ -147,10 +147,10 @@ def preload() -> types.ModuleType:
             client = importlib.import_module("neonize.client")
             importlib.import_module("neonize.utils.ffmpeg")
             log = importlib.import_module("neonize.utils.log")
-    except ImportError as error:
-        raise _blamed(
-            "neonize cannot be imported", error, "pip install 'neonize>=0.5.2'"
-        ) from error
+    except SessionError:
+        raise
+    except Exception as error:  # ImportError, mostly; 0.4.0 has an undefined name in it
+        raise _blamed("neonize cannot be imported", error, "pip install neonize==0.5.2") from error
     _stop_log_worker(log)
     if not callable(getattr(client.NewClient, LOGIN_STATUS_HOOK, None)):
         raise NeonizeUnusable(
