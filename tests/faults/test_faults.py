@@ -18,7 +18,7 @@ pytestmark = [
 ]
 
 
-PATIENCE = 3.0
+PATIENCE = 8.0
 """The promised times are for a machine that has nothing else to do."""
 
 
