@@ -24,7 +24,7 @@ from .session.reach import reachable, wait_until_back
 from .store import Keeper
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from .lifecycle import Reason, Step
     from .lifecycle.effects import Effect
@@ -61,6 +61,7 @@ class Handlers:
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _network: asyncio.Task[None] | None = None
     _claims: asyncio.Task[None] | None = None
+    _deeds: set[asyncio.Task[None]] = field(default_factory=set)
     _generation: int = 0
     _failed: int = 0  # the generation whose bot ended it
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
@@ -83,18 +84,18 @@ class Handlers:
         """Do what the effect asks for, or start doing it."""
         match effect:
             case effects.StartChild(generation):
-                self.tasks.create_task(self._start_child(generation))
+                self._start(self._start_child(generation))
             case effects.StopChild(_, log_out, pairing):
-                self.tasks.create_task(self._stop_child(log_out=log_out, pairing=pairing))
+                self._start(self._stop_child(log_out=log_out, pairing=pairing))
             case effects.Probe(generation):
-                self.tasks.create_task(self._probe(generation))
+                self._start(self._probe(generation))
             case effects.WatchNetwork():
                 self._watch_network()
             case effects.PurgeSession(reason):
                 log.info("setting the dead session aside (%s)", reason.value)
-                self.tasks.create_task(self._purge(reason))
+                self._start(self._purge(reason))
             case effects.RestoreSession():
-                self.tasks.create_task(self._restore())
+                self._start(self._restore())
             case effects.ShowQr(payload, lifetime):
                 self._each_sink(lambda sink: sink.show_qr(payload, lifetime))
             case effects.ShowPairCode(code, lifetime):
@@ -127,7 +128,7 @@ class Handlers:
             and (step.before in ACTIVE or fact.generation == self._failed)
         ):
             report = CrashReport.of(fact, self.settings.session, self._recent)
-            self.tasks.create_task(self._report(report))
+            self._start(self._report(report))
         if step.taken:
             self._recent.append(step.fact.name)
         match step.fact:
@@ -137,14 +138,23 @@ class Handlers:
                 first = False
             case _:
                 return
-        self.tasks.create_task(asyncio.to_thread(self._keeper.while_connected, first=first))
+        self._start(asyncio.to_thread(self._keeper.while_connected, first=first))
 
-    def close(self) -> None:
-        """Take every code away for good, and watch nothing any more."""
+    async def aclose(self, within: float) -> None:
+        """Take every code away for good; leave what does not end `within` seconds to its thread."""
         self._each_sink(lambda sink: sink.close())
         for task in (self._network, self._claims):
             if task is not None:
                 task.cancel()
+        if self._deeds:
+            _, hanging = await asyncio.wait(self._deeds, timeout=within)
+            for task in hanging:
+                task.cancel()
+
+    def _start(self, deed: Coroutine[None, None, None]) -> None:
+        task = self.tasks.create_task(deed)
+        self._deeds.add(task)
+        task.add_done_callback(self._deeds.discard)
 
     async def _start_child(self, generation: int) -> None:
         async with self._turn:

@@ -156,7 +156,8 @@ class Supervisor:
                 try:
                     await self._own_the_core(handlers, keeper)
                 finally:
-                    handlers.close()
+                    left = min(self._last_moment - self._now(), STOP_BOUND)
+                    await handlers.aclose(within=max(left, 0.0))
         session = self._core.session
         return Outcome(session.phase, session.reason, session.detail)
 

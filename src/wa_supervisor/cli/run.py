@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -26,6 +27,7 @@ from .logs import configure_logging
 from .reload import reload
 from .screen import Screen
 from .service import reporting
+from .workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -106,21 +108,23 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each option
         },
     )
     word = Supervisor.relink if relink else Supervisor.resume if resume else None
-    chosen = Chosen(session, data_dir, config)
+    chosen, workers, code = Chosen(session, data_dir, config), Workers(), Exit.OK
     with chosen.telling():
         outcome = _supervise(
-            read(), word, read, on_give_up=on_give_up, as_json=json, verbose=verbose
+            workers, read(), word, read, on_give_up=on_give_up, as_json=json, verbose=verbose
         )
     if outcome.phase is Phase.GAVE_UP and outcome.reason is not None:
         told = outcome.reason.explanation
         print(f"wa-supervisor: gave up: {told.sentence}", file=sys.stderr)
         if told.action:
             print(f"  {told.who.value} must act: {chosen.typed(told.action)}", file=sys.stderr)
-        raise typer.Exit(GIVE_UP.get(outcome.reason, Exit.FAILED))
-    raise typer.Exit(Exit.OK)
+        code = GIVE_UP.get(outcome.reason, Exit.FAILED)
+    workers.leave(code)
+    raise typer.Exit(code)
 
 
 def _supervise(  # noqa: PLR0913 - what `run` was told
+    workers: Workers,
     loaded: Loaded,
     word: Callable[[Supervisor], None] | None,
     read: Callable[[], Loaded],
@@ -146,7 +150,7 @@ def _supervise(  # noqa: PLR0913 - what `run` was told
     hang_up = supervisor.stop if screen.is_live else partial(reload, supervisor, read)
     notifier = Notifier.from_environment(os.environ)
     with screen.live(supervisor):
-        return asyncio.run(_until_signalled(supervisor, hang_up, notifier))
+        return asyncio.run(_until_signalled(supervisor, hang_up, notifier, workers))
 
 
 def _print_json(record: StepRecord) -> None:
@@ -155,11 +159,19 @@ def _print_json(record: StepRecord) -> None:
 
 
 async def _until_signalled(
-    supervisor: Supervisor, hang_up: Callable[[], object], notifier: Notifier | None
+    supervisor: Supervisor,
+    hang_up: Callable[[], object],
+    notifier: Notifier | None,
+    workers: Workers,
 ) -> Outcome:
-    with stop_on_signals(supervisor.stop), on_hang_up(hang_up):
-        async with reporting(supervisor, notifier):
-            return await supervisor.run()
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(workers)
+    try:
+        with stop_on_signals(supervisor.stop), on_hang_up(hang_up):
+            async with reporting(supervisor, notifier):
+                return await supervisor.run()
+    finally:
+        loop.set_default_executor(ThreadPoolExecutor(1))  # asyncio waits for this one, not for ours
 
 
 @contextlib.contextmanager

@@ -24,8 +24,6 @@ from ..errors import LockHeld, StoreError
 from .postgres import DEED_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from .postgres import Database
 
 log = logging.getLogger("wa_supervisor")
@@ -73,28 +71,30 @@ class Claim:
         self._connection: psycopg.Connection[Any] | None = None
         self._key = (_CLASS, 0)
         self._turn = threading.Lock()
+        self._wanted = False
 
     def hold(self) -> None:
         """Make sure that the database is ours: see that it still is, or take it.
 
         Raises LockHeld, which names the owner; Unreachable if the server does not answer.
         """
-        with self._alone(), self._database.explaining():
-            if not self._holds():
-                self._take()
-
-    def release(self) -> None:
-        """Give it back, if it is ours."""
-        with self._alone():
-            self._drop()
-
-    @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
+        self._wanted = True
         if not self._turn.acquire(timeout=2 * DEED_SECONDS):
             raise StoreError("another look at the session's Postgres database does not end")
         try:
-            yield
+            with self._database.explaining():
+                if not self._holds():
+                    self._take()
         finally:
+            if not self._wanted:  # it was released meanwhile
+                self._drop()
+            self._turn.release()
+
+    def release(self) -> None:
+        """Give it back, if it is ours; a `hold` that is at work does so when it is done."""
+        self._wanted = False
+        if self._turn.acquire(blocking=False):
+            self._drop()
             self._turn.release()
 
     def _holds(self) -> bool:
