@@ -17,7 +17,7 @@ from wa_supervisor.loopback import Endpoint
 
 _SCRIPT = Path(__file__).with_name("bare_client.py")
 _SHM = Path("/dev/shm")
-_SECONDS = 15.0
+_SECONDS = 40.0
 
 
 def environment(endpoint: Endpoint) -> dict[str, str]:
