@@ -27,8 +27,8 @@ FIGURES: dict[str, Callable[[int], Awaitable[list[str]]]] = {
 }
 
 
-LONG = {"outages"}
-"""Half an hour, nearly all of it waiting: measured when they are named."""
+LONG = {"outages", "kills"}
+"""Half an hour and ten minutes: measured when they are named."""
 
 
 async def main() -> None:
