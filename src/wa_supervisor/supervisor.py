@@ -42,6 +42,9 @@ _LEFT: Mapping[str, Fact] = {"resume": facts.Resume(), "relink": facts.Relink()}
 STOP_BOUND = 4.5
 """Seconds from an operator's stop to the end of `run`, whatever the session process does."""
 
+CLAIM_BOUND = 3.0
+"""Seconds at the start for the server of a Postgres database."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -232,24 +235,19 @@ class Supervisor:
 @contextlib.asynccontextmanager
 async def _owned(lock: SessionLock, vault: Vault) -> AsyncIterator[SessionLock]:
     """Hold the session; the loop goes on while what a killed supervisor left behind still dies."""
-    taking = asyncio.ensure_future(asyncio.to_thread(_own, lock, vault))
+    taking = asyncio.ensure_future(asyncio.to_thread(lock.acquire))
     try:
         await asyncio.shield(taking)
+        claiming = asyncio.ensure_future(asyncio.to_thread(vault.claim))
+        claiming.add_done_callback(lambda late: late.cancelled() or late.exception())
+        try:
+            async with asyncio.timeout(CLAIM_BOUND):
+                await asyncio.shield(claiming)
+        except (Unreachable, TimeoutError) as error:  # it is claimed before the first dial, then
+            log.warning("%s", error if str(error) else "the session's database does not answer yet")
         yield lock
     finally:
         await asyncio.wait({taking})
         if taking.exception() is None:
-            try:
-                await asyncio.to_thread(vault.release)
-            finally:
-                lock.release()
-
-
-def _own(lock: SessionLock, vault: Vault) -> None:
-    with contextlib.ExitStack() as undo:
-        undo.enter_context(lock)
-        try:
-            vault.claim()
-        except Unreachable as error:  # it is claimed before the first dial, then
-            log.warning("%s", error)
-        undo.pop_all()
+            vault.release()
+            lock.release()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import pytest
+from pydantic import SecretStr
 
 pytest.importorskip("psycopg")
 
@@ -18,7 +20,7 @@ from e2e.harness import quick
 from e2e.processes import until
 from postgres_server import serving
 from store.devices import connect
-from wa_supervisor import LockHeld, Supervisor, handlers
+from wa_supervisor import LockHeld, Supervisor, handlers, supervisor
 from wa_supervisor.loopback import Failure
 from wa_supervisor.redaction import url_secrets
 from wa_supervisor.store import SessionFiles, open_vault, quarantined
@@ -26,8 +28,6 @@ from wa_supervisor.store.rows import decode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from pydantic import SecretStr
 
     from e2e.harness import World
     from e2e.runs import Run
@@ -317,3 +317,15 @@ async def test_a_stop_does_not_wait_for_a_server_that_is_away(
     again = world.start(database=postgres)
     await again.reach("Purging")
     await again.reach("Pairing")
+
+
+async def test_a_server_that_hangs_holds_up_neither_the_start_nor_a_stop(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "CLAIM_BOUND", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        url = f"postgres://u:canary@127.0.0.1:{mute.getsockname()[1]}/x?sslmode=disable"
+        run = world.start(database=SecretStr(url))
+        await run.fact("Start")
+        await run.stop()
+    assert "does not answer yet" in world.caplog.text
