@@ -99,7 +99,7 @@ EXPLANATIONS: dict[Reason, Explanation] = {
     Reason.CHILD_EXITED: Explanation("The session process died (a crash never costs the pairing)."),
     Reason.CHILD_HUNG: Explanation("The session process hung; it was replaced."),
     Reason.BOT_FAILED: Explanation(
-        "The bot could not be started; the session is untouched.",
+        "The bot ended the session process; the session itself is untouched.",
         Who.OPERATOR,
         "Read its traceback in the log and mend it; the next try takes the mended bot.",
     ),

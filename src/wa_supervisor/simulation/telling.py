@@ -45,7 +45,7 @@ FACTS: dict[type[Fact], str] = {
     facts.StorageFailed: "the session database failed",
     facts.StorageUnavailable: "the session database is away",
     facts.ClientUnusable: "neonize cannot be used",
-    facts.BotFailed: "the bot could not be started",
+    facts.BotFailed: "the bot ended the process",
     facts.LoggedOut: "WhatsApp disowned the keys",
     facts.TemporaryBan: "banned for a time",
     facts.StreamReplaced: "another program took the session over",

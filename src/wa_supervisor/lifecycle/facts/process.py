@@ -41,7 +41,7 @@ class ClientUnusable(ChildFact):
 
 @dataclass(frozen=True, slots=True)
 class BotFailed(ChildFact):
-    """The bot ended the session process before it could connect; `detail` is its last line."""
+    """The bot, not the client, ended the session process; `detail` is the last it said."""
 
     trigger = "child_exited"
     detail: str
