@@ -18,6 +18,7 @@ DRAWING = {"rich", "structlog", "pygments"}
 CODES = {"qrcode", "PIL"}
 LOOPBACK = {"cryptography", "wsproto", "wa_supervisor.loopback"}
 SUPERVISING = {"sqlite3", "wa_supervisor.supervisor", "wa_supervisor.journal"}
+MACHINE = {"statemachine", "wa_supervisor.lifecycle.chart"}
 PLAY = {f"wa_supervisor.{name}" for name in ("diagrams", "faults", "simulation", "testing")}
 
 
@@ -39,14 +40,16 @@ def imported(tmp_path: Path, *arguments: str) -> set[str]:
 def test_health_pays_for_nothing_but_the_settings_and_the_question(tmp_path: Path) -> None:
     found = imported(tmp_path, "health", "--data-dir", str(tmp_path))
     assert "wa_supervisor.control" in found
-    assert not found & (CLIENT | DRAWING | CODES | LOOPBACK | PLAY)
+    assert not found & (CLIENT | DRAWING | CODES | LOOPBACK | MACHINE | PLAY)
 
 
 def test_the_list_of_commands_imports_none_of_them(tmp_path: Path) -> None:
     found = imported(tmp_path, "--help")
     modules = {f"wa_supervisor.cli.{home.function.partition(':')[0]}" for home in HOMES.values()}
     assert "wa_supervisor.cli.commands" in found
-    assert not found & (modules | CLIENT | DRAWING | CODES | LOOPBACK | PLAY | SUPERVISING)
+    assert not found & (
+        modules | CLIENT | DRAWING | CODES | LOOPBACK | MACHINE | PLAY | SUPERVISING
+    )
 
 
 @pytest.mark.parametrize("command", ["run", "history", "snapshots"])

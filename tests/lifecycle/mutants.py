@@ -266,8 +266,8 @@ MUTANTS = [
     Mutant(
         "a storm counts every drop",
         CHART,
-        'active.connected.reconnecting.from_(\n            active.connected.online, active.connected.degraded, on="count_flap"',  # noqa: E501
-        'active.connected.reconnecting.from_(\n            active.connected.online, active.connected.degraded, active.connected.reconnecting, on="count_flap"',  # noqa: E501
+        'active.connected.reconnecting.from_(\n            active.connected.online, active.connected.degraded, on="count_flap"',
+        'active.connected.reconnecting.from_(\n            active.connected.online, active.connected.degraded, active.connected.reconnecting, on="count_flap"',
     ),
     # effects and bookkeeping forgotten
     Mutant("the code stays on the screen", CHART, ', exit="hide_pairing")', ")"),
@@ -329,7 +329,7 @@ MUTANTS = [
     Mutant(
         "files clock lost on the way",
         DECISIONS,
-        "        if self.model.work is not Work.NONE:\n            self._ring(Clock.FILES, self.policy.files_timeout)\n",  # noqa: E501
+        "        if self.model.work is not Work.NONE:\n            self._ring(Clock.FILES, self.policy.files_timeout)\n",
         "",
     ),
     Mutant(
@@ -362,7 +362,7 @@ MUTANTS = [
     Mutant(
         "never forgiven",
         DECISIONS,
-        "        self.model.retries = self.model.strikes = 0\n        self.model.spent.pop(Budget.WINDOWS, None)",  # noqa: E501
+        "        self.model.retries = self.model.strikes = 0\n        self.model.spent.pop(Budget.WINDOWS, None)",
         "        self.model.spent.pop(Budget.WINDOWS, None)",
     ),
     Mutant(
@@ -552,7 +552,7 @@ MUTANTS = [
     Mutant(
         "a restart forgets the budgets",
         MODEL,
-        "            spent={b: tuple(t + shift for t in times) for b, times in self.spent.items()},\n",  # noqa: E501
+        "            spent={b: tuple(t + shift for t in times) for b, times in self.spent.items()},\n",
         "",
     ),
     Mutant("a restart does not shift times", MODEL, "self.not_before + shift", "self.not_before"),
@@ -667,17 +667,17 @@ def verdict_on(mutant: Mutant) -> str:
     else:
         net = verdicts.get() if not verdicts.empty() else "crash"
     took = time.monotonic() - began
-    print(f"{mutant.name:42} {net or 'SURVIVED':12} {took:5.1f} s", flush=True)  # noqa: T201
+    print(f"{mutant.name:42} {net or 'SURVIVED':12} {took:5.1f} s", flush=True)
     return net
 
 
 def main(words: list[str]) -> int:
     if verdict_on(CONTROL):
-        print("the nets fail by themselves: no verdict on a mutant would mean anything")  # noqa: T201
+        print("the nets fail by themselves: no verdict on a mutant would mean anything")
         return 2
     chosen = [m for m in MUTANTS if not words or any(word in m.name for word in words)]
     survivors = [mutant.name for mutant in chosen if not verdict_on(mutant)]
-    print(f"{len(chosen) - len(survivors)} of {len(chosen)} mutants were caught")  # noqa: T201
+    print(f"{len(chosen) - len(survivors)} of {len(chosen)} mutants were caught")
     return bool(survivors)
 
 

@@ -31,7 +31,7 @@ _AGAINST: dict[Contestant, tuple[Against, ...]] = {
 }
 
 
-def faults(  # noqa: PLR0913, PLR0917 - one parameter for each option
+def faults(
     names: Annotated[
         list[str] | None,
         typer.Argument(metavar="[NAME]...", help="Faults or groups, as --list names them."),
@@ -67,7 +67,7 @@ def faults(  # noqa: PLR0913, PLR0917 - one parameter for each option
         raise typer.Exit(Exit.OK if asyncio.run(playing) else Exit.FAILED)
 
 
-async def _matrix(  # noqa: PLR0913 - one parameter for each option
+async def _matrix(
     chosen: list[Fault],
     against: tuple[Against, ...],
     runs: int,

@@ -22,7 +22,7 @@ _AGO = re.compile(r"(\d{1,4})\s*([smhdw])", re.ASCII)
 _STYLES = {"Connected": "green", "GaveUp": "bold red", "LoggedOut": "yellow"}
 
 
-def history(  # noqa: PLR0913, PLR0917 - one parameter for each option
+def history(
     session: SessionOption = None,
     data_dir: DataDirOption = None,
     config: ConfigOption = None,

@@ -43,7 +43,7 @@ class OnGiveUp(StrEnum):
     EXIT = "exit"
 
 
-def run(  # noqa: PLR0913, PLR0917 - one parameter for each option
+def run(
     session: Annotated[str | None, typer.Option(metavar="NAME", help="The session's name.")] = None,
     data_dir: Annotated[
         Path | None,
@@ -123,7 +123,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each option
     raise typer.Exit(code)
 
 
-def _supervise(  # noqa: PLR0913 - what `run` was told
+def _supervise(
     workers: Workers,
     loaded: Loaded,
     word: Callable[[Supervisor], None] | None,

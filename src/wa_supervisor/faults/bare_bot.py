@@ -27,7 +27,7 @@ def main() -> None:
     trust.scale_keepalive(library, float(keepalive))
     client: Any = import_module("neonize.client").NewClient(database)
 
-    def show(_client: Any, code: bytes) -> None:  # noqa: ANN401
+    def show(_client: Any, code: bytes) -> None:
         draft = Path(f"{payload}.draft")
         draft.write_bytes(code)
         draft.rename(payload)

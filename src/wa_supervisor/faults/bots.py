@@ -14,17 +14,17 @@ from typing import Any
 BLOCKED_SECONDS = 8.0
 
 
-def _on_typing(client: Any, handle: Any) -> None:  # noqa: ANN401 - neonize ships no types
+def _on_typing(client: Any, handle: Any) -> None:
     events = import_module("neonize.events")
     client.event(events.ChatPresenceEv)(handle)
 
 
-def blocks(client: Any) -> None:  # noqa: ANN401
+def blocks(client: Any) -> None:
     """Work on one event for far too long."""
     _on_typing(client, lambda *_: time.sleep(BLOCKED_SECONDS))
 
 
-def raises(client: Any) -> None:  # noqa: ANN401
+def raises(client: Any) -> None:
     """Have a bug in the handler."""
 
     def handle(*_: object) -> None:
@@ -33,22 +33,22 @@ def raises(client: Any) -> None:  # noqa: ANN401
     _on_typing(client, handle)
 
 
-def exits(client: Any) -> None:  # noqa: ANN401
+def exits(client: Any) -> None:
     """Call sys.exit in the handler."""
     _on_typing(client, lambda *_: sys.exit(1))
 
 
-def crashes(client: Any) -> None:  # noqa: ANN401
+def crashes(client: Any) -> None:
     """End the process without a word."""
     _on_typing(client, lambda *_: os._exit(70))
 
 
-def refuses(client: Any) -> None:  # noqa: ANN401
+def refuses(client: Any) -> None:
     """Fail before the client connects."""
     raise LookupError(f"there is no token for {type(client).__name__}")
 
 
-def lingers(client: Any) -> None:  # noqa: ANN401
+def lingers(client: Any) -> None:
     """Keep the process from ending: what hangs in a stop."""
     del client
     leave = os._exit

@@ -173,7 +173,7 @@ class Supervised(Patient):
         return SessionFiles.at(self.session, self.seen)
 
     @property
-    def database(self) -> Path:  # noqa: D102 - as above
+    def database(self) -> Path:
         return self.files.database
 
     @property
@@ -225,7 +225,7 @@ class Supervised(Patient):
             return f"it stopped with exit code {process.returncode}"
         return None
 
-    async def clear_away(self) -> None:  # noqa: D102
+    async def clear_away(self) -> None:
         await super().clear_away()
         if self._readers:
             await asyncio.wait(self._readers, timeout=STOP_SECONDS)
@@ -259,7 +259,7 @@ class Bare(Patient):
     runs = 0
 
     @property
-    def database(self) -> Path:  # noqa: D102
+    def database(self) -> Path:
         return self.seen / f"{self.session}.db"
 
     async def start(self) -> None:
@@ -271,7 +271,7 @@ class Bare(Patient):
         await self.clear_away()
         return None
 
-    async def clear_away(self) -> None:  # noqa: D102
+    async def clear_away(self) -> None:
         if self._loop is not None:
             self._loop.cancel()
             await asyncio.wait([self._loop], timeout=STOP_SECONDS)

@@ -77,7 +77,7 @@ async def soak(say: Callable[[str], None], *, seed: int, minutes: float, session
 
 def schedule(seed: int, number: int) -> random.Random:
     """Return what decides a session's faults and pauses: it depends on nothing else."""
-    return random.Random(f"{seed}/{number}")  # noqa: S311 - to be replayed
+    return random.Random(f"{seed}/{number}")
 
 
 async def _session(

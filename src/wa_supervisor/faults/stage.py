@@ -184,7 +184,7 @@ async def stage(  # noqa: PLR0913 - one for each thing that differs
             )
         if fault.disk is not None:
             patient.use(await mounts.enter_async_context(small_disk(where, fault.disk)))
-        staged = Stage(server, patient, random.Random(seed), phone, patience)  # noqa: S311 - replayable
+        staged = Stage(server, patient, random.Random(seed), phone, patience)
         try:
             async with starting or contextlib.nullcontext():
                 if fault.given is not Given.NOTHING:

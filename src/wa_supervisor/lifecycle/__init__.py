@@ -1,13 +1,22 @@
-"""The pure core: facts in, steps out. No I/O, no clock, no randomness of its own."""
+"""The pure core: facts in, steps out. No I/O, no clock, no randomness of its own.
+
+The chart and what runs it are imported when they are first asked for: the settings and the session
+process want the words of the core, not the machine.
+"""
 
 from __future__ import annotations
 
-from . import effects, facts
-from .chart import SessionChart
-from .core import SessionCore, Step
+from typing import TYPE_CHECKING
+
+from ..lazy import exports
 from .model import Child, Clock, Phase, Sequel, Session, Work
 from .policy import PROFILES, Backoff, Budget, Conflict, Limit, Policy
 from .reasons import Reason, Who
+
+if TYPE_CHECKING:
+    from . import effects, facts
+    from .chart import SessionChart
+    from .core import SessionCore, Step
 
 __all__ = [
     "PROFILES",
@@ -30,3 +39,5 @@ __all__ = [
     "effects",
     "facts",
 ]
+
+__getattr__ = exports(__name__, {"SessionChart": "chart", "SessionCore": "core", "Step": "core"})

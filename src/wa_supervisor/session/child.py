@@ -80,7 +80,7 @@ def _run(sock: socket.socket) -> NoReturn:
         neonize = gopreload.load_library()
         _trust(run)
     except gopreload.NoRoom as error:
-        print(error.advice, file=sys.stderr)  # noqa: T201
+        print(error.advice, file=sys.stderr)
         wire.leave(run.generation, ExitCode.NO_ROOM)
     except SessionError as error:
         wire.send(protocol.fact_frame(facts.ClientUnusable(run.generation, error.advice)))
@@ -114,7 +114,7 @@ def _trust(run: protocol.Run) -> None:
         trust.scale_keepalive(gopreload.library_path(), run.keepalive)
 
 
-def _register_bot(bot: str, client: Any) -> None:  # noqa: ANN401 - neonize ships no types
+def _register_bot(bot: str, client: Any) -> None:
     module, _, function = bot.partition(":")
     if not module or not function:
         raise SessionError(f"bot must be written module:function, not {bot!r}")
@@ -229,7 +229,7 @@ class _Session:
                 self._returned.wait(_STOP_AGAIN_SECONDS)
         self._wire.leave(self._generation, ExitCode.STOPPED)
 
-    def _bounded(self, call: Any, deadline: float) -> None:  # noqa: ANN401 - untyped neonize
+    def _bounded(self, call: Any, deadline: float) -> None:
         thread = threading.Thread(target=call, daemon=True)
         thread.start()
         thread.join(max(0.0, deadline - time.monotonic()))
@@ -317,7 +317,7 @@ class _Session:
             self._keyed = True
         self._tell(adapter.fact_of_status(word, self._generation))
 
-    def _on_qr(self, _client: Any, payload: bytes) -> None:  # noqa: ANN401 - untyped neonize
+    def _on_qr(self, _client: Any, payload: bytes) -> None:
         self._pairing = True
         if self._run.phone is None:
             self._tell(self._qrs.fact(payload, self._generation))

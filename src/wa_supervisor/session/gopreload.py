@@ -84,7 +84,7 @@ class LazyLibrary:
         self._noted: dict[str, _Function] | None = {}
         self._library: ctypes.CDLL | None = None
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - as ctypes.CDLL
+    def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
         if self._noted is None:
@@ -257,7 +257,7 @@ def _lazy_library() -> Iterator[None]:
     """Let `ctypes.CDLL` return a LazyLibrary for neonize's own library."""
     real = ctypes.CDLL
 
-    def open_library(name: str | None = None, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+    def open_library(name: str | None = None, *args: Any, **kwargs: Any) -> Any:
         if name and Path(name).name.startswith("neonize-"):
             return LazyLibrary(name)
         return real(name, *args, **kwargs)
@@ -276,7 +276,7 @@ def _ensure_magic() -> None:
     except ImportError as error:
         stand_in = types.ModuleType("magic", f"Stands in for python-magic: {error}")
 
-        def missing(name: str) -> Any:  # noqa: ANN401 - a module's __getattr__
+        def missing(name: str) -> Any:
             if name.startswith("__"):
                 raise AttributeError(name)
 

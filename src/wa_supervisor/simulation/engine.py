@@ -52,7 +52,7 @@ class Simulation:
 
     def __init__(self, policy: Policy | None = None, *, seed: int = 0, paired: bool = True) -> None:
         self.agenda = Agenda()
-        self.world = World(self.agenda, Random(f"world {seed}"), self.tell)  # noqa: S311 - a game
+        self.world = World(self.agenda, Random(f"world {seed}"), self.tell)
         if paired:
             self.world.begin_paired()
         # Its jitter has a stream of its own: one draw more in the world shifts none of it.

@@ -50,7 +50,7 @@ Fault = Callable[[Random, float], Script]
 
 def random_week(seed: int) -> Scenario:
     """Make the bad week of a seed. Whatever it brings, the invariants hold."""
-    random = Random(f"week {seed}")  # noqa: S311 - a simulation is no secret
+    random = Random(f"week {seed}")
     faults = together(
         fault(random, random.uniform(MINUTE, WEEK))
         for most, fault in FAULTS

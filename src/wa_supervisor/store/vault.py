@@ -74,7 +74,7 @@ class SqliteVault:
 
     files: SessionFiles
 
-    def prepare(self) -> None:  # noqa: D102 - see Vault
+    def prepare(self) -> None:
         self.files.prepare()
 
     def claim(self) -> None:
@@ -83,30 +83,28 @@ class SqliteVault:
     def release(self) -> None:
         """Do nothing."""
 
-    def recover(self) -> Recovered:  # noqa: D102
+    def recover(self) -> Recovered:
         return intent.recover(self.files)
 
-    def is_paired(self) -> bool:  # noqa: D102
+    def is_paired(self) -> bool:
         return is_paired(self.files.database)
 
-    def snapshots(self) -> tuple[Snapshot, ...]:  # noqa: D102
+    def snapshots(self) -> tuple[Snapshot, ...]:
         return snapshot.snapshots(self.files)
 
-    def take_snapshot(self, generation: int, *, keep: int) -> Snapshot | None:  # noqa: D102
+    def take_snapshot(self, generation: int, *, keep: int) -> Snapshot | None:
         return snapshot.take_snapshot(self.files, generation, keep=keep)
 
-    def purge(self, reason: str, generation: int = 0) -> Quarantined | None:  # noqa: D102
+    def purge(self, reason: str, generation: int = 0) -> Quarantined | None:
         return quarantine.purge(self.files, reason, generation)
 
-    def restore(  # noqa: D102
-        self, wanted: str | None = None, *, generation: int = 0
-    ) -> Restored | None:
+    def restore(self, wanted: str | None = None, *, generation: int = 0) -> Restored | None:
         return restore(self.files, wanted, generation=generation)
 
-    def choose(self, wanted: str) -> Snapshot | Quarantined:  # noqa: D102
+    def choose(self, wanted: str) -> Snapshot | Quarantined:
         return choose(self.files, wanted, self.snapshots())
 
-    def copies_in(self, source: Snapshot | Quarantined) -> tuple[Path, ...]:  # noqa: D102
+    def copies_in(self, source: Snapshot | Quarantined) -> tuple[Path, ...]:
         return (source.path,) if isinstance(source, snapshot.Snapshot) else source.databases
 
 

@@ -61,7 +61,7 @@ class VirtualSession:
         self.now = now
         self.world = World.of(session) if session else World()
         self.entries: list[Entry] = []
-        self._jitter = jitter or random.Random(seed).random  # noqa: S311 - a simulation's dice
+        self._jitter = jitter or random.Random(seed).random
         self._checked = checked
         self.core = SessionCore(session, policy, jitter=self._jitter)
 
