@@ -12,7 +12,7 @@ import pytest
 
 from e2e.processes import until
 from wa_supervisor.errors import LockHeld
-from wa_supervisor.faults.processes import alive, children_of
+from wa_supervisor.faults.processes import alive, children_of, stopped
 from wa_supervisor.store import SessionLock
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ async def orphaned(world: World, bot: str) -> int:
     (server,) = children_of(command.process.pid)
     (child,) = children_of(server)
     os.kill(child, signal.SIGSTOP)
+    await until(lambda: stopped(child))  # or it sees its line cut, and goes
     command.send(signal.SIGKILL)
     await command.task
     await until(lambda: not alive(server))

@@ -11,9 +11,14 @@ _GONE = (FileNotFoundError, ProcessLookupError, PermissionError)
 def alive(pid: int) -> bool:
     """Tell whether the process exists and is no zombie."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+        return _state(Path(f"/proc/{pid}")) not in "ZX"
     except _GONE:
         return False
+
+
+def stopped(pid: int) -> bool:
+    """Tell whether every thread of the process has stopped: a SIGSTOP takes a moment."""
+    return all(_state(task) == "T" for task in Path(f"/proc/{pid}/task").iterdir())
 
 
 def children_of(pid: int) -> list[int]:
@@ -37,6 +42,10 @@ def holds_neonize(pid: int) -> bool:
         return "neonize-linux" in Path(f"/proc/{pid}/maps").read_text()
     except _GONE:
         return False
+
+
+def _state(task: Path) -> str:
+    return (task / "stat").read_text().rpartition(")")[2].split()[0]
 
 
 def file_descriptors(pid: int) -> int:
