@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,13 @@ def instructions() -> list[tuple[str, str]]:
 
 def values(word: str) -> list[str]:
     return [rest for found, rest in instructions() if found == word]
+
+
+def test_a_linter_finds_nothing_in_the_dockerfile() -> None:
+    hadolint = Path(sys.executable).with_name("hadolint")
+    command = [hadolint, ROOT / "Dockerfile"]
+    read = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert (read.returncode, read.stdout) == (0, "")
 
 
 def test_the_base_is_debian_for_neonize_has_no_wheel_for_alpine() -> None:
