@@ -6,6 +6,8 @@ The profiles: `dev`, `ci` where CI is set, and HYPOTHESIS_PROFILE=soak for a nig
 from __future__ import annotations
 
 import os
+import signal
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -49,6 +51,10 @@ def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "long: takes ten seconds and more; started first")
+    # What runs us may ignore them (nohup, a background job), and what we start would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if sys.platform != "win32":
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.hookimpl(trylast=True)  # what is deselected is gone by then
