@@ -177,9 +177,7 @@ class Supervisor:
     async def _own_the_core(self, handlers: Handlers, keeper: Keeper) -> None:
         core = self._core
         keeper.recall_into(core.session, self._now(), core.policy)
-        if keeper.order is not None:
-            self._inbox.put_nowait(_LEFT[keeper.order])
-        await self._take(core.handle(facts.Start(), self._now()), handlers, keeper)
+        self._begin(keeper.order)
         while not self._over:
             # Clocks first: a flood of facts must not keep them from ringing.
             step = core.tick(self._now())
@@ -189,6 +187,17 @@ class Supervisor:
                     continue
                 step = core.handle(fact, self._now())
             await self._take(step, handlers, keeper)
+
+    def _begin(self, left: str | None) -> None:
+        """Put the start into the inbox, among the words of an operator that came before it.
+
+        A relink goes first, so that no client is started on keys that are to go.
+        """
+        words: list[Fact] = [_LEFT[left]] if left else []
+        while not self._inbox.empty():
+            words.append(self._inbox.get_nowait())
+        for fact in sorted([facts.Start(), *words], key=lambda each: each != facts.Relink()):
+            self._inbox.put_nowait(fact)
 
     async def _next_fact(self) -> Fact | None:
         """Wait for a fact, but no longer than until the next deadline."""

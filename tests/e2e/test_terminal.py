@@ -67,8 +67,10 @@ async def test_a_terminal_too_small_for_the_qr_says_so_until_it_is_larger(world:
         text = await tty.shows(lambda text: TOO_SMALL in text)
         assert "columns and " in text
         assert "this one has 80 and 24" in text
-        assert "--qr png:" in text
-        assert "--phone NUMBER" in text
+        unbroken = "".join(text.split())
+        assert f"wa-supervisorrun--data-dir{world.data_dir}" in unbroken
+        assert "--qrpng:" in unbroken
+        assert "--phoneNUMBER" in unbroken
         assert max(map(len, text.splitlines())) <= 80
         assert read(tty.picture("dark")) == []
         tty.become(100, 50)

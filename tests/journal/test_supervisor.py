@@ -243,6 +243,24 @@ async def test_an_order_that_was_left_is_obeyed_by_the_next_run_and_only_by_that
     assert after.dials == 0
 
 
+@pytest.mark.parametrize("left", [True, False], ids=["left before the run", "given with it"])
+async def test_a_relink_starts_no_client_on_keys_that_are_to_go(
+    tmp_path: Path, *, left: bool
+) -> None:
+    chosen = settings(tmp_path, LONG)
+    life = Life(chosen)
+    async with life.running():
+        await life.reach("Backoff")
+    again = Life(chosen)
+    if left:
+        assert amend(life.supervisor.files, chosen.journal, "OperatorRelinked", order="relink")
+    else:
+        again.supervisor.relink()
+    async with again.running():
+        await again.reach("Purging")
+        assert again.dials == 0
+
+
 async def test_an_order_that_meant_nothing_is_not_given_again(tmp_path: Path) -> None:
     chosen = settings(tmp_path, LONG)
     life = Life(chosen)

@@ -14,6 +14,8 @@ from rich.text import Text
 from ..redaction import redact
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rich.console import Console
     from structlog.types import EventDict, WrappedLogger
 
@@ -37,8 +39,22 @@ def _scrub(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     return {key: redact(value) if isinstance(value, str) else value for key, value in event.items()}
 
 
-def configure_logging(console: Console, *, as_json: bool, verbose: bool = False) -> None:
-    """Send the package's log to `console`, as JSON lines or for a person."""
+def configure_logging(
+    console: Console,
+    *,
+    as_json: bool,
+    verbose: bool = False,
+    typed: Callable[[str], str] = str,
+) -> None:
+    """Send the package's log to `console`, as JSON lines or for a person.
+
+    `typed` makes the commands that a line names ones that can be typed as they stand.
+    """
+
+    def repeat_options(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+        event["event"] = typed(event["event"])
+        return event
+
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if as_json
@@ -54,6 +70,7 @@ def configure_logging(console: Console, *, as_json: bool, verbose: bool = False)
                 structlog.stdlib.add_log_level,
                 structlog.processors.format_exc_info,
                 _scrub,
+                repeat_options,
                 # After the scrubbing, which would take a date and a "T" for a phone number.
                 structlog.processors.TimeStamper(fmt="iso" if as_json else "%H:%M:%S", utc=as_json),
                 renderer,

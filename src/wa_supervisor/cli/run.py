@@ -111,7 +111,14 @@ def run(
     chosen, workers, code = Chosen(session, data_dir, config), Workers(), Exit.OK
     with chosen.telling():
         outcome = _supervise(
-            workers, read(), word, read, on_give_up=on_give_up, as_json=json, verbose=verbose
+            workers,
+            read(),
+            chosen,
+            word,
+            read,
+            on_give_up=on_give_up,
+            as_json=json,
+            verbose=verbose,
         )
     if outcome.phase is Phase.GAVE_UP and outcome.reason is not None:
         told = outcome.reason.explanation
@@ -126,6 +133,7 @@ def run(
 def _supervise(
     workers: Workers,
     loaded: Loaded,
+    chosen: Chosen,
     word: Callable[[Supervisor], None] | None,
     read: Callable[[], Loaded],
     *,
@@ -136,10 +144,11 @@ def _supervise(
     settings = loaded.settings
     # Standard output belongs to --json; what is for a person goes to standard error.
     console = Console(stderr=True)
-    configure_logging(console, as_json=as_json and not console.is_terminal, verbose=verbose)
+    as_lines = as_json and not console.is_terminal
+    configure_logging(console, as_json=as_lines, verbose=verbose, typed=chosen.typed)
     for warning in loaded.warnings:
         console.print(f"warning: {warning}", markup=False, highlight=False)
-    screen = Screen(console)
+    screen = Screen(console, command=chosen.typed("wa-supervisor run"))
     sinks = [parse_sink(text, terminal=screen) for text in settings.pairing.qr]
     supervisor = Supervisor(settings, sinks=sinks, on_give_up=on_give_up.value)
     if word is not None:

@@ -37,7 +37,9 @@ class Screen:
         self.is_live = console.file.isatty() and not console.is_dumb_terminal
         self._transient = transient
         self._view = PairingView(command=command, reserve=2)
-        self._sink: Sink = self._view if self.is_live else TerminalSink(console, tty=False)
+        self._sink: Sink = (
+            self._view if self.is_live else TerminalSink(console, tty=False, command=command)
+        )
         self._display: Live | None = None
         self._supervisor: Supervisor | None = None
 

@@ -33,7 +33,7 @@ class TerminalSink:
         view: PairingView | None = None,
         *,
         tty: bool | None = None,
-        command: str = "wa-supervisor run",
+        command: str | None = "wa-supervisor run",
     ) -> None:
         self._console = console or Console()
         self._view = view or PairingView(command=command)
@@ -81,9 +81,14 @@ class TerminalSink:
     def _may_draw(self, what: str) -> bool:
         if not self._tty and not self._told:
             self._told = True
+            advice = (
+                f" Start `{self._command}` in a terminal, or with --qr png:PATH or payload:PATH."
+                if self._command
+                else ""
+            )
             self._console.print(
-                f"{what} to link the device is ready, but this is no terminal to show it on. "
-                f"Start `{self._command}` in a terminal, or with --qr png:PATH or payload:PATH.",
+                f"{what} to link the device is ready, but this is no terminal to show it on."
+                f"{advice}",
                 soft_wrap=True,
                 markup=False,
                 highlight=False,
