@@ -10,14 +10,16 @@ from __future__ import annotations
 import enum
 import os
 import platform
+import signal
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
+from .errors import StoreError
 from .session.output import go_died
 from .session.spec import ExitCode
 from .store.layout import make_private_directory, make_private_file
@@ -90,6 +92,13 @@ class CrashReport(BaseModel):
         """What to say of it in a line."""
         return _SENTENCES[self.culprit]
 
+    @property
+    def end(self) -> str:
+        """How it ended, in the kernel's terms."""
+        if self.signal is not None:
+            return signal.strsignal(self.signal) or f"signal {self.signal}"
+        return "no exit code" if self.returncode is None else f"exit code {self.returncode}"
+
 
 _SENTENCES = {
     Culprit.GO: "neonize's Go library panicked",
@@ -130,8 +139,15 @@ def write(directory: Path, report: CrashReport) -> Path:
 
 
 def read(directory: Path) -> list[CrashReport]:
-    """Return the reports of a session, oldest first."""
-    return [
-        CrashReport.model_validate_json(path.read_bytes())
-        for path in sorted((directory / DIRECTORY).glob("*.json"))
-    ]
+    """Return the reports of a session, oldest first. Raises StoreError if one is no report."""
+    return [_parse(path) for path in sorted((directory / DIRECTORY).glob("*.json"))]
+
+
+def _parse(path: Path) -> CrashReport:
+    try:
+        return CrashReport.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        why = getattr(error, "strerror", None) or "it is no report of ours"
+        raise StoreError(
+            f"cannot read the crash report {path.name}: {why}", hint=f"look at {path}, or remove it"
+        ) from error

@@ -215,7 +215,9 @@ class Handlers:
         except (StoreError, OSError) as error:
             log.warning("%s; that could not be reported: %s", report.sentence, error)
         else:
-            log.warning("%s; see the newest report in %s/", report.sentence, crashes.DIRECTORY)
+            log.warning(
+                "%s (%s); `wa-supervisor crashes` shows the report", report.sentence, report.end
+            )
 
     async def _restore(self) -> None:
         try:

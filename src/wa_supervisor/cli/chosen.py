@@ -32,7 +32,8 @@ JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object instea
 
 # The commands that are about one session and take all three options.
 _LINE: Final = re.compile(
-    r"\bwa-supervisor (run|status|resume|relink|stop|history|health|snapshots|restore|purge)\b"
+    r"\bwa-supervisor "
+    r"(run|status|resume|relink|stop|history|crashes|health|snapshots|restore|purge)\b"
     r"( --session [\w.-]+)?",
     re.ASCII,
 )

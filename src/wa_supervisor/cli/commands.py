@@ -50,6 +50,7 @@ HOMES: Final[Mapping[str, Home]] = {
     "relink": Home("Log the device out and pair afresh.", "control:relink"),
     "stop": Home("Stop a session's supervisor, keeping the session.", "control:stop"),
     "history": Home("Show the steps a session took, oldest first.", "history:history"),
+    "crashes": Home("Show how the session's processes died.", "crashes:crashes"),
     "health": Home("Exit 0 if the session is connected now, else 1.", "health:health"),
     "unit": Home("Print a hardened systemd service for a session.", "unit:unit"),
     "demo": Home("Show the whole lifecycle on the real neonize, offline.", "demo:demo"),

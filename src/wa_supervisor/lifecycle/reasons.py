@@ -101,13 +101,12 @@ EXPLANATIONS: dict[Reason, Explanation] = {
     Reason.BOT_FAILED: Explanation(
         "The bot ended the session process; the session itself is untouched.",
         Who.OPERATOR,
-        "Read its traceback in the log and mend it; the next try takes the mended bot.",
+        "Read its traceback in `wa-supervisor crashes` and mend it; the next try takes it.",
     ),
     Reason.CRASH_LOOP: Explanation(
         "The session process keeps dying; something beside WhatsApp is broken.",
         Who.OPERATOR,
-        "Read the newest report in the session's `crashes` directory, mend the bot or neonize, "
-        "then type `wa-supervisor resume`.",
+        "Read `wa-supervisor crashes`, mend the bot or neonize, then type `wa-supervisor resume`.",
     ),
     Reason.CHILD_STUCK: Explanation(
         "The session process could not be ended, not even by SIGKILL.",

@@ -1,0 +1,53 @@
+"""`wa-supervisor crashes`: how a session's processes died, newest last."""
+
+from __future__ import annotations
+
+import textwrap
+from datetime import UTC
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .. import crashes as reports
+from .chosen import Chosen, ConfigOption, DataDirOption, JsonOption, SessionOption
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..crashes import CrashReport
+
+
+def crashes(
+    session: SessionOption = None,
+    data_dir: DataDirOption = None,
+    config: ConfigOption = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many newest reports.")] = 3,
+    json: JsonOption = False,
+) -> None:
+    """Show the reports of session processes that died, newest last."""
+    chosen = Chosen(session, data_dir, config)
+    files = chosen.files()
+    with chosen.telling():
+        found = reports.read(files.directory)
+    for report in found[-limit:]:
+        print(report.model_dump_json() if json else "\n".join(_lines(report)))
+    if not json:
+        print(_closing(len(found), limit, files.name))
+
+
+def _lines(report: CrashReport) -> Iterator[str]:
+    yield f"{report.ts.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC: {report.sentence} ({report.end})"
+    yield textwrap.indent(report.printed or "it printed nothing", "    ")
+    if report.last_facts:
+        before = f"before it: {', '.join(report.last_facts)}"
+        yield textwrap.fill(before, 80, initial_indent="  ", subsequent_indent="    ")
+    told = ", ".join(f"{name} {number}" for name, number in report.versions.items())
+    yield textwrap.fill(f"on {told}", 80, initial_indent="  ", subsequent_indent="    ")
+    yield ""
+
+
+def _closing(count: int, limit: int, session: str) -> str:
+    if not count:
+        return f"{session}: no session process has died"
+    told = f"{count} report{'s' * (count != 1)}, redacted; times are UTC"
+    return f"{told}; --limit {count} shows all" if count > limit else told
