@@ -12,7 +12,8 @@ ENV UV_COMPILE_BYTECODE=1 \
 WORKDIR /build
 # Dependencies first: they change seldom, and this layer is then reused.
 COPY pyproject.toml uv.lock ./
-RUN uv sync --frozen --no-dev --no-install-project
+COPY loopback/pyproject.toml loopback/
+RUN uv sync --frozen --no-dev --no-install-workspace
 COPY README.md LICENSE ./
 COPY src src
 RUN uv sync --frozen --no-dev --no-editable

@@ -17,7 +17,7 @@ import pytest
 from wa_supervisor.control import NotRunning, Order, ask, listening
 from wa_supervisor.errors import StoreError
 from wa_supervisor.lifecycle import SessionCore
-from wa_supervisor.records import Status
+from wa_supervisor.status import Status
 from wa_supervisor.store import SessionFiles
 
 

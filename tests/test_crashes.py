@@ -9,7 +9,7 @@ import pytest
 from wa_supervisor import crashes
 from wa_supervisor.crashes import CrashReport, Culprit
 from wa_supervisor.lifecycle.facts import ChildExited
-from wa_supervisor.session.spec import ExitCode
+from wa_supervisor.session.shared.spec import ExitCode
 
 if TYPE_CHECKING:
     from pathlib import Path

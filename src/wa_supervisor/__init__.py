@@ -16,7 +16,6 @@ if TYPE_CHECKING:
         Damaged,
         JournalError,
         LockHeld,
-        LoopbackError,
         SessionError,
         StoreError,
         SupervisorError,
@@ -24,9 +23,9 @@ if TYPE_CHECKING:
         UnsafePermissions,
     )
     from .lifecycle import Phase, Policy, Reason
-    from .records import Status, StepRecord
-    from .session.endpoint import Endpoint
+    from .session.shared.endpoint import Endpoint
     from .settings import PairingSettings, Settings, load_settings
+    from .status import Status, StepRecord
     from .supervisor import Outcome, Supervisor
 
 __all__ = [
@@ -35,7 +34,6 @@ __all__ = [
     "Endpoint",
     "JournalError",
     "LockHeld",
-    "LoopbackError",
     "Outcome",
     "PairingSettings",
     "Phase",
@@ -57,15 +55,15 @@ __getattr__ = exports(
     __name__,
     dict.fromkeys(__all__, "errors")
     | {
-        "Endpoint": "session.endpoint",
+        "Endpoint": "session.shared.endpoint",
         "Outcome": "supervisor",
         "PairingSettings": "settings",
         "Phase": "lifecycle",
         "Policy": "lifecycle",
         "Reason": "lifecycle",
         "Settings": "settings",
-        "Status": "records",
-        "StepRecord": "records",
+        "Status": "status",
+        "StepRecord": "status",
         "Supervisor": "supervisor",
         "load_settings": "settings",
     },

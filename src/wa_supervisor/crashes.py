@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from .errors import StoreError
-from .session.output import go_died
-from .session.spec import ExitCode
+from .session.parent.output_tail import go_died
+from .session.shared.spec import ExitCode
 from .store.layout import make_private_directory, make_private_file
 
 if TYPE_CHECKING:

@@ -8,8 +8,7 @@ SupervisorError
 │   ├── Damaged           the session's database is broken
 │   ├── Unreachable       the session's database is locked, or its server does not answer
 │   └── UnsafePermissions others could read the session's keys
-├── SessionError          the session process could not be started or spoken to
-└── LoopbackError         the WhatsApp-shaped test server was misused (see `loopback`)
+└── SessionError          the session process could not be started or spoken to
 
 Misuse raises. What the outside world does never raises: it becomes a fact.
 """
@@ -67,7 +66,3 @@ class UnsafePermissions(StoreError):
 
 class SessionError(SupervisorError):
     """Raised when the session process cannot be started or spoken to."""
-
-
-class LoopbackError(SupervisorError):
-    """Raised when the WhatsApp-shaped test server is misused."""

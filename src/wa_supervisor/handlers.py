@@ -19,8 +19,8 @@ from .errors import LockHeld, StoreError, Unreachable
 from .lifecycle import Phase, effects, facts
 from .lifecycle.grounds import crashed
 from .lifecycle.model import ACTIVE
-from .session.link import ChildSpec, Watch
-from .session.reach import reachable, wait_until_back
+from .session.parent.link import ChildSpec, Watch
+from .session.parent.network_probe import reachable, wait_until_back
 from .store import Keeper
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .lifecycle.effects import Effect
     from .lifecycle.facts import Fact
     from .pairing.sink import Sink
-    from .session.link import SessionLink
+    from .session.parent.link import SessionLink
     from .settings import Settings
     from .store import SessionFiles, SessionLock, Vault
 

@@ -41,9 +41,9 @@ from pydantic_settings import (
 from .errors import ConfigError
 from .lifecycle.policy import PROFILES, Policy
 from .pairing.spec import SinkSpec
-from .session.endpoint import Endpoint
+from .session.shared.endpoint import Endpoint
 from .store.layout import APP_NAME, validate_name
-from .store.url import check_url
+from .store.postgres.url import check_url
 
 ENV_PREFIX = "WA_SUPERVISOR_"
 _NESTED = "__"

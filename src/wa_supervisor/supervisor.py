@@ -21,8 +21,8 @@ from .handlers import Handlers
 from .journal import Keeper
 from .lifecycle import Child, Phase, SessionCore, Work, effects, facts
 from .pairing.parse import parse_sink
-from .records import Status, StepRecord
-from .session.link import SessionLink
+from .session.parent.link import SessionLink
+from .status import Status, StepRecord
 from .store import SessionFiles, SessionLock, open_vault
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cli.calling import Cli
-from wa_supervisor.cli.chosen import Chosen
+from wa_supervisor.cli.session_options import Chosen
 from wa_supervisor.errors import StoreError
 from wa_supervisor.lifecycle import Reason
 from wa_supervisor.store import SessionFiles

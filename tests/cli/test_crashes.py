@@ -8,7 +8,7 @@ import pytest
 from wa_supervisor import crashes
 from wa_supervisor.crashes import CrashReport
 from wa_supervisor.lifecycle.facts import ChildExited
-from wa_supervisor.session.spec import ExitCode
+from wa_supervisor.session.shared.spec import ExitCode
 from wa_supervisor.store import SessionFiles
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from store.sessions import JID, SECRET, mark_of, seen, write_session
 from wa_supervisor.journal import Journal
 from wa_supervisor.journal.memory import remember
 from wa_supervisor.lifecycle import Phase, Reason, Sequel, Session
-from wa_supervisor.records import StepRecord
+from wa_supervisor.status import StepRecord
 from wa_supervisor.store import SessionFiles, SessionLock, purge, quarantined, snapshots
 from wa_supervisor.store import take_snapshot as take
 

@@ -24,7 +24,6 @@ def test_without_options_it_prints_the_overview_as_mermaid() -> None:
         ("mermaid", "stateDiagram-v2"),
         ("dot", "digraph session {"),
         ("table", "| `QrOffered` |"),
-        ("promela", "ltl comes_up"),
     ],
 )
 def test_each_format_is_printed(wanted: str, sign: str) -> None:
@@ -49,8 +48,3 @@ def test_a_wrong_choice_is_told_the_right_ones(option: str, choice: str) -> None
 def test_a_wrong_state_is_an_error_in_the_settings() -> None:
     told = CliRunner().invoke(app, ["--state", "Asleep"])
     assert isinstance(told.exception, ConfigError)  # `main` tells it and exits with 2
-
-
-def test_promela_is_always_whole() -> None:
-    told = CliRunner().invoke(app, ["--format", "promela", "--state", "Purging"])
-    assert isinstance(told.exception, ConfigError)

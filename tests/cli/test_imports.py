@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 CLIENT = {"neonize", "google.protobuf"}
 DRAWING = {"rich", "structlog", "pygments"}
 CODES = {"qrcode", "PIL"}
-LOOPBACK = {"cryptography", "wsproto", "wa_supervisor.loopback"}
+LOOPBACK = {"cryptography", "wsproto", "wa_loopback"}
 SUPERVISING = {"sqlite3", "wa_supervisor.supervisor", "wa_supervisor.journal"}
 MACHINE = {"statemachine", "wa_supervisor.lifecycle.chart"}
 PLAY = {f"wa_supervisor.{name}" for name in ("diagrams", "faults", "simulation", "testing")}

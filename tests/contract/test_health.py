@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from wa_supervisor.cli.app import app
 from wa_supervisor.control import Order, listening
 from wa_supervisor.lifecycle import Phase, Reason, Session, SessionCore
-from wa_supervisor.records import Status
+from wa_supervisor.status import Status
 from wa_supervisor.store import SessionFiles
 
 if TYPE_CHECKING:

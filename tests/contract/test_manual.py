@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from lab.generated.manual import PAGES, night_table, running
 from wa_supervisor.cli.exits import GIVE_UP, Exit
-from wa_supervisor.cli.manual import PAGES, night_table, running
 from wa_supervisor.errors import ConfigError
 from wa_supervisor.lifecycle import Reason
 
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_is_up_to_date(name: str) -> None:
     page = (ROOT / name).read_text(encoding="utf-8")
-    assert page == PAGES[name](page), f"{name}: run `uv run python -m wa_supervisor.cli.manual`"
+    assert page == PAGES[name](page), f"{name}: run `uv run python -m lab generate`"
 
 
 def test_every_reason_is_in_the_table_of_the_night_once() -> None:

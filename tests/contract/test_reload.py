@@ -14,7 +14,7 @@ from wa_supervisor import Supervisor
 from wa_supervisor.cli.reload import NeedsRestart, reload
 from wa_supervisor.handlers import Handlers
 from wa_supervisor.lifecycle import facts
-from wa_supervisor.session.link import SessionLink
+from wa_supervisor.session.parent.link import SessionLink
 from wa_supervisor.settings import load_settings
 from wa_supervisor.store import SessionLock
 

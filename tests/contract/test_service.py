@@ -12,8 +12,8 @@ import pytest
 from wa_supervisor import Settings, StepRecord, Supervisor
 from wa_supervisor.cli.service import reporting, summary
 from wa_supervisor.lifecycle import Phase, Reason, Session, SessionCore, facts
-from wa_supervisor.records import Status
 from wa_supervisor.sdnotify import Notifier
+from wa_supervisor.status import Status
 
 if TYPE_CHECKING:
     from pathlib import Path

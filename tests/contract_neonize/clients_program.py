@@ -1,6 +1,6 @@
 """A bare program with several neonize clients in one process: no supervisor takes part.
 
-Started as `clients_program.py DATABASE NOISE_ROOT`, and as talkative as `loopback/bare_client.py`.
+Started as `clients_program.py DATABASE NOISE_ROOT`, and as talkative as `lab/bare_client.py`.
 It obeys one line a time on its standard input, each on a thread of its own, and says so when done:
 
     connect NAME            connect a new client of this uuid; `returned` or `raised` will follow
@@ -29,7 +29,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from wa_supervisor.session import trust
+from wa_supervisor.session.child import loopback_patch
 
 _OUT = os.fdopen(os.dup(1), "w", buffering=1)
 _EVENTS = ("Connected", "ConnectFailure", "StreamError", "StreamReplaced", "Disconnected")
@@ -122,7 +122,7 @@ def main() -> None:
     printed = os.open(f"{database}.printed", os.O_CREAT | os.O_WRONLY, 0o600)
     package = Path(import_module("neonize").__file__ or "").parent
     os.dup2(printed, 1)
-    trust.swap_noise_root(str(next(package.glob("neonize-linux-*.so"))), root)
+    loopback_patch.swap_noise_root(str(next(package.glob("neonize-linux-*.so"))), root)
     program = Program(database)
     say("ready")
     for line in sys.stdin:

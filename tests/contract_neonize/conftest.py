@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from loopback.bare import BareClient, environment
+from lab.bare import BareClient, environment
 from loopback.conftest import clients, database, server
-from wa_supervisor.loopback import LoopbackServer
+from wa_loopback import LoopbackServer
 
 __all__ = ["QUIET", "clients", "database", "devices", "program", "server"]
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from contract_neonize.conftest import QUIET, devices
-from wa_supervisor.loopback import Failure, Impostor, StreamError
-from wa_supervisor.loopback.observations import Dialled
+from wa_loopback import Failure, Impostor, StreamError
+from wa_loopback.observations import Dialled
 
 if TYPE_CHECKING:
     from loopback.conftest import Clients, Paired
-    from wa_supervisor.loopback import LoopbackServer
+    from wa_loopback import LoopbackServer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from wa_supervisor.session import adapter, gopreload
+from wa_supervisor.session.child import adapter, preload
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 
@@ -32,13 +32,13 @@ def _inside(script: str) -> Any:
 
 def test_the_release_is_one_that_this_suite_knows() -> None:
     version = _inside("import neonize; print(json.dumps(neonize.__version__))")
-    assert gopreload.OLDEST <= tuple(map(int, version.split(".")[:3])) <= gopreload.NEWEST
+    assert preload.OLDEST <= tuple(map(int, version.split(".")[:3])) <= preload.NEWEST
 
 
 def test_the_login_status_hook_has_its_name() -> None:
     assert _inside(f"""
         from neonize.client import NewClient
-        print(json.dumps(callable(getattr(NewClient, {gopreload.LOGIN_STATUS_HOOK!r}, None))))
+        print(json.dumps(callable(getattr(NewClient, {preload.LOGIN_STATUS_HOOK!r}, None))))
     """)
 
 
@@ -97,12 +97,14 @@ def test_the_enums_have_their_numbers() -> None:
 def test_the_trust_root_and_the_keepalive_timers_are_found_exactly_once(what: str) -> None:
     assert (
         _inside(f"""
-        from wa_supervisor.session import gopreload, trust
-        gopreload.preload(); gopreload.load_library()
-        needle = trust.{what}
-        needle = needle if isinstance(needle, bytes) else trust._durations(needle)
-        library = gopreload.library_path()
-        hits = [a for s, e in trust._writable(library) for a in trust._find(s, e, needle)]
+        from wa_supervisor.session.child import loopback_patch, preload
+        preload.preload(); preload.load_library()
+        needle = loopback_patch.{what}
+        needle = needle if isinstance(needle, bytes) else loopback_patch._durations(needle)
+        library = preload.library_path()
+        find = loopback_patch._find
+        spans = loopback_patch._writable(library)
+        hits = [a for s, e in spans for a in find(s, e, needle)]
         print(json.dumps(len(hits)))
     """)
         == 1

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from contract_neonize.conftest import QUIET
-from wa_supervisor.loopback import Failure, Step
+from wa_loopback import Failure, Step
 
 if TYPE_CHECKING:
     from contract_neonize.conftest import Program
-    from wa_supervisor.loopback import LoopbackServer
+    from wa_loopback import LoopbackServer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from contract_neonize.conftest import QUIET, devices
-from wa_supervisor.loopback import Failure, LoopbackError, PairFault, Refs
-from wa_supervisor.session import adapter
+from wa_loopback import Failure, LoopbackError, PairFault, Refs
+from wa_supervisor.session.child import adapter
 
 if TYPE_CHECKING:
-    from loopback.bare import BareClient
+    from lab.bare import BareClient
     from loopback.conftest import Clients
-    from wa_supervisor.loopback import LoopbackServer
+    from wa_loopback import LoopbackServer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from contract_neonize.conftest import devices
-from loopback.bare import bare_client
-from wa_supervisor.loopback import PairFault
+from lab.bare import bare_client
+from wa_loopback import PairFault
 
 if TYPE_CHECKING:
     from loopback.conftest import Clients
-    from wa_supervisor.loopback import LoopbackServer
+    from wa_loopback import LoopbackServer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
 

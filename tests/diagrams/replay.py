@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from wa_supervisor.diagrams.bodies import ORACLES
-from wa_supervisor.diagrams.promela import FACT_NAMES
+from lab.spin.bodies import ORACLES
+from lab.spin.promela import FACT_NAMES
 from wa_supervisor.lifecycle import (
     Backoff,
     Budget,

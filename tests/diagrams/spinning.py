@@ -8,7 +8,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from wa_supervisor.diagrams import Format, render
+from lab.spin.promela import to_promela
 
 WANTED = ("spin", "gcc")
 MISSING = [tool for tool in WANTED if shutil.which(tool) is None]
@@ -30,7 +30,7 @@ class Checker:
 
     def __init__(self, folder: Path, *flags: str) -> None:
         self.folder, self.flags = folder, flags
-        (folder / "session.pml").write_text(render(Format.PROMELA))
+        (folder / "session.pml").write_text(to_promela())
         self.generate()
 
     def generate(self) -> None:

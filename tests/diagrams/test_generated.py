@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from wa_supervisor.diagrams.generated import PICTURES, TEXTS, write
+from lab.generated.charts import PICTURES, TEXTS, write
 from wa_supervisor.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
-COMMAND = "drawn from an older chart: run `uv run python -m wa_supervisor.diagrams`"
+COMMAND = "drawn from an older chart: run `uv run python -m lab generate`"
 
 
 @pytest.mark.parametrize("name", TEXTS)

@@ -10,7 +10,7 @@ import pytest
 
 from diagrams.replay import Explored, Player
 from diagrams.spinning import MISSING, Checker
-from wa_supervisor.diagrams.promela import FACT_NAMES, RESTS, ending
+from lab.spin.promela import FACT_NAMES, RESTS, ending
 from wa_supervisor.lifecycle import Phase
 
 pytestmark = pytest.mark.skipif(

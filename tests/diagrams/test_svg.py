@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sys
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from wa_supervisor.diagrams.views import VIEWS, draw
 from wa_supervisor.diagrams.words import Group
 from wa_supervisor.errors import ConfigError
 
+ROOT = Path(__file__).parents[2]
 README_WIDTH = 830  # CSS pixels a README has on GitHub
 PT = 4 / 3  # CSS pixels in a point
 
@@ -21,7 +23,8 @@ def _svg(view: str) -> ET.Element:
 
 
 def test_the_overview_is_legible_at_the_width_of_a_readme() -> None:
-    svg = _svg("overview")
+    # The committed picture is what a reader sees; another machine's fonts lay it out otherwise.
+    svg = ET.parse(ROOT / "diagrams" / "overview.svg").getroot()
     width = float(svg.attrib["width"].removesuffix("pt")) * PT
     scale = min(1.0, README_WIDTH / width)
     sizes = [

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from wa_supervisor.diagrams import bodies, words
+from lab.spin import bodies
+from wa_supervisor.diagrams import words
 from wa_supervisor.diagrams.chart import EDGES, PLACES
 from wa_supervisor.diagrams.views import CONCERNS, VIEWS, draw, lift
 

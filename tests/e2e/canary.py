@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from wa_supervisor.loopback import LoopbackServer
+    from wa_loopback import LoopbackServer
 
 _LEAST = 8  # shorter parts of a payload (the client's type) are no secrets
 # The database, or its rows; a copy that is being made.

@@ -7,8 +7,8 @@ import pytest
 
 from e2e.canary import SecretLeaked
 from e2e.harness import World
-from loopback.bare import fast_directory
-from wa_supervisor.loopback import LoopbackServer
+from lab.bare import fast_directory
+from wa_loopback import LoopbackServer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

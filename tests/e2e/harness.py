@@ -16,16 +16,16 @@ from pydantic import SecretStr
 
 from e2e.canary import Canary
 from e2e.runs import Command, Run, Steps
+from lab.faults.processes import descendants_of
+from wa_loopback.observations import Dialled, Violation
 from wa_supervisor import Endpoint, PairingSettings, Settings
-from wa_supervisor.faults.processes import descendants_of
 from wa_supervisor.lifecycle.policy import Backoff, Policy
-from wa_supervisor.loopback.observations import Dialled, Violation
 from wa_supervisor.store import SessionFiles
 
 if TYPE_CHECKING:
     import pytest
 
-    from wa_supervisor.loopback import Connection, Device, LoopbackServer
+    from wa_loopback import Connection, Device, LoopbackServer
 
 QUICK = Backoff(base=0.1, cap=0.5, jitter=0)
 

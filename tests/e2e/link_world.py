@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import SecretStr
 
+from wa_loopback import LoopbackServer
 from wa_supervisor.lifecycle import facts
-from wa_supervisor.loopback import LoopbackServer
-from wa_supervisor.session.link import ChildSpec, Endpoint, SessionLink
+from wa_supervisor.session.parent.link import ChildSpec, Endpoint, SessionLink
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     import pytest
 
-    from wa_supervisor.loopback import Connection
+    from wa_loopback import Connection
 
 _F = TypeVar("_F", bound=facts.ChildFact)
 

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr
 
 from e2e.processes import ends_within, marked, until
+from lab.faults.command import start_run
+from lab.faults.processes import descendants_of
 from wa_supervisor import StepRecord, Supervisor
-from wa_supervisor.faults.command import start_run
-from wa_supervisor.faults.processes import descendants_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from e2e.processes import marked, until
-from wa_supervisor.loopback import Failure
+from wa_loopback import Failure
 
 if TYPE_CHECKING:
     from e2e.harness import World

@@ -21,9 +21,9 @@ from contract.conftest import Manager
 from contract.test_unit import settings_of
 from e2e.processes import marked, until
 from e2e.runs import STOP_BOUND
+from lab.faults.processes import descendants_of
 from wa_supervisor.cli.exits import Exit
 from wa_supervisor.cli.unit import service
-from wa_supervisor.faults.processes import descendants_of
 from wa_supervisor.store import is_paired
 
 if TYPE_CHECKING:

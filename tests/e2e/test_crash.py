@@ -11,7 +11,7 @@ import pytest
 
 from e2e.harness import QUICK, quick
 from e2e.processes import until
-from wa_supervisor.faults.processes import alive
+from lab.faults.processes import alive
 from wa_supervisor.store import is_paired
 
 if TYPE_CHECKING:

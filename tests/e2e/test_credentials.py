@@ -12,8 +12,8 @@ import pytest
 
 from e2e.harness import quick
 from e2e.processes import until
+from wa_loopback import Failure
 from wa_supervisor.lifecycle.policy import Backoff
-from wa_supervisor.loopback import Failure
 from wa_supervisor.store import SessionLock, is_paired, quarantined, restore, snapshots
 from wa_supervisor.store.disk import sha256
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from e2e.harness import World
-    from wa_supervisor.loopback import Connection, Device
+    from wa_loopback import Connection, Device
     from wa_supervisor.store import Quarantined
 
 # Every failure leaves the socket open: whatsmeow may see a close before it has read what came

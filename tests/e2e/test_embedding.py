@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from e2e.processes import until
+from lab.faults.processes import alive, descendants_of, holds_neonize
 from wa_supervisor import LockHeld, Supervisor
-from wa_supervisor.faults.processes import alive, descendants_of, holds_neonize
 from wa_supervisor.store import Keeper, read_holder
 
 if TYPE_CHECKING:

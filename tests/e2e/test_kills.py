@@ -1,4 +1,4 @@
-"""A few strikes of `bench kills`, which plays hundreds: see there what is checked after each."""
+"""A few kills of `lab.bench.kills`, which plays hundreds: see there what is checked after each."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ import pytest
 
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
 
-KILLS = Path(__file__).parents[2] / "bench" / "kills.py"
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.long
 @pytest.mark.timeout(450)
 def test_kills_in_all_moments_of_a_life_lose_nothing_and_double_nothing() -> None:
     played = subprocess.run(
-        [sys.executable, str(KILLS), "--kills", "14", "--seed", "21", "--lanes", "2"],
+        [sys.executable, "-m", "lab.bench.kills", "--kills", "14", "--seed", "21", "--lanes", "2"],
+        cwd=ROOT,
         env={**os.environ, "HTTPS_PROXY": "http://127.0.0.1:9"},
         capture_output=True,
         text=True,

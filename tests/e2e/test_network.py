@@ -10,14 +10,14 @@ import pytest
 
 from e2e.harness import quick
 from e2e.processes import until
+from wa_loopback import Step
 from wa_supervisor.lifecycle.policy import Limit
-from wa_supervisor.loopback import Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from e2e.harness import World
-    from wa_supervisor.loopback import LoopbackServer
+    from wa_loopback import LoopbackServer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
 

@@ -9,9 +9,9 @@ import pytest
 from pydantic import SecretStr
 
 from e2e.harness import quick
+from wa_loopback import PairFault, PairingRefused, Refs
 from wa_supervisor import PairingSettings
 from wa_supervisor.lifecycle.policy import Limit
-from wa_supervisor.loopback import PairFault, PairingRefused, Refs
 from wa_supervisor.store import is_paired
 
 if TYPE_CHECKING:

@@ -20,19 +20,19 @@ from e2e.harness import quick
 from e2e.processes import until
 from postgres_server import serving
 from store.devices import connect
+from wa_loopback import Failure
 from wa_supervisor import LockHeld, Supervisor, handlers, supervisor
-from wa_supervisor.loopback import Failure
 from wa_supervisor.redaction import url_secrets
 from wa_supervisor.store import SessionFiles, open_vault, quarantined
-from wa_supervisor.store.rows import decode
+from wa_supervisor.store.postgres.rows import decode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from e2e.harness import World
     from e2e.runs import Run
+    from wa_loopback import Connection
     from wa_supervisor import StepRecord
-    from wa_supervisor.loopback import Connection
     from wa_supervisor.store import Vault
 
 pytestmark = [

@@ -19,10 +19,10 @@ from pydantic import SecretStr
 
 from e2e.link_world import LinkWorld as World
 from e2e.link_world import link_world
+from wa_loopback import Failure, Refs, Silence, StreamError
 from wa_supervisor.lifecycle import facts
 from wa_supervisor.lifecycle.facts import Logout
-from wa_supervisor.loopback import Failure, Refs, Silence, StreamError
-from wa_supervisor.session.link import ExitCode
+from wa_supervisor.session.parent.link import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -253,7 +253,7 @@ async def test_the_supervisors_death_leaves_no_process(world: World, tmp_path: P
         textwrap.dedent(f"""
             import asyncio
             from pathlib import Path
-            from wa_supervisor.session.link import ChildSpec, Endpoint, SessionLink
+            from wa_supervisor.session.parent.link import ChildSpec, Endpoint, SessionLink
 
             async def main():
                 facts = asyncio.Queue()

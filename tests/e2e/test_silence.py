@@ -11,11 +11,11 @@ import pytest
 
 from e2e.link_world import LinkWorld, link_world
 from e2e.processes import until
+from wa_loopback import Failure, PairFault, StreamError
+from wa_loopback.answers import RESTART
+from wa_loopback.observations import LoginAnswered
 from wa_supervisor.lifecycle import facts
 from wa_supervisor.lifecycle.facts import Logout
-from wa_supervisor.loopback import Failure, PairFault, StreamError
-from wa_supervisor.loopback.answers import RESTART
-from wa_supervisor.loopback.observations import LoginAnswered
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

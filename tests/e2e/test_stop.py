@@ -13,8 +13,8 @@ import pytest
 
 from e2e.processes import until
 from e2e.runs import STOP_BOUND
+from wa_loopback import Failure, PairFault, Silence, Step
 from wa_supervisor import Phase
-from wa_supervisor.loopback import Failure, PairFault, Silence, Step
 from wa_supervisor.store import Keeper, is_paired
 
 if TYPE_CHECKING:

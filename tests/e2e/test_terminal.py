@@ -15,7 +15,7 @@ from e2e.processes import marked, until
 from e2e.runs import STOP_BOUND
 from e2e.tty import CTRL_C, Tty
 from pairing.eyes import THEMES, read
-from wa_supervisor.cli.story import EXPECTED
+from wa_supervisor.cli.demo.script import EXPECTED
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -15,7 +15,7 @@ from e2e.harness import quick
 from e2e.processes import until
 from wa_supervisor.crashes import Culprit, read
 from wa_supervisor.lifecycle.policy import Limit
-from wa_supervisor.session import trust
+from wa_supervisor.session.child import loopback_patch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +51,7 @@ def _with_another_root_key(neonize: Path) -> None:
     library = next(neonize.glob("neonize-linux-*.so"))
     code = library.read_bytes()
     library.unlink()
-    library.write_bytes(code.replace(trust.WHATSAPP_ROOT, bytes(32)))
+    library.write_bytes(code.replace(loopback_patch.WHATSAPP_ROOT, bytes(32)))
 
 
 def _of_a_release_nobody_knows(neonize: Path) -> None:

@@ -9,15 +9,15 @@ import pytest
 
 from e2e.harness import quick
 from e2e.processes import until
+from wa_loopback import Failure, Silence, StreamError
 from wa_supervisor.lifecycle.policy import Conflict, Limit
-from wa_supervisor.loopback import Failure, Silence, StreamError
 from wa_supervisor.store import Keeper
 
 if TYPE_CHECKING:
     from e2e.harness import World
     from e2e.runs import Run
+    from wa_loopback.answers import LoginAnswer
     from wa_supervisor import StepRecord
-    from wa_supervisor.loopback.answers import LoginAnswer
 
 # Left open: of a last word and a close behind it whatsmeow may see only the close.
 REPLACED = StreamError(conflict="replaced", close=False)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from wa_supervisor.faults import FAULTS, matrix, soak
-from wa_supervisor.faults.fault import Keys, Recovers, Stays
+from lab.faults import FAULTS, matrix, soak
+from lab.faults.fault import Keys, Recovers, Stays
 from wa_supervisor.lifecycle import Policy
 from wa_supervisor.lifecycle.reasons import Reason
 

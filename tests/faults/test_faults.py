@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from _pytest.mark import ParameterSet
 
-from wa_supervisor.faults import FAULTS, play
+from lab.faults import FAULTS, play
 
 pytestmark = [
     pytest.mark.e2e,

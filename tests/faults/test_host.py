@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from wa_supervisor.faults import disk, limits
+from lab.faults import disk, limits
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 

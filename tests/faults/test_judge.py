@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from wa_supervisor.faults import FAULTS, acts, play, waits
-from wa_supervisor.faults.fault import Fault, Holds, PairsAfresh, Recovers, Stays
-from wa_supervisor.faults.stage import Stage
+from lab.faults import FAULTS, acts, play, waits
+from lab.faults.fault import Fault, Holds, PairsAfresh, Recovers, Stays
+from lab.faults.rig import Stage
 
 pytestmark = [
     pytest.mark.e2e,

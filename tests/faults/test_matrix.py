@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from wa_supervisor.faults import FAULTS, Verdict, matrix
-from wa_supervisor.faults.matrix import Row
+from lab.faults import FAULTS, Verdict, matrix
+from lab.faults.matrix import Row
 
 FAULT = FAULTS["login/401-twice"]
 

@@ -1,4 +1,4 @@
-"""`wa-supervisor simulate`, as a person types it."""
+"""`uv run python -m lab simulate`, as a person types it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from wa_supervisor.cli import simulate as command
-from wa_supervisor.cli.app import app
+from lab.__main__ import app
+from lab.commands import simulate as command
+from lab.simulation import SCENARIOS, Scenario, find
+from lab.simulation.checks import never
 from wa_supervisor.lifecycle import Phase
-from wa_supervisor.simulation import SCENARIOS, Scenario, find
-from wa_supervisor.simulation.checks import never
 
 SCREEN = {"COLUMNS": "80", "LINES": "24", "NO_COLOR": "1", "TERM": "dumb"}
 

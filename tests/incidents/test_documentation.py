@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from wa_supervisor.simulation import SCENARIOS, markdown
+from lab.simulation import SCENARIOS, markdown
 
 PAGE = Path(__file__).parents[2] / "docs" / "incidents.md"
 
 
 def test_the_page_does_not_drift_from_the_scenarios() -> None:
-    command = "wa-supervisor simulate --list --markdown > docs/incidents.md"
+    command = "uv run python -m lab generate"
     assert PAGE.read_text("utf-8") == markdown() + "\n", f"regenerate it: {command}"
 
 

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from wa_supervisor.simulation import SCENARIOS, Scenario, find, outcome
+from lab.simulation import SCENARIOS, Scenario, find, outcome
 
 QUIET = {"openclaw-62258", "baileys-152"}
 """Scenarios that promise that nothing is to be seen."""

@@ -6,9 +6,9 @@ import dataclasses
 
 import pytest
 
+from lab.simulation import Scenario, find
+from lab.simulation.format_time import DAY, HOUR
 from wa_supervisor.lifecycle import Backoff, Conflict, Limit, Phase, Policy, Session
-from wa_supervisor.simulation import Scenario, find
-from wa_supervisor.simulation.words import DAY, HOUR
 
 EAGER = Policy(backoff=Backoff(base=1.0, cap=60.0), dials=Limit(count=100_000, window=HOUR))
 MANY = Limit(count=1000, window=HOUR)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from lab.simulation import Story, busiest, random_week
 from wa_supervisor.lifecycle import Phase, facts
-from wa_supervisor.simulation import Story, busiest, random_week
 
 WEEKS = 200
 PARTS = 8

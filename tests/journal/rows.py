@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from wa_supervisor.journal import Memory, remember
 from wa_supervisor.lifecycle import Session
-from wa_supervisor.records import StepRecord
+from wa_supervisor.status import StepRecord
 
 WALL = datetime(2025, 6, 1, 12, 0, tzinfo=UTC)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from journal.rows import WALL, make_record
-from wa_supervisor.journal import Journal, Keeper, keeper, read, reserve
+from wa_supervisor.journal import Journal, Keeper, read, recorder, reserve
 from wa_supervisor.lifecycle import Budget, Phase, Policy, Reason, Sequel, Session
 from wa_supervisor.settings import JournalSettings
 from wa_supervisor.store import SessionFiles
@@ -240,7 +240,7 @@ async def test_no_dial_is_made_while_a_restart_would_still_purge_the_dead_keys_b
 async def test_a_disk_that_hangs_costs_the_loop_one_bounded_wait_and_no_more(
     files: SessionFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keeper, "PATIENCE", 0.2)
+    monkeypatch.setattr(recorder, "PATIENCE", 0.2)
     released = threading.Event()
     write_ignored = Journal._write_ignored
 

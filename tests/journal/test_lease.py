@@ -10,7 +10,7 @@ import pytest
 from e2e.processes import until
 from journal.rows import make_record
 from wa_supervisor.errors import LockHeld
-from wa_supervisor.journal import Journal, Keeper, keeper, read
+from wa_supervisor.journal import Journal, Keeper, read, recorder
 from wa_supervisor.lifecycle import Policy, Session
 from wa_supervisor.settings import JournalSettings
 from wa_supervisor.store import SessionFiles, SessionLock
@@ -30,7 +30,7 @@ async def test_the_session_is_ours_until_a_late_write_is_done(
         append(*what)
 
     monkeypatch.setattr(Journal, "append", slow_disk)
-    monkeypatch.setattr(keeper, "PATIENCE", 0.1)
+    monkeypatch.setattr(recorder, "PATIENCE", 0.1)
     with SessionLock(files) as lock:
         kept = await Keeper.open(files, JournalSettings(), lock.shared)
         session = Session()

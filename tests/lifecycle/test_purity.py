@@ -45,7 +45,7 @@ def test_a_module_of_the_core_opens_and_prints_nothing_and_is_never_async(module
 
 def test_neither_the_core_nor_the_testing_room_loads_hypothesis_or_neonize() -> None:
     code = (
-        "import sys, wa_supervisor.lifecycle, wa_supervisor.testing, wa_supervisor.testing.explore;"
+        "import sys, wa_supervisor.lifecycle, wa_supervisor.testing, lab.verification.explore;"
         "print(*{'hypothesis', 'neonize', 'pytest'} & set(sys.modules))"
     )
     done = subprocess.run(

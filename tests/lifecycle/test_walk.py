@@ -10,10 +10,10 @@ from collections import Counter
 
 import pytest
 
+from lab.verification.explore import POLICIES, Graph, explore
 from wa_supervisor.lifecycle import Child, Phase, Policy, SessionChart, facts
 from wa_supervisor.lifecycle.model import CONNECTED
 from wa_supervisor.testing import Broken
-from wa_supervisor.testing.explore import POLICIES, Graph, explore
 
 pytestmark = pytest.mark.timeout(600)
 DEFAULT = ["no retries"]
@@ -88,7 +88,7 @@ def test_every_fact_of_the_world_is_walked_in_every_phase_it_can_come_in(graph: 
 def test_the_walk_tells_the_shortest_way_to_a_broken_promise(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("wa_supervisor.lifecycle.decisions.Decisions.hide_pairing", _nothing)
+    monkeypatch.setattr("wa_supervisor.lifecycle.rules.Decisions.hide_pairing", _nothing)
     with pytest.raises(Broken, match="a_code_is_shown_only_in_pairing") as broken:
         explore(POLICIES["no retries"])
     story = str(broken.value).splitlines()

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from loopback.bare import BareClient, bare_client, fast_directory
-from wa_supervisor.loopback import Connection, Device, LoopbackServer, Phone
+from lab.bare import BareClient, bare_client, fast_directory
+from wa_loopback import Connection, Device, LoopbackServer, Phone
 
 
 @pytest.fixture

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from wa_supervisor.loopback import wire, xeddsa
-from wa_supervisor.loopback.keys import KeyPair
-from wa_supervisor.loopback.noise import Cipher, SymmetricState
+from wa_loopback import wire, xeddsa
+from wa_loopback.keys import KeyPair
+from wa_loopback.noise import Cipher, SymmetricState
 
 HEADER = b"WA\x06\x03"
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from wa_supervisor.loopback.answers import Failure, Script, StreamError
-from wa_supervisor.loopback.nodes import Node
+from wa_loopback.answers import Failure, Script, StreamError
+from wa_loopback.nodes import Node
 
 
 def test_a_failure_says_only_what_was_given() -> None:

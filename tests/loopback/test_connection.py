@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from loopback.conftest import Clients, Paired
-from wa_supervisor.loopback import Failure, Kind, LoopbackServer
-from wa_supervisor.loopback.observations import KeptAlive
+from wa_loopback import Failure, Kind, LoopbackServer
+from wa_loopback.observations import KeptAlive
 
 pytestmark = pytest.mark.e2e
 

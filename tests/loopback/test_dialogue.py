@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from loopback.conftest import Clients
-from wa_supervisor.loopback import Failure, LoopbackServer, Silence, StreamError, Success
-from wa_supervisor.loopback.observations import Closed, LoginAnswered, Overlap
+from wa_loopback import Failure, LoopbackServer, Silence, StreamError, Success
+from wa_loopback.observations import Closed, LoginAnswered, Overlap
 
 pytestmark = pytest.mark.e2e
 
@@ -48,7 +48,7 @@ async def test_a_device_of_another_server_gets_401(clients: Clients) -> None:
     paired = await clients.pair()
     paired.client.process.kill()
     await paired.client.exit()
-    clients.server.phones.clear()
+    clients.server.devices.clear()
     again = await clients.start()
     assert await again.event("LoggedOut") == {"OnConnect": True, "Reason": "LOGGED_OUT"}
     assert LoginAnswered(None, Failure(401)) in clients.server.log

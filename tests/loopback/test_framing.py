@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wa_supervisor.loopback.errors import Malformed
-from wa_supervisor.loopback.framing import MAX_FRAME, FrameReader, frame
+from wa_loopback.errors import Malformed
+from wa_loopback.framing import MAX_FRAME, FrameReader, frame
 
 HEADER = b"WA\x06\x03"
 

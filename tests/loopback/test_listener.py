@@ -5,9 +5,8 @@ import socket
 
 import pytest
 
-from wa_supervisor.errors import LoopbackError
-from wa_supervisor.loopback import LoopbackServer, NotLoopback
-from wa_supervisor.loopback.listener import Listener
+from wa_loopback import LoopbackError, LoopbackServer, NotLoopback
+from wa_loopback.listener import Listener
 
 
 def greet(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from wa_supervisor.loopback import Impostor, LoopbackServer
+from wa_loopback import Impostor, LoopbackServer
 
 if TYPE_CHECKING:
     from loopback.conftest import Clients

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wa_supervisor.loopback.errors import Malformed
-from wa_supervisor.loopback.nodes import SERVER, Jid, Node, Value, decode, encode
+from wa_loopback.errors import Malformed
+from wa_loopback.nodes import SERVER, Jid, Node, Value, decode, encode
 
 names = st.text(min_size=1, max_size=20)
 users = st.text("0123456789", min_size=1, max_size=15)

@@ -5,9 +5,9 @@ import time
 import pytest
 
 from loopback.initiator import HEADER, Initiator, login, registration
-from wa_supervisor.loopback import wire
-from wa_supervisor.loopback.errors import Malformed
-from wa_supervisor.loopback.noise import Cipher, Responder, ServerIdentity
+from wa_loopback import wire
+from wa_loopback.errors import Malformed
+from wa_loopback.noise import Cipher, Responder, ServerIdentity
 
 IDENTITY = ServerIdentity.generate()
 PAYLOAD = registration(b"i" * 32)

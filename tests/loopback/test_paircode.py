@@ -5,11 +5,11 @@ import secrets
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from wa_supervisor.loopback import paircode
-from wa_supervisor.loopback.errors import Malformed, WrongCode
-from wa_supervisor.loopback.keys import KeyPair, hkdf
-from wa_supervisor.loopback.nodes import Attrs, Jid, Node
-from wa_supervisor.loopback.paircode import CodePairing, normalised
+from wa_loopback import paircode
+from wa_loopback.errors import Malformed, WrongCode
+from wa_loopback.keys import KeyPair, hkdf
+from wa_loopback.nodes import Attrs, Jid, Node
+from wa_loopback.paircode import CodePairing, normalised
 
 CODE = "ABCD1234"
 

@@ -4,7 +4,7 @@ import pytest
 from pydantic import SecretStr
 
 from loopback.conftest import Clients
-from wa_supervisor.loopback import (
+from wa_loopback import (
     ExpiredRef,
     LoopbackServer,
     PairFault,

@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from loopback.conftest import Clients
-from wa_supervisor.errors import LoopbackError
-from wa_supervisor.loopback import LoopbackServer, LoopbackTimeout, Step
-from wa_supervisor.loopback.observations import Dialled
+from wa_loopback import LoopbackError, LoopbackServer, LoopbackTimeout, Step
+from wa_loopback.observations import Dialled
 
 e2e = pytest.mark.e2e
 
@@ -46,7 +45,7 @@ async def test_a_bug_while_serving_is_raised_at_the_stop(monkeypatch: pytest.Mon
     async def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("wa_supervisor.loopback.transport.accept", broken)
+    monkeypatch.setattr("wa_loopback.transport.accept", broken)
     server = LoopbackServer()
     await server.start()
     port = int(server.endpoint.proxy.rpartition(":")[2])

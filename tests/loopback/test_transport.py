@@ -6,9 +6,9 @@ from typing import Self
 
 import pytest
 
-from wa_supervisor.loopback import LoopbackServer, Observation
-from wa_supervisor.loopback.observations import Dialled, Lost, Violation
-from wa_supervisor.loopback.transport import HOST
+from wa_loopback import LoopbackServer, Observation
+from wa_loopback.observations import Dialled, Lost, Violation
+from wa_loopback.transport import HOST
 
 CONNECT = f"CONNECT {HOST}:443 HTTP/1.1\r\nHost: {HOST}:443\r\n\r\n".encode()
 UPGRADE = (

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wa_supervisor.loopback import wire
-from wa_supervisor.loopback.errors import Malformed
+from wa_loopback import wire
+from wa_loopback.errors import Malformed
 
 numbers = st.integers(1, 2**20)
 values: st.SearchStrategy[int | bytes] = st.integers(0, 2**64 - 1) | st.binary(max_size=300)

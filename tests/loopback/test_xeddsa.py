@@ -6,7 +6,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wa_supervisor.loopback import xeddsa
+from wa_loopback import xeddsa
 
 keys = st.binary(min_size=32, max_size=32)
 

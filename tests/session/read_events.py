@@ -9,11 +9,12 @@ import importlib
 import json
 import sys
 
-from wa_supervisor.session import adapter, gopreload, protocol
+from wa_supervisor.session.child import adapter, preload
+from wa_supervisor.session.shared import protocol
 
 
 def main() -> None:
-    gopreload.preload()
+    preload.preload()
     messages = importlib.import_module("neonize.proto.Neonize_pb2")
     events = importlib.import_module("neonize.events")
     names = {event.DESCRIPTOR.name for event in events.EVENT_TO_INT}

@@ -13,7 +13,8 @@ from pydantic import SecretStr
 
 from wa_supervisor.lifecycle import facts
 from wa_supervisor.lifecycle.facts import Logout
-from wa_supervisor.session import adapter, protocol
+from wa_supervisor.session.child import adapter
+from wa_supervisor.session.shared import protocol
 
 READER = Path(__file__).with_name("read_events.py")
 

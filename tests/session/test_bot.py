@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
-from wa_supervisor.session.bot import BotThread
+from wa_supervisor.session.child.bot import BotThread
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import asyncio
 
-from wa_supervisor.session import protocol
-from wa_supervisor.session.calls import Calls
-from wa_supervisor.session.spec import Watch
+from wa_supervisor.session.parent.calls import Calls
+from wa_supervisor.session.shared import protocol
+from wa_supervisor.session.shared.spec import Watch
 
 
 class Line:

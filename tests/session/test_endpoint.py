@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from wa_supervisor.session.endpoint import Endpoint
+from wa_supervisor.session.shared.endpoint import Endpoint
 
 ROOT = "ab" * 32
 

@@ -20,9 +20,9 @@ from pydantic import SecretStr
 
 from wa_supervisor.errors import SessionError
 from wa_supervisor.lifecycle import facts
-from wa_supervisor.session.launch import ForkLauncher, SpawnLauncher
-from wa_supervisor.session.link import ChildSpec, Endpoint, SessionLink, StopBounds
-from wa_supervisor.session.process import OwnProcess
+from wa_supervisor.session.parent.launch import ForkLauncher, SpawnLauncher
+from wa_supervisor.session.parent.link import ChildSpec, Endpoint, SessionLink, StopBounds
+from wa_supervisor.session.parent.process import OwnProcess
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -258,7 +258,7 @@ async def test_an_interpreter_that_is_not_there_is_an_exit(
 
 
 def test_the_supervisors_side_imports_no_neonize() -> None:
-    script = "import sys, wa_supervisor.session.link; sys.exit('neonize' in sys.modules)"
+    script = "import sys, wa_supervisor.session.parent.link; sys.exit('neonize' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], timeout=60, check=False).returncode == 0
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from wa_supervisor.session.output import Tail
+from wa_supervisor.session.parent.output_tail import Tail
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

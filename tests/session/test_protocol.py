@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from wa_supervisor.lifecycle import facts
-from wa_supervisor.session import protocol
+from wa_supervisor.session.shared import protocol
 
 TEXT = st.text(max_size=50)
 VALUES = {

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 import pytest
 from pydantic import SecretStr
 
-from wa_supervisor.loopback import Impostor, LoopbackServer, Step
-from wa_supervisor.session.endpoint import Endpoint
-from wa_supervisor.session.reach import reachable, wait_until_back
+from wa_loopback import Impostor, LoopbackServer, Step
+from wa_supervisor.session.parent.network_probe import reachable, wait_until_back
+from wa_supervisor.session.shared.endpoint import Endpoint
 
 
 @pytest.fixture

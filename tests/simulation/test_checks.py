@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from lab.simulation import Check, Entry, Story, checks
+from lab.simulation.format_time import HOUR, MINUTE
 from wa_supervisor.lifecycle import Phase, Reason, Session, Step, effects, facts
 from wa_supervisor.lifecycle.effects import Effect
 from wa_supervisor.lifecycle.facts import Fact
-from wa_supervisor.simulation import Check, Entry, Story, checks
-from wa_supervisor.simulation.words import HOUR, MINUTE
 
 START = effects.StartChild(1)
 TELL = effects.Tell(Reason.REPLACED)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from wa_supervisor.lifecycle import Backoff, Phase, Policy, facts
-from wa_supervisor.simulation import Happening, Simulation, SimulationStuck, engine
-from wa_supervisor.simulation.happenings import (
+from lab.simulation import Happening, Simulation, SimulationStuck, engine
+from lab.simulation.format_time import DAY, HOUR
+from lab.simulation.script import (
     at,
     network_gone,
     operator,
@@ -14,8 +14,8 @@ from wa_supervisor.simulation.happenings import (
     server_drops,
     supervisor_restarts,
 )
-from wa_supervisor.simulation.server import OUTDATED
-from wa_supervisor.simulation.words import DAY, HOUR
+from lab.simulation.server import OUTDATED
+from wa_supervisor.lifecycle import Backoff, Phase, Policy, facts
 
 
 def test_a_quiet_day_takes_four_steps() -> None:

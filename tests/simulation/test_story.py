@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import pytest
 
+from lab.simulation import Story, busiest, find, random_week
 from wa_supervisor.lifecycle import Phase
-from wa_supervisor.simulation import Story, busiest, find, random_week
 
 
 def played(name: str) -> Story:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from lab.simulation import SCENARIOS, heading, random_week, summary, timeline
+from lab.simulation.format_time import DAY, HOUR, MINUTE, clock, span
+from lab.simulation.report import FACTS, Line, _folded
 from wa_supervisor.lifecycle import facts
 from wa_supervisor.lifecycle.facts import Alarm, ChildFact, Fact
-from wa_supervisor.simulation import SCENARIOS, heading, random_week, summary, timeline
-from wa_supervisor.simulation.telling import FACTS, Line, _folded
-from wa_supervisor.simulation.words import DAY, HOUR, MINUTE, clock, span
 
 
 def test_every_fact_has_words() -> None:

@@ -7,11 +7,11 @@ from random import Random
 import pytest
 from pydantic import SecretStr
 
+from lab.simulation import World, server
+from lab.simulation.event_queue import Agenda
+from lab.simulation.server import ACCEPTED, Answer
 from wa_supervisor.lifecycle import Reason, effects, facts
 from wa_supervisor.lifecycle.facts import Fact, Logout
-from wa_supervisor.simulation import World, server
-from wa_supervisor.simulation.agenda import Agenda
-from wa_supervisor.simulation.server import ACCEPTED, Answer
 
 
 class Heard:

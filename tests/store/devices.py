@@ -9,8 +9,8 @@ import psycopg
 
 from store.sessions import JID, private, whole
 from wa_supervisor.store import quarantined
-from wa_supervisor.store.postgres import Database
-from wa_supervisor.store.rows import decode
+from wa_supervisor.store.postgres.database import Database
+from wa_supervisor.store.postgres.rows import decode
 from wa_supervisor.store.snapshot import in_directory
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from store.sessions import Seen
     from wa_supervisor.store import SessionFiles
-    from wa_supervisor.store.rows import Copy
+    from wa_supervisor.store.postgres.rows import Copy
 
 SECRET = "628123456789"
 _BLOBS = {"noise_key": 32, "identity_key": 32, "signed_pre_key": 32, "signed_pre_key_sig": 64}

@@ -20,8 +20,8 @@ from store.sessions import mark_of, write_session
 from wa_supervisor.errors import StoreError
 from wa_supervisor.journal import Journal, Keeper, read
 from wa_supervisor.lifecycle import Budget, Policy, Session
-from wa_supervisor.records import StepRecord
 from wa_supervisor.settings import JournalSettings
+from wa_supervisor.status import StepRecord
 from wa_supervisor.store import SessionFiles, purge, quarantined, restore, snapshots, take_snapshot
 
 

@@ -18,9 +18,10 @@ from postgres_server import serving
 from store.devices import connect, write_device
 from wa_supervisor.errors import LockHeld, Unreachable
 from wa_supervisor.redaction import url_secrets
-from wa_supervisor.store import Keeper, SessionFiles, claim, open_vault
-from wa_supervisor.store.claim import Claim
-from wa_supervisor.store.postgres import Database
+from wa_supervisor.store import Keeper, SessionFiles, open_vault
+from wa_supervisor.store.postgres import claim
+from wa_supervisor.store.postgres.claim import Claim
+from wa_supervisor.store.postgres.database import Database
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

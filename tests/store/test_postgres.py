@@ -15,9 +15,9 @@ pytest.importorskip("psycopg")
 
 from store.devices import add_device, connect, content, mark_of, write_device
 from wa_supervisor.errors import ConfigError, Damaged, StoreError, Unreachable
-from wa_supervisor.store import postgres as module
-from wa_supervisor.store.postgres import Database
-from wa_supervisor.store.rows import Copy, decode
+from wa_supervisor.store.postgres import database as module
+from wa_supervisor.store.postgres.database import Database
+from wa_supervisor.store.postgres.rows import Copy, decode
 
 if TYPE_CHECKING:
     from typing import LiteralString

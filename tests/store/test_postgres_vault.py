@@ -17,7 +17,7 @@ from store.devices import connect, content, seen, write_device
 from wa_supervisor.errors import ConfigError, StoreError, Unreachable
 from wa_supervisor.store import Keeper, Recovered, SessionFiles, open_vault, quarantined
 from wa_supervisor.store import intent as intents
-from wa_supervisor.store.postgres import Tables
+from wa_supervisor.store.postgres.database import Tables
 from wa_supervisor.store.vault import SqliteVault
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def test_the_setting_alone_chooses_where_the_keys_are(
     assert tables.get_secret_value() not in repr(open_vault(files, tables))
     for name in [name for name in sys.modules if name.startswith("psycopg")]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.delitem(sys.modules, "wa_supervisor.store.postgres")
+    monkeypatch.delitem(sys.modules, "wa_supervisor.store.postgres.database")
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(ConfigError) as caught:
         open_vault(files, tables)

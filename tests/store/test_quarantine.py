@@ -14,14 +14,7 @@ import pytest
 
 from store.sessions import JID, SECRET, mark_of, seen, write_session
 from wa_supervisor.errors import StoreError
-from wa_supervisor.store import (
-    SessionFiles,
-    expire,
-    is_paired,
-    purge,
-    quarantined,
-    take_snapshot,
-)
+from wa_supervisor.store import SessionFiles, expire, is_paired, purge, quarantined, take_snapshot
 from wa_supervisor.store.disk import sha256
 from wa_supervisor.store.intent import MANIFEST
 

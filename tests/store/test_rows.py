@@ -5,7 +5,7 @@ import json
 import pytest
 
 from wa_supervisor.errors import Damaged
-from wa_supervisor.store.rows import Column, Copy, Table, decode
+from wa_supervisor.store.postgres.rows import Column, Copy, Table, decode
 
 KEY = "bm9pc2Uta2V5"
 COPY = Copy(

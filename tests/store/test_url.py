@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from wa_supervisor.errors import ConfigError
 from wa_supervisor.redaction import url_secrets
 from wa_supervisor.settings import Settings, load_settings
-from wa_supervisor.store.url import check_url
+from wa_supervisor.store.postgres.url import check_url
 
 PASSWORD = "canary-password"
 

@@ -50,7 +50,7 @@ def test_the_same_seed_plays_the_same() -> None:
 
 def test_a_broken_promise_ends_the_play_with_its_story(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "wa_supervisor.lifecycle.decisions.Decisions.launch",
+        "wa_supervisor.lifecycle.rules.Decisions.launch",
         lambda self: self.outbox.append(effects.StartChild(7)),
     )
     with pytest.raises(Broken, match=r"a generation was left out(.|\n)*Init: Start  asks Start"):

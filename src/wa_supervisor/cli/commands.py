@@ -13,6 +13,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
+from ..errors import ConfigError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -32,12 +34,23 @@ class Home:
     """At most 65 letters, so that the list fits 80 columns."""
     function: str
     """`module:function`, the module without this package's name."""
+    extra: str | None = None
+    """The extra of this package that brings what the command needs."""
 
     def load(self) -> TyperCommand:
-        """Import the command."""
+        """Import the command. Raises ConfigError if its extra is not installed."""
         module, _, function = self.function.partition(":")
         alone = typer.Typer(**TYPER)
-        alone.command()(getattr(import_module(f".{module}", __package__), function))
+        try:
+            home = import_module(f".{module}", __package__)
+        except ModuleNotFoundError as missing:
+            if self.extra is None:
+                raise
+            raise ConfigError(
+                f"this command needs {missing.name}, which is not installed",
+                hint=f"pip install 'wa-supervisor[{self.extra}]'",
+            ) from missing
+        alone.command()(getattr(home, function))
         command = get_command(alone)
         assert isinstance(command, TyperCommand)
         return command
@@ -53,10 +66,10 @@ HOMES: Final[Mapping[str, Home]] = {
     "crashes": Home("Show how the session's processes died.", "crashes:crashes"),
     "health": Home("Exit 0 if the session is connected now, else 1.", "health:health"),
     "unit": Home("Print a hardened systemd service for a session.", "unit:unit"),
-    "demo": Home("Show the whole lifecycle on the real neonize, offline.", "demo:demo"),
+    "demo": Home(
+        "Show the whole lifecycle on the real neonize, offline.", "demo.command:demo", extra="demo"
+    ),
     "diagram": Home("Print the lifecycle, drawn from the chart.", "diagram:diagram"),
-    "simulate": Home("Play an incident or a bad week in virtual time.", "simulate:simulate"),
-    "faults": Home("Break the real neonize in every known way.", "faults:faults"),
     "snapshots": Home("List the copies of a session's keys.", "credentials:list_snapshots"),
     "restore": Home("Put a copy of a session's keys back.", "credentials:restore_session"),
     "purge": Home("Set a session's keys aside, into quarantine.", "credentials:purge_session"),

@@ -8,10 +8,10 @@ import typer
 
 from ..control import NotRunning, Order, ask
 from ..store import SessionFiles
-from .chosen import Chosen, ConfigOption, DataDirOption, JsonOption, SessionOption
+from .session_options import Chosen, ConfigOption, DataDirOption, JsonOption, SessionOption
 
 if TYPE_CHECKING:
-    from ..records import Status
+    from ..status import Status
 
 
 def status(

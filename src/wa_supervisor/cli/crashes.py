@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .. import crashes as reports
-from .chosen import Chosen, ConfigOption, DataDirOption, JsonOption, SessionOption
+from .session_options import Chosen, ConfigOption, DataDirOption, JsonOption, SessionOption
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,18 +19,11 @@ from rich.table import Table
 from ..errors import StoreError
 from ..journal import amend
 from ..lifecycle import Reason
-from ..store import (
-    SessionFiles,
-    SessionLock,
-    claimed,
-    expire,
-    open_vault,
-    quarantined,
-)
+from ..store import SessionFiles, SessionLock, claimed, expire, open_vault, quarantined
 from ..store.layout import give_back
 from ..store.quarantine import has_keys
 from ..store.snapshot import Snapshot
-from .chosen import Chosen, ConfigOption, DataDirOption, SessionOption
+from .session_options import Chosen, ConfigOption, DataDirOption, SessionOption
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,9 +6,9 @@ import typer
 
 from ..control import Order, ask
 from ..errors import StoreError
-from .chosen import Chosen, ConfigOption, DataDirOption, SessionOption
 from .exits import Exit
 from .service import summary
+from .session_options import Chosen, ConfigOption, DataDirOption, SessionOption
 
 
 def health(

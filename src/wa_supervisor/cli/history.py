@@ -12,7 +12,7 @@ from rich.text import Text
 
 from ..errors import ConfigError
 from ..journal import read
-from .chosen import Chosen, ConfigOption, DataDirOption, SessionOption
+from .session_options import Chosen, ConfigOption, DataDirOption, SessionOption
 
 if TYPE_CHECKING:
     from ..journal import Entry, Memory, Past

@@ -21,19 +21,19 @@ from ..pairing.parse import parse_sink
 from ..sdnotify import Notifier
 from ..settings import load_settings
 from ..supervisor import Outcome, Supervisor
-from .chosen import Chosen
 from .exits import GIVE_UP, Exit
 from .logs import configure_logging
 from .reload import reload
 from .screen import Screen
 from .service import reporting
+from .session_options import Chosen
 from .workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ..records import StepRecord
     from ..settings import Loaded
+    from ..status import StepRecord
 
 
 class OnGiveUp(StrEnum):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
 
     from ..pairing.sink import Sink
-    from ..records import Status
+    from ..status import Status
     from ..supervisor import Supervisor
 
 _STYLES = {"Connected": "green", "Pairing": "cyan", "GaveUp": "bold red"}

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from ..records import Status, StepRecord
     from ..sdnotify import Notifier
+    from ..status import Status, StepRecord
     from ..supervisor import Supervisor
 
 

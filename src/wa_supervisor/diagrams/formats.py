@@ -5,10 +5,8 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Mapping
 
-from ..errors import ConfigError
 from .dot import to_dot
 from .mermaid import to_mermaid
-from .promela import to_promela
 from .svg import to_svg
 from .tables import total_table
 from .views import Drawing, draw, find_state
@@ -21,7 +19,6 @@ class Format(enum.StrEnum):
     DOT = "dot"
     SVG = "svg"
     TABLE = "table"
-    PROMELA = "promela"
 
 
 class View(enum.StrEnum):
@@ -48,16 +45,12 @@ def render(
     """Write the chart in a format.
 
     `state` leaves only what surrounds that state, which stands out. A table shows every state
-    whatever the view. Promela is always the whole chart.
+    whatever the view.
 
     Raises:
-        ConfigError: no such state, a state asked of Promela, or SVG without pygraphviz.
+        ConfigError: no such state, or SVG without pygraphviz.
 
     """
-    if wanted is Format.PROMELA:
-        if state:
-            raise ConfigError("Promela is the whole chart", hint="leave --state out")
-        return to_promela()
     if wanted is Format.TABLE:
         return total_table(find_state(state) if state else None)
     return _DRAWN[wanted](draw(view, state))

@@ -142,7 +142,7 @@ def reactions() -> str:
     lines = [
         "# Reactions",
         "",
-        "Made from the chart by `uv run python -m wa_supervisor.diagrams`; do not edit.",
+        "Made from the chart by `uv run python -m lab generate`; do not edit.",
         "",
         "## What happens on what",
         "",

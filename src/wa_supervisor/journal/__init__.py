@@ -5,9 +5,9 @@ from __future__ import annotations
 from .amend import amend
 from .entries import Entry
 from .journal import Journal
-from .keeper import Keeper
 from .memory import Memory, careful, recall, remember
 from .reader import Past, read
+from .recorder import Keeper
 
 __all__ = [
     "Entry",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from ..records import StepRecord
+from ..status import StepRecord
 from .journal import Journal
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from ..records import StepRecord
 from ..redaction import redact
+from ..status import StepRecord
 
 if TYPE_CHECKING:
     import sqlite3

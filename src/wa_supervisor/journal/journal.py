@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from ..records import StepRecord
+    from ..status import StepRecord
 
 PRUNE_EVERY = 1000
 """Rows between two looks at what is too old; so many newest rows are kept whatever their age, lest

@@ -27,8 +27,8 @@ from typing import TYPE_CHECKING
 
 from statemachine import State, StateChart
 
-from .decisions import Decisions
 from .model import Phase, Session
+from .rules import Decisions
 
 if TYPE_CHECKING:
     from .effects import Effect

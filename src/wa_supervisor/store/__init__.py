@@ -5,14 +5,14 @@ Everything here is synchronous and short; the supervisor calls it in a worker th
 
 from __future__ import annotations
 
-from .device import is_paired
+from .credential_keeper import Keeper
 from .intent import Recovered, recover
-from .keeper import Keeper
 from .layout import SessionFiles
 from .lock import Holder, SessionLock, read_holder
 from .quarantine import Manifest, Quarantined, expire, purge, quarantined
 from .restore import Restored, restore
 from .snapshot import Snapshot, snapshots, take_snapshot
+from .sqlite.device import is_paired
 from .vault import Vault, claimed, open_vault
 
 __all__ = [

@@ -25,12 +25,12 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from ..errors import Damaged
-from . import rows
-from .database import inspect, settle
 from .disk import discard, list_names, move, sha256, sync_directory, telling, write_private
 from .intent import MANIFEST, Deed, Intent, begin, entry_name, perform, recover
 from .layout import make_private_directory
+from .postgres import rows
 from .snapshot import in_directory
+from .sqlite.database import inspect, settle
 from .stamp import moment, next_stamp
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError, Damaged
-from .database import inspect, settle
 from .disk import copy_private, discard, telling
 from .intent import Deed, Intent, begin, incoming, perform, recover
 from .quarantine import Quarantined, parts_of, quarantined, stage
 from .snapshot import Snapshot, snapshots
+from .sqlite.database import inspect, settle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

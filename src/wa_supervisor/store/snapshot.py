@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from .database import copy_database, same_content
 from .disk import discard, list_names, move, sync_directory, sync_file, telling
 from .intent import begin, recover
 from .layout import make_private_directory, make_private_file
+from .sqlite.database import copy_database, same_content
 from .stamp import LENGTH, moment, next_stamp
 
 if TYPE_CHECKING:

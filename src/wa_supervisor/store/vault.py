@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from ..errors import ConfigError
 from . import intent, quarantine, snapshot
-from .device import is_paired
 from .restore import choose, restore
+from .sqlite.device import is_paired
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -127,8 +127,8 @@ def open_vault(files: SessionFiles, database: SecretStr | None) -> Vault:
     if database is None:
         return SqliteVault(files)
     try:
-        from .postgres import Database  # noqa: PLC0415 - an extra
-        from .postgres_vault import PostgresVault  # noqa: PLC0415
+        from .postgres.database import Database  # noqa: PLC0415 - an extra
+        from .postgres.vault import PostgresVault  # noqa: PLC0415
     except ImportError as error:
         raise ConfigError(
             f"database: the driver for Postgres cannot be loaded ({type(error).__name__})",

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from wa_supervisor.loopback import LoopbackServer
+from wa_loopback import LoopbackServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,0 +1,1 @@
+"""What proves wa-supervisor: faults, incidents, benchmarks, model checks. Not shipped."""

@@ -1,0 +1,24 @@
+"""`uv run python -m lab`: break it, replay it, measure it, draw it."""
+
+from __future__ import annotations
+
+import typer
+
+from .commands.faults import faults
+from .commands.generate import generate
+from .commands.simulate import simulate
+
+app = typer.Typer(
+    name="lab",
+    help="What proves wa-supervisor. Figures: `python -m lab.bench`.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command()(faults)
+app.command()(simulate)
+app.command()(generate)
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,119 @@
+"""Starts `bare_client.py` under a test and reads what it says."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from wa_loopback import Endpoint
+
+_SCRIPT = Path(__file__).with_name("bare_client.py")
+_SHM = Path("/dev/shm")
+_SECONDS = 40.0
+
+
+def environment(endpoint: Endpoint) -> dict[str, str]:
+    """The environment of a process which may load neonize: it can reach nothing but the server."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return {**kept, "HTTPS_PROXY": endpoint.proxy, "SSL_CERT_FILE": str(endpoint.ca_file)}
+
+
+@contextlib.contextmanager
+def fast_directory(fallback: Path) -> Iterator[Path]:
+    """A directory for session databases where an fsync costs nothing, if there is one."""
+    if not os.access(_SHM, os.W_OK):
+        yield fallback
+        return
+    with tempfile.TemporaryDirectory(prefix="wa-loopback-", dir=_SHM) as name:
+        yield Path(name)
+
+
+@dataclass
+class BareClient:
+    """One run of the bare program."""
+
+    process: asyncio.subprocess.Process
+    database: Path
+    said: list[dict[str, Any]] = field(default_factory=list)
+    _read: int = 0
+
+    async def expect(
+        self, kind: str, *, within: float = _SECONDS, **details: Any
+    ) -> dict[str, Any]:
+        """Read on until something of this kind and with these details is said; skip the rest."""
+        async with asyncio.timeout(within):
+            while True:
+                line = await self._next()
+                if line is None:
+                    raise AssertionError(f"the client ended before {kind} {details}: {self.said}")
+                if line["kind"] == kind and details.items() <= line.items():
+                    return line
+
+    async def event(self, name: str, *, within: float = _SECONDS) -> dict[str, Any]:
+        """Read on until an event, and return its fields."""
+        fields: dict[str, Any] = (await self.expect("event", name=name, within=within))["fields"]
+        return fields
+
+    def events(self) -> list[str]:
+        """The names of the events read so far, without the QR event."""
+        return [
+            line["name"] for line in self.said if line["kind"] == "event" if line["name"] != "QR"
+        ]
+
+    async def silence(self, seconds: float) -> list[dict[str, Any]]:
+        """What the client says in the next seconds."""
+        heard: list[dict[str, Any]] = []
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while (line := await self._next()) is not None:
+                    heard.append(line)
+        return heard
+
+    def tell(self, word: str) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{word}\n".encode())
+
+    async def exit(self, *, within: float = _SECONDS) -> int:
+        return await asyncio.wait_for(self.process.wait(), within)
+
+    async def _next(self) -> dict[str, Any] | None:
+        assert self.process.stdout is not None
+        line = await self.process.stdout.readline()
+        if not line:
+            return None
+        said: dict[str, Any] = json.loads(line)
+        self.said.append(said)
+        return said
+
+
+@contextlib.asynccontextmanager
+async def bare_client(
+    endpoint: Endpoint, database: Path, *options: str
+) -> AsyncIterator[BareClient]:
+    """Run the bare program; it is killed and reaped at the end, whatever happened."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(_SCRIPT),
+        str(database),
+        endpoint.noise_root,
+        *options,
+        env=environment(endpoint),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        limit=1 << 20,
+    )
+    try:
+        yield BareClient(process, database)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await asyncio.wait_for(process.wait(), _SECONDS)

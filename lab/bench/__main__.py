@@ -1,0 +1,38 @@
+"""One command for every figure: `uv run python -m lab.bench [--runs N] [NAME ...]`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from . import core, kills, outages, session
+
+FIGURES: dict[str, Callable[[int], Awaitable[list[str]]]] = {
+    "core": core.steps,
+    "first-qr": session.first_qr,
+    "back": session.back_after_kill,
+    "fresh-qr": session.fresh_qr,
+    "memory": session.memory,
+    "kills": kills.kills,
+    "outages": outages.outages,
+}
+
+
+LONG = {"outages", "kills"}
+"""Half an hour and ten minutes: measured when they are named."""
+
+
+async def main() -> None:
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument("--runs", type=int, default=20, help="samples of each figure (default 20)")
+    parser.add_argument("names", nargs="*", choices=[*FIGURES, []], metavar="NAME")
+    options = parser.parse_args()
+    logging.getLogger("wa_supervisor").setLevel(logging.CRITICAL)
+    for name in options.names or [each for each in FIGURES if each not in LONG]:
+        for figure in await FIGURES[name](options.runs):
+            print(figure, flush=True)
+
+
+asyncio.run(main())

@@ -1,0 +1,1 @@
+"""The files of the repository that are made from the code: diagrams/ and the tables of docs/."""

@@ -1,0 +1,1 @@
+"""Every state of the core, walked."""

@@ -1,0 +1,257 @@
+"""The WhatsApp-shaped server itself: what tests, the demo and the benchmarks start."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from . import certificates, transport
+from .answers import LoginAnswer, RegistrationAnswer, Success
+from .channel import handshake
+from .connection import Connection
+from .device import Device
+from .dialogue import converse
+from .errors import LoopbackError, Malformed, PeerGone
+from .listener import Listener
+from .noise import ServerIdentity
+from .observations import Dialled, LoginAnswered, Lost, Overlap, Violation
+from .phone import Phone
+from .world import Impostor, Step, World
+
+_ARRIVAL_SECONDS = 600.0  # a client's way in, stalls included
+_CLOSE_SECONDS = 1.0
+_STOP_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """What a client's process must be told, before it starts, to end up here."""
+
+    proxy: str
+    """URL for the environment variable HTTPS_PROXY."""
+    ca_file: Path
+    """Path for the environment variable SSL_CERT_FILE; it lives as long as the server."""
+    noise_root: str
+    """The root key of the Noise certificates, in hex, to be put in place of WhatsApp's."""
+
+
+@dataclass(frozen=True)
+class _Running:
+    """What exists between start and stop."""
+
+    endpoint: Endpoint
+    tls: dict[Impostor | None, ssl.SSLContext]
+    directory: tempfile.TemporaryDirectory[str]
+
+
+class LoopbackServer(World):
+    """A server which the unmodified neonize pairs with, logs in to and is logged out by.
+
+    Raises `NotLoopback` when the host is not an IP address of this machine alone.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        qr_refs: int = 6,
+        timeout: float = 10.0,
+    ) -> None:
+        super().__init__(qr_refs=qr_refs, timeout=timeout)
+        self._host = host
+        self._phones: dict[str, Phone] = {}
+        self._listener = Listener(host, port, self._accepted)
+        self._identity = ServerIdentity.generate()
+        self._false_identity = ServerIdentity.generate()
+        self._running: _Running | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._bugs: list[Exception] = []
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Listen."""
+        if self._running is not None:
+            raise LoopbackError("the loopback server is running already")
+        directory = tempfile.TemporaryDirectory(prefix="wa-loopback-")
+        where = Path(directory.name)
+        authority = certificates.Authority()
+        ca_file = where / "ca.pem"
+        ca_file.write_bytes(authority.certificate())
+        honest = authority.server(where, transport.HOST)
+        contexts: dict[Impostor | None, ssl.SSLContext] = {
+            None: honest,
+            Impostor.NOISE_ROOT: honest,
+            Impostor.EXPIRED: authority.server(where, transport.HOST, expired=True),
+            Impostor.UNTRUSTED: certificates.Authority().server(where, transport.HOST),
+        }
+        self._listener.open()
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        proxy = f"http://{host}:{self._listener.port}"
+        endpoint = Endpoint(proxy, ca_file, self._identity.root.hex())
+        self._running = _Running(endpoint, contexts, directory)
+
+    async def stop(self) -> None:
+        """Cut every connection and give the port back.
+
+        Raises an `ExceptionGroup` when a connection ended in a bug of this server.
+        """
+        self._listener.release()
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=_STOP_SECONDS)
+        if self._running is not None:
+            self._running.directory.cleanup()
+            self._running = None
+        bugs, self._bugs = self._bugs, []
+        if bugs:
+            raise ExceptionGroup("connections of the loopback server failed", bugs)
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where clients must be sent."""
+        return self._started().endpoint
+
+    @property
+    def phones(self) -> Mapping[str, Phone]:
+        """The phones by their accounts' numbers."""
+        return self._phones
+
+    @property
+    def dials(self) -> int:
+        """How often a client asked the proxy for a target, WhatsApp's or another."""
+        return sum(isinstance(seen, Dialled) for seen in self.log)
+
+    @property
+    def logins(self) -> int:
+        """How many logins succeeded."""
+        answers = (seen.answer for seen in self.log if isinstance(seen, LoginAnswered))
+        return sum(isinstance(answer, Success) for answer in answers)
+
+    @property
+    def overlaps(self) -> tuple[Overlap, ...]:
+        """The logins of a device which had an older login still open."""
+        return tuple(seen for seen in self.log if isinstance(seen, Overlap))
+
+    def phone(self, number: str | None = None, *, multidevice: bool = True) -> Phone:
+        """Return the phone with this number, or a new one; without a number, always a new one."""
+        ordinal = len(self._phones) + 1
+        number = number or f"1555{ordinal:07d}"
+        if number not in self._phones:
+            self._phones[number] = Phone(self, number, ordinal=ordinal, multidevice=multidevice)
+        return self._phones[number]
+
+    async def next_connection(self, *, timeout: float = 5.0) -> Connection:  # noqa: ASYNC109 - see Waiters
+        """Return the oldest connection not yet returned, once its client said what it wants.
+
+        Raises `LoopbackTimeout`.
+        """
+        return await self.changes.until(
+            lambda: self.arrivals.popleft() if self.arrivals else None,
+            within=timeout,
+            what="the next connection",
+        )
+
+    async def wait_connected(self, who: Device | Phone, *, timeout: float = 10.0) -> Connection:  # noqa: ASYNC109 - see Waiters
+        """Return an open connection of a device, or of any of a phone, which finished its login.
+
+        Raises `LoopbackTimeout`.
+        """
+
+        def ready() -> Connection | None:
+            devices = who.devices if isinstance(who, Phone) else (who,)
+            logins = (each for device in devices for each in self.connections_of(device))
+            return next((login for login in logins if login.ready), None)
+
+        return await self.changes.until(ready, within=timeout, what=f"a finished login of {who}")
+
+    def refuse(self) -> None:
+        """Stop listening: new connections are refused, open ones live on."""
+        self._listener.close()
+
+    def accept(self) -> None:
+        """Undo `refuse` and `stall`. A client which is stalled already stays so."""
+        self._started()
+        self.stalled = None
+        self._listener.open()
+
+    def stall(self, step: Step | str) -> None:
+        """Accept clients, but never answer them from this step on."""
+        self.stalled = Step(step)
+
+    def on_login(self, answer: LoginAnswer | None, *, times: int | None = 1) -> None:
+        """Write what the next logins are answered; None as `times` is for ever.
+
+        Answers queue up; None as the answer clears them.
+        """
+        if answer is None:
+            self.login_script.clear()
+        else:
+            self.login_script.write(answer, times)
+
+    def on_registration(self, answer: RegistrationAnswer | None, *, times: int | None = 1) -> None:
+        """Write what the next registrations are answered, as `on_login` does."""
+        if answer is None:
+            self.registration_script.clear()
+        else:
+            self.registration_script.write(answer, times)
+
+    def _started(self) -> _Running:
+        if self._running is None:
+            raise LoopbackError(
+                "the loopback server is not running", hint="use `async with LoopbackServer()`"
+            )
+        return self._running
+
+    def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._running is None:  # stopped while the socket was on its way
+            writer.transport.abort()
+            return
+        task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Talk to one client, whatever becomes of it."""
+        try:
+            async with asyncio.timeout(_ARRIVAL_SECONDS):
+                tls = self._started().tls[self.impostor]
+                websocket = await transport.accept(self, tls, reader, writer)
+                stalled = self.stalled is Step.HANDSHAKE
+                honest = self.impostor is not Impostor.NOISE_ROOT
+                identity = self._identity if honest else self._false_identity
+                channel = await handshake(websocket, identity, stalled=stalled)
+            await converse(self, Connection(channel))
+        except Malformed as error:
+            self.record(Violation(str(error)))
+        except (PeerGone, OSError) as error:  # TLS errors and time-outs are OSErrors, too
+            self.record(Lost(str(error)))
+        except asyncio.CancelledError:
+            writer.transport.abort()
+            raise
+        except Exception as error:  # noqa: BLE001 - one client must not end the others; see stop
+            self._bugs.append(error)
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await asyncio.wait_for(writer.wait_closed(), _CLOSE_SECONDS)
+            writer.transport.abort()

@@ -1,0 +1,1 @@
+"""`wa-supervisor demo`: its story, its screen, and the chart it lights."""

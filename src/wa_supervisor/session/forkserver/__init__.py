@@ -1,0 +1,1 @@
+"""The fork server: neonize imported once, Go not loaded, a session process for each request."""

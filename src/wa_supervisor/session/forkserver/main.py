@@ -1,0 +1,124 @@
+"""The fork server: neonize imported, Go not loaded, one thread. `python -m … FD PARENT`.
+
+It forks session processes on request, reaps them and reports how they ended. The environment it
+was executed with is what Go will see in each of them.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import selectors
+import socket
+import sys
+import threading
+from contextlib import suppress
+from typing import NoReturn
+
+from ..child import main as session_process
+from ..child import preload
+from ..shared import fork_protocol
+from ..shared.spec import ExitCode
+
+
+class _ForkServer:
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(control, selectors.EVENT_READ)
+
+    def serve(self) -> None:
+        """Serve until the supervisor closes its end."""
+        fork_protocol.send(self._control, fork_protocol.Ready())
+        while True:
+            for key, _ in self._selector.select():
+                if key.fileobj is not self._control:
+                    self._reap(int(key.fd), key.data)
+                elif not self._answer():
+                    return
+
+    def _answer(self) -> bool:
+        received = fork_protocol.receive(self._control)
+        if received is None:
+            return False
+        packet, fds = received
+        try:
+            if isinstance(packet, fork_protocol.Fork):
+                self._fork(packet, *fds)
+        finally:
+            for fd in fds:
+                os.close(fd)
+        return True
+
+    def _fork(self, packet: fork_protocol.Fork, line: int, output: int, *lease: int) -> None:
+        server = os.getpid()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            refusal = fork_protocol.Refused(request=packet.request, error=str(error))
+            fork_protocol.send(self._control, refusal)
+            return
+        if pid == 0:
+            self._become_session(server, line, output, *lease)
+        pidfd = os.pidfd_open(pid)
+        self._selector.register(pidfd, selectors.EVENT_READ, pid)
+        fork_protocol.send(
+            self._control, fork_protocol.Forked(request=packet.request, pid=pid), pidfd
+        )
+
+    def _become_session(self, server: int, line: int, output: int, *lease: int) -> NoReturn:
+        try:
+            session_process.die_with(server)
+            os.dup2(output, 1)
+            os.dup2(output, 2)
+            os.close(output)
+            self._forget_server()
+            gc.enable()
+            session_process.main(socket.socket(fileno=line), *lease)
+        except BaseException:  # noqa: BLE001 - nothing may return into the server's loop
+            sys.excepthook(*sys.exc_info())
+        finally:
+            os._exit(ExitCode.DEFECT)
+
+    def _forget_server(self) -> None:
+        """Close what belongs to the server: its socket, and the pidfds of other sessions."""
+        for key in list(self._selector.get_map().values()):
+            os.close(key.fd)
+        self._control.detach()
+        self._selector.close()
+
+    def _reap(self, pidfd: int, pid: int) -> None:
+        _, status = os.waitpid(pid, 0)
+        self._selector.unregister(pidfd)
+        os.close(pidfd)
+        fork_protocol.send(self._control, fork_protocol.Exited(pid=pid, status=status))
+
+
+def main(control: socket.socket) -> int:
+    """Import neonize and serve; return the exit code."""
+    try:
+        preload.preload()
+    except preload.NeonizeUnusable as error:
+        fork_protocol.send(control, fork_protocol.Unusable(advice=error.advice))
+        return ExitCode.UNUSABLE
+    with suppress(ChildProcessError):  # neonize runs uname, and does not wait for it
+        while True:
+            os.wait()
+    if threading.active_count() != 1:
+        names = ", ".join(thread.name for thread in threading.enumerate())
+        advice = f"importing neonize left threads, which cannot be forked: {names}"
+        fork_protocol.send(control, fork_protocol.Unusable(advice=advice))
+        return ExitCode.UNUSABLE
+    # What exists now is shared by all sessions: the collector must not write to it.
+    gc.collect()
+    gc.disable()
+    gc.freeze()
+    with suppress(ConnectionError):
+        _ForkServer(control).serve()
+    return ExitCode.STOPPED
+
+
+if __name__ == "__main__":
+    session_process.die_with(int(sys.argv[2]))
+    os.set_inheritable(int(sys.argv[1]), False)  # noqa: FBT003
+    sys.exit(main(socket.socket(fileno=int(sys.argv[1]))))

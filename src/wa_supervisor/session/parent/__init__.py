@@ -1,0 +1,1 @@
+"""The supervisor's end of a session process: start it, talk to it, end it."""

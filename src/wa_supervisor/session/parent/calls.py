@@ -1,0 +1,69 @@
+"""Questions to a session process, and the pulse that tells whether it lives."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from typing import TYPE_CHECKING, Final
+
+from ..shared import protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Literal
+
+    from ..shared.spec import Watch
+
+MISSED_PULSES: Final = 2
+"""Unanswered in a row before a process is called silent: one may be a machine that was asleep."""
+
+
+class Calls:
+    """What one process was asked and has not answered. `send` tells whether it could be asked."""
+
+    def __init__(self, generation: int, send: Callable[[protocol.Call], bool]) -> None:
+        self._generation = generation
+        self._send = send
+        self._numbers = itertools.count(1)
+        self._waiting: dict[int, asyncio.Future[str]] = {}
+        self._pulse: asyncio.Task[None] | None = None
+
+    async def ask(self, what: Literal["pulse", "probe"], within: float) -> str | None:
+        """Ask; return what went wrong, None if nothing did."""
+        number = next(self._numbers)
+        answer = self._waiting[number] = asyncio.get_running_loop().create_future()
+        try:
+            if not self._send(protocol.Call(generation=self._generation, id=number, what=what)):
+                return "the session process does not listen"
+            async with asyncio.timeout(within):
+                return await answer or None
+        except TimeoutError:
+            return f"no answer within {within:g} s"
+        finally:
+            del self._waiting[number]
+
+    def answered(self, reply: protocol.Reply) -> None:
+        """Hand an answer to whoever waits for it; a late one to nobody."""
+        answer = self._waiting.get(reply.id)
+        if answer is not None and not answer.done():
+            answer.set_result(reply.trouble)
+
+    def watch(self, watch: Watch, silent: Callable[[], None]) -> None:
+        """Ask again and again whether the process lives; call `silent` once if it does not."""
+        if self._pulse is None:
+            self._pulse = asyncio.create_task(self._take_pulse(watch, silent))
+
+    def close(self) -> None:
+        """Ask no more; who still waits is told that the process is gone."""
+        if self._pulse is not None:
+            self._pulse.cancel()
+        for answer in self._waiting.values():
+            if not answer.done():
+                answer.set_result("the session process is gone")
+
+    async def _take_pulse(self, watch: Watch, silent: Callable[[], None]) -> None:
+        missed = 0
+        while missed < MISSED_PULSES:
+            await asyncio.sleep(watch.pulse)
+            missed = missed + 1 if await self.ask("pulse", watch.pulse_timeout) else 0
+        silent()

@@ -1,0 +1,1 @@
+"""What the supervisor and the session process both know: the frames between them."""
