@@ -61,7 +61,7 @@ async def test_asking_for_the_status_orders_nothing(
 def test_without_a_supervisor_the_error_says_how_to_start_one(files: SessionFiles) -> None:
     with pytest.raises(NotRunning, match="no supervisor runs for session 'shop'") as caught:
         ask(files, Order.STATUS)
-    assert caught.value.hint == "wa-supervisor run --session shop"
+    assert str(caught.value.hint) == "wa-supervisor run --session shop"
 
 
 def test_a_session_that_never_was_is_not_running_either(tmp_path: Path) -> None:

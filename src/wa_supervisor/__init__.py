@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         Unreachable,
         UnsafePermissions,
     )
+    from .hints import Action, Hint
     from .lifecycle import Phase, Policy, Reason
     from .session.shared.endpoint import Endpoint
     from .settings import PairingSettings, Settings, load_settings
@@ -29,9 +30,11 @@ if TYPE_CHECKING:
     from .supervisor import Outcome, Supervisor
 
 __all__ = [
+    "Action",
     "ConfigError",
     "Damaged",
     "Endpoint",
+    "Hint",
     "JournalError",
     "LockHeld",
     "Outcome",
@@ -55,7 +58,9 @@ __getattr__ = exports(
     __name__,
     dict.fromkeys(__all__, "errors")
     | {
+        "Action": "hints",
         "Endpoint": "session.shared.endpoint",
+        "Hint": "hints",
         "Outcome": "supervisor",
         "PairingSettings": "settings",
         "Phase": "lifecycle",

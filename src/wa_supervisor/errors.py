@@ -15,20 +15,23 @@ Misuse raises. What the outside world does never raises: it becomes a fact.
 
 from __future__ import annotations
 
+from .hints import Hint
+
 
 class SupervisorError(Exception):
     """The base of all errors of this package.
 
-    The message says what happened and why; `hint` is the command or the change that helps.
+    The message says what happened and why; `hint` is what helps, if that is known. A hint that is
+    handed in as a text is one of plain words, without an action.
     """
 
-    hint: str | None
+    hint: Hint | None
 
-    def __init__(self, message: str, *, hint: str | None = None) -> None:
+    def __init__(self, message: str, *, hint: Hint | str | None = None) -> None:
         if type(self) is SupervisorError:
             raise TypeError("raise a leaf of SupervisorError, not the base")
         super().__init__(message)
-        self.hint = hint
+        self.hint = Hint(note=hint) if isinstance(hint, str) else hint
 
     @property
     def advice(self) -> str:

@@ -49,7 +49,7 @@ def test_every_action_of_a_reason_can_be_typed_for_the_session() -> None:
 def test_the_hint_of_an_error_is_one_of_them() -> None:
     with pytest.raises(StoreError) as caught, Chosen(data_dir=Path("x")).telling():
         raise StoreError("it broke", hint="`wa-supervisor status`")
-    assert caught.value.hint == "`wa-supervisor status --data-dir x`"
+    assert str(caught.value.hint) == "`wa-supervisor status --data-dir x`"
     with pytest.raises(StoreError) as caught, Chosen(data_dir=Path("x")).telling():
         raise StoreError("it broke")
     assert caught.value.hint is None

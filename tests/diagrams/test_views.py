@@ -46,10 +46,10 @@ def test_a_shade_is_shown_as_connected_where_there_are_no_shades() -> None:
 def test_an_unknown_state_is_told_the_choices() -> None:
     with pytest.raises(ConfigError, match="'Asleep'") as refused:
         draw("overview", "Asleep")
-    assert "LoggedOut" in (refused.value.hint or "")
+    assert "LoggedOut" in str(refused.value.hint)
 
 
 def test_an_unknown_view_is_told_the_choices() -> None:
     with pytest.raises(ConfigError, match="'underview'") as refused:
         draw("underview")
-    assert "overview" in (refused.value.hint or "")
+    assert "overview" in str(refused.value.hint)

@@ -237,7 +237,7 @@ def test_a_file_that_somebody_put_in_our_place_is_left_alone(
 def test_a_missing_directory_is_told_at_once(tmp_path: Path, kind: type[FileSink]) -> None:
     with pytest.raises(ConfigError, match=f"no directory {tmp_path / 'gone'}") as caught:
         kind(tmp_path / "gone" / "qr")
-    assert caught.value.hint == f"mkdir -p {tmp_path / 'gone'}"
+    assert str(caught.value.hint) == f"mkdir -p {tmp_path / 'gone'}"
 
 
 @every_kind

@@ -58,7 +58,7 @@ def paired(files: SessionFiles) -> None:
 def refused(deed: Callable[[], object]) -> str:
     with pytest.raises(StoreError) as caught:
         deed()
-    assert "free space" in (caught.value.hint or ""), caught.value.hint
+    assert "free space" in str(caught.value.hint), caught.value.hint
     return str(caught.value)
 
 

@@ -80,7 +80,7 @@ def test_a_second_owner_is_told_who_the_first_is(one: Vault, other: Vault) -> No
         other.claim()
     assert f"already used by wa-supervisor pid {os.getpid()} on" in str(caught.value)
     assert " since 20" in str(caught.value)
-    assert "pg_terminate_backend" in (caught.value.hint or "")
+    assert "pg_terminate_backend" in str(caught.value.hint)
     one.release()
     other.claim()
 

@@ -89,7 +89,7 @@ def test_a_damaged_file_is_an_error_that_says_what_helps(tmp_path: Path) -> None
         StoreError, match=r"session\.db is damaged: file is not a database"
     ) as caught:
         is_paired(tmp_path / "session.db")
-    assert "pair anew" in (caught.value.hint or "")
+    assert "pair anew" in str(caught.value.hint)
 
 
 def test_a_torn_file_is_an_error(tmp_path: Path) -> None:

@@ -114,7 +114,7 @@ def test_an_undefined_variable_is_an_error_that_names_it(monkeypatch: pytest.Mon
 def test_a_lone_dollar_sign_is_an_error_that_shows_the_way() -> None:
     with pytest.raises(ConfigError) as caught:
         expand(Path("/x/5$"))
-    assert "$$" in (caught.value.hint or "")
+    assert "$$" in str(caught.value.hint)
 
 
 def test_an_unknown_user_is_an_error() -> None:
@@ -137,8 +137,8 @@ def test_a_directory_open_to_others_is_refused_with_the_command_that_helps(
     files.directory.chmod(mode)
     with pytest.raises(UnsafePermissions) as caught:
         files.prepare()
-    assert caught.value.hint == f"chmod 700 '{files.directory}'"
-    subprocess.run(["sh", "-c", caught.value.hint], check=True, timeout=10)
+    assert str(caught.value.hint) == f"chmod 700 '{files.directory}'"
+    subprocess.run(["sh", "-c", str(caught.value.hint)], check=True, timeout=10)
     files.prepare()
 
 
@@ -151,7 +151,7 @@ def test_a_database_open_to_others_is_refused_with_the_command_that_helps(
     with pytest.raises(UnsafePermissions, match=f"{mode:04o}") as caught:
         files.prepare()
     assert caught.value.hint is not None
-    subprocess.run(["sh", "-c", caught.value.hint], check=True, timeout=10)
+    subprocess.run(["sh", "-c", str(caught.value.hint)], check=True, timeout=10)
     files.prepare()
 
 

@@ -97,7 +97,7 @@ def test_a_second_holder_is_told_who_holds_it(files: SessionFiles, tmp_path: Pat
     assert f"session 'shop' is already supervised by pid {holder.pid}" in message
     assert f"on host {platform.node()} since 20" in message
     assert message.endswith(" UTC (wa-supervisor run)")
-    assert f"kill {holder.pid}" in (caught.value.hint or "")
+    assert f"kill {holder.pid}" in str(caught.value.hint)
 
 
 def test_a_second_lock_of_the_same_process_is_refused_too(files: SessionFiles) -> None:

@@ -65,7 +65,7 @@ def test_the_setting_alone_chooses_where_the_keys_are(
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(ConfigError) as caught:
         open_vault(files, tables)
-    assert caught.value.hint == "pip install 'wa-supervisor[postgres]'"
+    assert str(caught.value.hint) == "pip install 'wa-supervisor[postgres]'"
 
 
 def test_a_new_session_dials_unpaired_and_leaves_no_file(

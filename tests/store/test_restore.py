@@ -112,7 +112,7 @@ def test_an_id_of_nothing_or_of_many_is_an_error(
 ) -> None:
     with pytest.raises(ConfigError, match=message) as caught:
         restore(files, wanted)
-    assert "wa-supervisor snapshots --session shop" in (caught.value.hint or "")
+    assert "wa-supervisor snapshots --session shop" in str(caught.value.hint)
     assert mark_of(files.database) == "-c"
 
 

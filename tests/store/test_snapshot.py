@@ -210,7 +210,7 @@ def test_a_damaged_database_is_refused_and_the_good_copies_stay(files: SessionFi
     files.database.write_bytes(content)
     with pytest.raises(Damaged) as caught:
         take_snapshot(files, 2)
-    assert "wa-supervisor restore" in (caught.value.hint or "")
+    assert "wa-supervisor restore" in str(caught.value.hint)
     assert [mark_of(each.path) for each in snapshots(files)] == ["a"]
     assert not files.staging.exists()
 
@@ -220,7 +220,7 @@ def test_a_directory_open_to_others_is_refused(files: SessionFiles) -> None:
     files.snapshots.chmod(0o755)
     with pytest.raises(UnsafePermissions) as caught:
         take_snapshot(files, 1)
-    assert (caught.value.hint or "").startswith("chmod 700 ")
+    assert str(caught.value.hint).startswith("chmod 700 ")
 
 
 def test_a_symbolic_link_is_not_followed(files: SessionFiles, tmp_path: Path) -> None:

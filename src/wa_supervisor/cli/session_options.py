@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from ..errors import SupervisorError
+from ..hints import Hint
 from ..settings import load_settings
 from ..store.layout import SessionFiles
 
@@ -67,7 +68,7 @@ class Chosen:
         try:
             yield
         except SupervisorError as error:
-            error.hint = error.hint and self.typed(error.hint)
+            error.hint = error.hint and Hint(note=self.typed(str(error.hint)))
             raise
 
     def _line(self, command: str, session: str) -> str:

@@ -1,0 +1,37 @@
+"""Hints are data: a program can act on them, and a person can read them."""
+
+from __future__ import annotations
+
+import pytest
+
+from wa_supervisor import Action, Hint, StoreError
+
+
+@pytest.mark.parametrize(
+    ("hint", "phrase"),
+    [
+        (Hint(Action.RESUME), "resume the session"),
+        (Hint(Action.RESUME, first="mend the cause"), "mend the cause, then resume the session"),
+        (Hint(Action.INSTALL, "neonize==0.5.2"), "install neonize==0.5.2"),
+        (
+            Hint(Action.CHECK_DISK, "/data", note="nothing was lost"),
+            "check the free space of the disk and who owns /data; nothing was lost",
+        ),
+        (Hint(note="use 127.0.0.1"), "use 127.0.0.1"),
+    ],
+)
+def test_a_hint_reads_as_a_phrase(hint: Hint, phrase: str) -> None:
+    assert str(hint) == phrase
+
+
+def test_no_two_actions_are_one() -> None:
+    assert len({action.value for action in Action}) == len(Action.__members__)
+
+
+def test_no_action_says_what_to_type() -> None:
+    assert not [action for action in Action if "wa-supervisor" in action.value]
+
+
+def test_an_error_with_plain_words_has_a_hint_like_any_other() -> None:
+    assert StoreError("it broke", hint="wait").hint == Hint(note="wait")
+    assert StoreError("it broke").hint is None
