@@ -355,7 +355,7 @@ def test_no_writer_begins_without_its_reserve(tmp_path: Path) -> None:
     ):
         writer(tmp_path)
     assert caught.value.retriable
-    assert "free space" in (caught.value.hint or "")
+    assert "free space" in str(caught.value.hint)
     assert segment_numbers(tmp_path) == []
 
 
