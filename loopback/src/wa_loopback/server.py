@@ -12,8 +12,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from . import certificates, transport
+import trustme
+
+from . import transport
 from .answers import LoginAnswer, RegistrationAnswer, Success
+from .certificates import tls_context
 from .channel import handshake
 from .connection import Connection
 from .device import Device
@@ -93,15 +96,15 @@ class LoopbackServer(World):
             raise LoopbackError("the loopback server is running already")
         directory = tempfile.TemporaryDirectory(prefix="wa-loopback-")
         where = Path(directory.name)
-        authority = certificates.Authority()
+        authority = trustme.CA()
         ca_file = where / "ca.pem"
-        ca_file.write_bytes(authority.certificate())
-        honest = authority.server(where, transport.HOST)
+        authority.cert_pem.write_to_path(ca_file)
+        honest = tls_context(authority, transport.HOST)
         contexts: dict[Impostor | None, ssl.SSLContext] = {
             None: honest,
             Impostor.NOISE_ROOT: honest,
-            Impostor.EXPIRED: authority.server(where, transport.HOST, expired=True),
-            Impostor.UNTRUSTED: certificates.Authority().server(where, transport.HOST),
+            Impostor.EXPIRED: tls_context(authority, transport.HOST, expired=True),
+            Impostor.UNTRUSTED: tls_context(trustme.CA(), transport.HOST),
         }
         self._listener.open()
         host = f"[{self._host}]" if ":" in self._host else self._host
