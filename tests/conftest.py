@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -72,6 +73,46 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for number in range(workers)
         for item in (*long[number::workers], *others[cuts[number] : cuts[number + 1]])
     ]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was not run, and why: a number of passed tests hides it."""
+    skipped = Counter(_reason(report) for report in terminalreporter.stats.get("skipped", []))
+    for reason, count in sorted(skipped.items()):
+        terminalreporter.write_line(f"not run: {count} test(s): {reason}")
+    terminalreporter.write_line("not run: the whole fault matrix (`-m matrix`) and `lab.bench`")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In CI a tool that is missing fails the run, unless the machine cannot have it."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if not os.environ.get("CI") or reporter is None or hasattr(session.config, "workerinput"):
+        return
+    reasons = {_reason(report) for report in reporter.stats.get("skipped", [])}
+    unexpected = sorted(r for r in reasons if not r.startswith(MAY_BE_MISSING))
+    if unexpected:
+        reporter.write_line(f"skipped, and CI must not: {'; '.join(unexpected)}")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+MAY_BE_MISSING = (
+    "no systemd is installed",
+    "only root may boot a systemd",
+    "a systemd runs this machine",
+    "this checkout lies where the hardened service cannot see it",
+    "namespaces cannot be made here",
+    "mounting is not allowed here",
+    "no mount namespace here",
+    "no network namespace here",
+)
+"""How the reasons begin for which CI may skip a test."""
+
+
+def _reason(report: pytest.TestReport) -> str:
+    """Why a test was skipped, without where."""
+    where = report.longrepr
+    return str(where[2] if isinstance(where, tuple) else where).removeprefix("Skipped: ")
 
 
 @pytest.fixture(scope="session")
