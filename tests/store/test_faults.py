@@ -150,7 +150,7 @@ from pathlib import Path
 import store.crash
 from wa_supervisor.errors import StoreError
 from wa_supervisor.store import SessionFiles
-import encodings.idna, json, sqlite3
+import encodings.idna, json, sqlite3, urllib.parse
 
 os.setgid(65534); os.setuid(65534)
 files = SessionFiles.at("shop", Path(sys.argv[1]))
