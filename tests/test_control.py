@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from wa_supervisor.control import NotRunning, Order, ask, listening
-from wa_supervisor.errors import StoreError
+from wa_supervisor.control import Order, ask, listening
+from wa_supervisor.errors import ControlError, NotRunning
 from wa_supervisor.lifecycle import SessionCore
 from wa_supervisor.status import Status
 from wa_supervisor.store import SessionFiles
@@ -123,5 +123,5 @@ async def test_a_supervisor_that_hangs_is_told_apart_from_none(
     with socket.socket(socket.AF_UNIX) as deaf:
         deaf.bind("control.sock")
         deaf.listen()
-        with pytest.raises(StoreError, match="did not answer"):
+        with pytest.raises(ControlError, match="did not answer"):
             await asyncio.to_thread(ask, files, Order.STATUS)

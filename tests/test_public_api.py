@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from types import ModuleType
+from typing import TypeGuard
 
 import pytest
 
 import wa_supervisor
 from wa_supervisor import errors
+from wa_supervisor.messages import errors as messages
 
 
 def test_every_public_name_is_there() -> None:
@@ -17,9 +23,33 @@ def test_every_public_name_is_there() -> None:
 
 
 def test_every_error_that_a_caller_may_meet_can_be_caught_by_its_public_name() -> None:
-    leaves = {name for name, it in vars(errors).items() if isinstance(it, type)}
+    leaves = {name for name, it in vars(errors).items() if is_error(it)}
     assert "Damaged" in leaves
     assert leaves <= set(wa_supervisor.__all__)
+
+
+def test_every_error_is_one_of_the_tree() -> None:
+    found = {it for module in every_module() for it in vars(module).values() if is_error(it)}
+    ours = {it for it in found if it.__module__.startswith("wa_supervisor.")}
+    assert errors.LockHeld in ours
+    # A promise that a test finds broken is a failed assertion.
+    strays = {it for it in ours if not issubclass(it, errors.SupervisorError | AssertionError)}
+    assert strays == set()
+    documented = {word for tree in (errors, messages) for word in (tree.__doc__ or "").split()}
+    command_line = {it for it in ours if it.__module__.startswith("wa_supervisor.cli.")}
+    tests = {it for it in ours if issubclass(it, AssertionError)}
+    assert {it.__name__ for it in ours - command_line - tests} <= documented
+
+
+def is_error(it: object) -> TypeGuard[type[Exception]]:
+    return isinstance(it, type) and issubclass(it, Exception)
+
+
+def every_module() -> Iterator[ModuleType]:
+    """Import all of the package but its programs."""
+    for found in pkgutil.walk_packages(wa_supervisor.__path__, "wa_supervisor."):
+        if not found.name.endswith("__main__"):
+            yield importlib.import_module(found.name)
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

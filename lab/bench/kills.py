@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from wa_loopback import Connection, Device, Failure, LoopbackError, LoopbackServer
-from wa_supervisor.control import NotRunning, Order, ask
+from wa_supervisor.control import Order, ask
+from wa_supervisor.errors import NotRunning
 from wa_supervisor.store import SessionFiles
 
 from .kill_checks import Evidence

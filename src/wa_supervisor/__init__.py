@@ -13,9 +13,16 @@ from .lazy import exports
 if TYPE_CHECKING:
     from .errors import (
         ConfigError,
+        ControlError,
         Damaged,
+        FrameError,
         JournalError,
         LockHeld,
+        Misused,
+        NeonizeUnusable,
+        NoRoom,
+        NotRunning,
+        PatchError,
         SessionError,
         StoreError,
         SupervisorError,
@@ -24,26 +31,53 @@ if TYPE_CHECKING:
     )
     from .hints import Action, Hint
     from .lifecycle import Phase, Policy, Reason
+    from .lifecycle.policy import Backoff, Conflict, Limit
+    from .lifecycle.reasons import Explanation, Who
+    from .pairing.sink import Sink
     from .session.shared.endpoint import Endpoint
-    from .settings import PairingSettings, Settings, load_settings
+    from .settings import (
+        JournalSettings,
+        Loaded,
+        PairingSettings,
+        QuarantineSettings,
+        Settings,
+        SnapshotSettings,
+        load_settings,
+    )
     from .status import Status, StepRecord
     from .supervisor import Outcome, Supervisor
 
 __all__ = [
     "Action",
+    "Backoff",
     "ConfigError",
+    "Conflict",
+    "ControlError",
     "Damaged",
     "Endpoint",
+    "Explanation",
+    "FrameError",
     "Hint",
     "JournalError",
+    "JournalSettings",
+    "Limit",
+    "Loaded",
     "LockHeld",
+    "Misused",
+    "NeonizeUnusable",
+    "NoRoom",
+    "NotRunning",
     "Outcome",
     "PairingSettings",
+    "PatchError",
     "Phase",
     "Policy",
+    "QuarantineSettings",
     "Reason",
     "SessionError",
     "Settings",
+    "Sink",
+    "SnapshotSettings",
     "Status",
     "StepRecord",
     "StoreError",
@@ -51,6 +85,7 @@ __all__ = [
     "SupervisorError",
     "Unreachable",
     "UnsafePermissions",
+    "Who",
     "load_settings",
 ]
 
@@ -59,17 +94,27 @@ __getattr__ = exports(
     dict.fromkeys(__all__, "errors")
     | {
         "Action": "hints",
+        "Backoff": "lifecycle.policy",
+        "Conflict": "lifecycle.policy",
         "Endpoint": "session.shared.endpoint",
+        "Explanation": "lifecycle.reasons",
         "Hint": "hints",
+        "JournalSettings": "settings",
+        "Limit": "lifecycle.policy",
+        "Loaded": "settings",
         "Outcome": "supervisor",
         "PairingSettings": "settings",
         "Phase": "lifecycle",
         "Policy": "lifecycle",
+        "QuarantineSettings": "settings",
         "Reason": "lifecycle",
         "Settings": "settings",
+        "Sink": "pairing.sink",
+        "SnapshotSettings": "settings",
         "Status": "status",
         "StepRecord": "status",
         "Supervisor": "supervisor",
+        "Who": "lifecycle.reasons",
         "load_settings": "settings",
     },
 )

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from .errors import StoreError
+from .errors import ControlError, NotRunning
 from .status import Status
 
 if TYPE_CHECKING:
@@ -43,10 +43,6 @@ class Order(StrEnum):
     RESUME = "resume"
     RELINK = "relink"
     STOP = "stop"
-
-
-class NotRunning(StoreError):
-    """Raised when no supervisor runs for the session."""
 
 
 class _Request(BaseModel):
@@ -129,7 +125,7 @@ def ask(files: SessionFiles, order: Order) -> Status:
     """Give an order to the session's running supervisor, and return how things stand.
 
     The status is of the moment the order was taken, not of when it was carried out. Raises
-    NotRunning if no supervisor runs, StoreError if it does not answer within `PATIENCE` seconds.
+    NotRunning if no supervisor runs, ControlError if it does not answer within `PATIENCE` seconds.
     """
     with _address(files) as address, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
         line.settimeout(PATIENCE)
@@ -144,12 +140,12 @@ def ask(files: SessionFiles, order: Order) -> Status:
                 hint=f"wa-supervisor run --session {files.name}",
             ) from None
         except (OSError, ValidationError) as error:
-            raise StoreError(
+            raise ControlError(
                 f"the supervisor of session {files.name!r} did not answer",
                 hint="look at its log; it may be stopped or hang",
             ) from error
     if reply.status is None:
-        raise StoreError(f"the supervisor refused the order: {reply.error}")
+        raise ControlError(f"the supervisor refused the order: {reply.error}")
     return reply.status
 
 

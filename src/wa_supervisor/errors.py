@@ -2,13 +2,21 @@
 
 SupervisorError
 ├── ConfigError           a setting is wrong; nothing was started
+├── Misused               an object was used in a way it cannot be
 ├── StoreError            the session's files cannot be used as they are
 │   ├── JournalError      the journal of steps cannot be read or written
 │   ├── LockHeld          another supervisor owns the session
 │   ├── Damaged           the session's database is broken
 │   ├── Unreachable       the session's database is locked, or its server does not answer
 │   └── UnsafePermissions others could read the session's keys
-└── SessionError          the session process could not be started or spoken to
+├── ControlError          a running supervisor cannot be spoken to
+│   └── NotRunning        none runs
+├── SessionError          the session process could not be started or spoken to
+│   ├── FrameError        it said what is no frame
+│   ├── NeonizeUnusable   neonize is missing, incomplete or not the one we know
+│   ├── NoRoom            there is no memory or descriptor to load neonize with
+│   └── PatchError        neonize's library is not laid out as a test server needs it
+└── MessagesError         of what flows through a session, see `messages.errors`
 
 Misuse raises. What the outside world does never raises: it becomes a fact.
 """
@@ -43,6 +51,10 @@ class ConfigError(SupervisorError):
     """Raised when a setting is unknown, malformed or contradicts another one."""
 
 
+class Misused(SupervisorError):
+    """Raised when an object is used in a way it cannot be, such as one supervisor run twice."""
+
+
 class StoreError(SupervisorError):
     """Raised when a session's files cannot be used as they are."""
 
@@ -67,5 +79,29 @@ class UnsafePermissions(StoreError):
     """Raised when other users could read or replace the session's keys."""
 
 
+class ControlError(SupervisorError):
+    """Raised when a running supervisor cannot be spoken to, or refuses an order."""
+
+
+class NotRunning(ControlError):
+    """Raised when no supervisor runs for the session."""
+
+
 class SessionError(SupervisorError):
     """Raised when the session process cannot be started or spoken to."""
+
+
+class FrameError(SessionError):
+    """Raised when the other end said something that is not a frame; it quotes nothing of it."""
+
+
+class NeonizeUnusable(SessionError):
+    """Raised when neonize is not installed, lacks its Go library or is not the one we know."""
+
+
+class NoRoom(SessionError):
+    """Raised when there is no memory, or no descriptor, to load neonize with; that may pass."""
+
+
+class PatchError(SessionError):
+    """Raised when the library's memory is not laid out as this release's should be."""

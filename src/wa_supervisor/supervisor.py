@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from .control import Order, listening
-from .errors import Unreachable
+from .errors import Misused, Unreachable
 from .handlers import Handlers
 from .journal import Keeper
 from .lifecycle import Child, Phase, SessionCore, Work, effects, facts
@@ -133,7 +133,7 @@ class Supervisor:
         in the outcome and in the steps; it does not raise.
         """
         if self._loop is not None:
-            raise RuntimeError("a Supervisor runs once; make a new one")
+            raise Misused("a Supervisor runs once; make a new one")
         self._loop = asyncio.get_running_loop()
         await asyncio.to_thread(self._vault.prepare)
         post = self._inbox.put_nowait

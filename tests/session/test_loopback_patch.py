@@ -5,6 +5,7 @@ import struct
 
 import pytest
 
+from wa_supervisor.errors import PatchError
 from wa_supervisor.session.child import loopback_patch
 
 ROOT = "cd" * 32
@@ -45,17 +46,17 @@ def test_another_layout_is_refused_and_left_alone(
     for place in places:
         _put(memory, place, loopback_patch.WHATSAPP_ROOT)
     before = memory.raw
-    with pytest.raises(loopback_patch.PatchError, match=f"found {len(places)} times"):
+    with pytest.raises(PatchError, match=f"found {len(places)} times"):
         loopback_patch.swap_noise_root("lib", ROOT)
     assert memory.raw == before
 
 
 def test_a_library_that_is_not_loaded_is_refused() -> None:
-    with pytest.raises(loopback_patch.PatchError, match="0 times"):
+    with pytest.raises(PatchError, match="0 times"):
         loopback_patch.swap_noise_root("/nowhere/neonize.so", ROOT)
 
 
 def test_other_systems_are_told_that_it_is_linux_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.platform", "darwin")
-    with pytest.raises(loopback_patch.PatchError, match="Linux only"):
+    with pytest.raises(PatchError, match="Linux only"):
         loopback_patch.scale_keepalive("lib", 0.5)

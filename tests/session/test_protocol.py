@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from wa_supervisor.errors import FrameError
 from wa_supervisor.lifecycle import facts
 from wa_supervisor.session.shared import protocol
 
@@ -80,7 +81,7 @@ def test_a_session_process_cannot_say_that_it_exited() -> None:
     assert "ChildExited" not in protocol.FACTS
     assert protocol.FACTS["QrOffered"] is facts.QrOffered
     frame = protocol.FactFrame(generation=1, name="ChildExited", data={"returncode": 0})
-    with pytest.raises(protocol.FrameError):
+    with pytest.raises(FrameError):
         protocol.fact_of(frame)
 
 
@@ -88,7 +89,7 @@ def test_a_session_process_cannot_say_that_it_exited() -> None:
 @given(st.binary(max_size=200))
 def test_garbage_is_a_typed_error(data: bytes) -> None:
     for parse in (protocol.parse_up, protocol.parse_down):
-        with pytest.raises(protocol.FrameError):
+        with pytest.raises(FrameError):
             parse(data)
 
 
@@ -109,7 +110,7 @@ CANARY = "2@canary-payload-canary"
     ],
 )
 def test_a_wrong_line_is_refused_without_quoting_it(line: Any) -> None:
-    with pytest.raises(protocol.FrameError) as caught:
+    with pytest.raises(FrameError) as caught:
         protocol.parse_up(json.dumps(line).encode())
     assert CANARY not in str(caught.value)
     assert caught.value.__cause__ is None
@@ -134,7 +135,7 @@ def test_a_frame_that_holds_no_such_fact_is_refused(name: str, data: dict[str, A
     if data.get("generation"):
         assert protocol.fact_of(frame).generation == 1  # the frame's own is the one that counts
         return
-    with pytest.raises(protocol.FrameError) as caught:
+    with pytest.raises(FrameError) as caught:
         protocol.fact_of(frame)
     assert CANARY not in str(caught.value)
 
@@ -161,5 +162,5 @@ def test_lines_are_found_however_the_stream_is_cut(lines: list[bytes], data: st.
 def test_an_endless_line_is_refused(end: bytes) -> None:
     lines = protocol.Lines()
     assert lines.feed(b"x" * protocol.MAX_LINE) == []
-    with pytest.raises(protocol.FrameError):
+    with pytest.raises(FrameError):
         lines.feed(b"y" + end)

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import typer
 
-from ..errors import ConfigError, StoreError, SupervisorError
+from ..errors import ConfigError, ControlError, StoreError, SupervisorError
 from .commands import HOMES, TYPER, Commands
 from .exits import Exit
 
@@ -38,4 +38,4 @@ _EXITS: dict[type[SupervisorError], Exit] = {ConfigError: Exit.USAGE}
 
 
 def _exit_of(error: SupervisorError) -> Exit:
-    return Exit.STORE if isinstance(error, StoreError) else Exit.FAILED
+    return Exit.STORE if isinstance(error, StoreError | ControlError) else Exit.FAILED

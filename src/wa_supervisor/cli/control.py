@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..control import NotRunning, Order, ask
+from ..control import Order, ask
+from ..errors import NotRunning
 from ..store import SessionFiles
 from .session_options import Chosen, ConfigOption, DataDirOption, JsonOption, SessionOption
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from ..control import Order, ask
-from ..errors import StoreError
+from ..errors import ControlError
 from .exits import Exit
 from .service import summary
 from .session_options import Chosen, ConfigOption, DataDirOption, SessionOption
@@ -20,7 +20,7 @@ def health(
     files = Chosen(session, data_dir, config).files()
     try:
         status = ask(files, Order.STATUS)
-    except StoreError as error:
+    except ControlError as error:
         print(error)
         raise typer.Exit(Exit.FAILED) from None
     print(f"{status.session}: {summary(status)}")

@@ -8,6 +8,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from ...errors import FrameError
 from ..shared import protocol
 from ..shared.spec import ExitCode
 
@@ -45,9 +46,9 @@ class Wire:
         try:
             frame = next(self._frames)
         except TimeoutError:
-            raise protocol.FrameError("the supervisor did not say what to run") from None
+            raise FrameError("the supervisor did not say what to run") from None
         if not isinstance(frame, protocol.Run):
-            raise protocol.FrameError(f"the first frame must be run, not {frame.kind}")
+            raise FrameError(f"the first frame must be run, not {frame.kind}")
         self._sock.settimeout(None)
         return frame
 

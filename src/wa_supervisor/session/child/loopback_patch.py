@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ...errors import SessionError
+from ...errors import PatchError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,10 +29,6 @@ WHATSAPP_ROOT: Final = bytes.fromhex(
 KEEPALIVE: Final = (10, 20, 30, 180)
 
 _MAPPING: Final = re.compile(r"([0-9a-f]+)-([0-9a-f]+) rw-p \S+ \S+ \S+ +(.+)")
-
-
-class PatchError(SessionError):
-    """Raised when the library's memory is not laid out as this release's should be."""
 
 
 def swap_noise_root(library: str, root: str) -> None:

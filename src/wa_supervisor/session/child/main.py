@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 from urllib.parse import quote
 
-from ...errors import SessionError
+from ...errors import NoRoom, SessionError
 from ...lifecycle import facts
 from ...redaction import redact
 from ..shared import protocol
@@ -80,7 +80,7 @@ def _run(sock: socket.socket) -> NoReturn:
             preload.require_known_release()
         neonize = preload.load_library()
         _trust(run)
-    except preload.NoRoom as error:
+    except NoRoom as error:
         print(error.advice, file=sys.stderr)
         wire.leave(run.generation, ExitCode.NO_ROOM)
     except SessionError as error:

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from ...errors import SessionError
+from ...errors import NeonizeUnusable, NoRoom, SessionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,14 +37,6 @@ OLDEST: Final = (0, 5, 2)
 NEWEST: Final = (0, 5, 2)
 
 _RELEASE_PARTS: Final = 3
-
-
-class NeonizeUnusable(SessionError):
-    """Raised when neonize is not installed, lacks its Go library or is not the one we know."""
-
-
-class NoRoom(SessionError):
-    """Raised when there is no memory, or no descriptor, to load neonize with; that may pass."""
 
 
 # What the dynamic loader says then (glibc elf/dl-load.c; strerror of ENOMEM, EMFILE and ENFILE).

@@ -15,6 +15,7 @@ import threading
 from contextlib import suppress
 from typing import NoReturn
 
+from ...errors import NeonizeUnusable
 from ..child import main as session_process
 from ..child import preload
 from ..shared import fork_protocol
@@ -98,7 +99,7 @@ def main(control: socket.socket) -> int:
     """Import neonize and serve; return the exit code."""
     try:
         preload.preload()
-    except preload.NeonizeUnusable as error:
+    except NeonizeUnusable as error:
         fork_protocol.send(control, fork_protocol.Unusable(advice=error.advice))
         return ExitCode.UNUSABLE
     with suppress(ChildProcessError):  # neonize runs uname, and does not wait for it

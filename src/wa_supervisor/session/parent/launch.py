@@ -11,9 +11,8 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Protocol
 
-from ...errors import SessionError
+from ...errors import NeonizeUnusable, SessionError
 from ...redaction import Redactor
-from ..child.preload import NeonizeUnusable
 from ..shared import fork_protocol
 from .output_tail import Tail
 from .process import ExitStatus, OwnProcess, Process, Watched

@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from pydantic import SecretStr
 
-from ...errors import SessionError
+from ...errors import FrameError, NeonizeUnusable, SessionError
 from ...lifecycle import facts
 from ...redaction import Redactor, url_secrets
-from ..child.preload import NeonizeUnusable
 from ..shared import protocol
 from ..shared.endpoint import Endpoint
 from ..shared.spec import ChildSpec, ExitCode, StopBounds, Watch
@@ -353,7 +352,7 @@ class _Child:
         try:
             for line in self._lines.feed(data):
                 self._hear(protocol.parse_up(line))
-        except protocol.FrameError as error:
+        except FrameError as error:
             self.trouble = f"killed, because it broke the protocol: {error}"
             self._hang_up()
             self.send_signal(signal.SIGKILL)

@@ -23,16 +23,12 @@ from pydantic import (
     field_serializer,
 )
 
-from ...errors import SessionError
+from ...errors import FrameError
 from ...lifecycle import facts
 
 # A QR payload is about 350 bytes, a log line rarely over 4 KiB: longer means a broken writer.
 MAX_LINE: Final = 64 * 1024
 MAX_MESSAGE: Final = 8 * 1024
-
-
-class FrameError(SessionError):
-    """Raised when the other end said something that is not a frame; it quotes nothing of it."""
 
 
 class _Frame(BaseModel):
