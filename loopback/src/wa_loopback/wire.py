@@ -1,4 +1,4 @@
-"""The protobuf wire format, as much of it as the handshake and the pairing need.
+"""The protobuf wire format, as much of it as the handshake, the pairing and messages need.
 
 Varints and length-delimited fields (https://protobuf.dev/programming-guides/encoding/). The fixed
 widths are skipped when read.
@@ -28,13 +28,14 @@ def message(fields: Iterable[tuple[int, int | bytes]]) -> bytes:
 
 
 class Fields:
-    """The fields of one encoded message; of a repeated field the last one counts.
+    """The fields of one encoded message; of a repeated field the last one counts, but see `every`.
 
     Raises `Malformed` for bytes which are not a message, and for a required field which is absent.
     """
 
     def __init__(self, data: bytes) -> None:
         self._values: dict[int, int | bytes] = {}
+        self._repeated: dict[int, list[bytes]] = {}
         position = 0
         while position < len(data):
             key, position = _read_varint(data, position)
@@ -51,7 +52,8 @@ class Fields:
             if position + size > len(data):
                 raise Malformed(f"field {number} is longer than its message")
             if kind == _BYTES:
-                self._values[number] = data[position : position + size]
+                value = self._values[number] = data[position : position + size]
+                self._repeated.setdefault(number, []).append(value)
             position += size
 
     def __contains__(self, number: int) -> bool:
@@ -63,6 +65,19 @@ class Fields:
         if not isinstance(value, bytes):
             raise Malformed(f"field {number} is missing")
         return value
+
+    def every(self, number: int) -> list[bytes]:
+        """Return each occurrence of a length-delimited field, in order."""
+        return self._repeated.get(number, [])
+
+    def text(self, number: int) -> str | None:
+        """Return a string field; None when it is not there."""
+        if number not in self._values:
+            return None
+        try:
+            return self.raw(number).decode()
+        except UnicodeDecodeError:
+            raise Malformed(f"field {number} is not UTF-8") from None
 
     def integer(self, number: int, default: int = 0) -> int:
         """Return a varint field; proto2 does not send what was not set."""
