@@ -15,7 +15,7 @@ from typing import Any
 
 from wa_loopback import Endpoint
 
-_SCRIPT = Path(__file__).with_name("bare_client.py")
+_ROOT = Path(__file__).parents[1]
 _SHM = Path("/dev/shm")
 _SECONDS = 40.0
 
@@ -34,6 +34,10 @@ def fast_directory(fallback: Path) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="wa-loopback-", dir=_SHM) as name:
         yield Path(name)
+
+
+class CallFailed(Exception):
+    """Raised when neonize raised, with its words."""
 
 
 @dataclass
@@ -81,17 +85,39 @@ class BareClient:
         assert self.process.stdin is not None
         self.process.stdin.write(f"{word}\n".encode())
 
+    async def call(self, call: str, *, within: float = _SECONDS, **arguments: object) -> Any:
+        """Have the client carry a call out, and return what it is worth.
+
+        Raises `CallFailed` with neonize's words.
+        """
+        self.tell(json.dumps({"call": call, **arguments}))
+        at = len(self.said)
+        async with asyncio.timeout(within):
+            while True:
+                if at == len(self.said) and not await self._hear():
+                    raise AssertionError(f"the client ended before it had done {call}: {self.said}")
+                line, at = self.said[at], at + 1
+                if line["kind"] == "called":
+                    return line["value"]
+                if line["kind"] == "call-failed":
+                    raise CallFailed(line["error"])
+
     async def exit(self, *, within: float = _SECONDS) -> int:
         return await asyncio.wait_for(self.process.wait(), within)
 
     async def _next(self) -> dict[str, Any] | None:
+        """Return the next line that was not returned; None at the end."""
+        if self._read == len(self.said) and not await self._hear():
+            return None
+        self._read += 1
+        return self.said[self._read - 1]
+
+    async def _hear(self) -> bool:
         assert self.process.stdout is not None
         line = await self.process.stdout.readline()
-        if not line:
-            return None
-        said: dict[str, Any] = json.loads(line)
-        self.said.append(said)
-        return said
+        if line:
+            self.said.append(json.loads(line))
+        return bool(line)
 
 
 @contextlib.asynccontextmanager
@@ -101,10 +127,11 @@ async def bare_client(
     """Run the bare program; it is killed and reaped at the end, whatever happened."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        str(_SCRIPT),
+        *("-m", f"{__package__}.bare_client"),
         str(database),
         endpoint.noise_root,
         *options,
+        cwd=_ROOT,
         env=environment(endpoint),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,

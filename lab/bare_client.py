@@ -1,7 +1,7 @@
 """A bare neonize program: no supervisor, only what an ordinary bot has.
 
-Started as `bare_client.py DATABASE NOISE_ROOT [--pair-code NUMBER] [--keepalive-scale X]` with
-HTTPS_PROXY and SSL_CERT_FILE pointing at a loopback server: Go reads both as they were at exec.
+Started as `python -m lab.bare_client DATABASE NOISE_ROOT [options]` with HTTPS_PROXY and
+SSL_CERT_FILE pointing at a loopback server: Go reads both as they were at exec.
 Prints one JSON object a line on the file descriptor which was its standard output:
 
     {"kind": "qr", "payload": ...}           {"kind": "login-status", "status": ...}
@@ -9,9 +9,10 @@ Prints one JSON object a line on the file descriptor which was its standard outp
     {"kind": "event", "name": "LoggedOut", "fields": {...}}
     {"kind": "returned"}                     {"kind": "raised", "error": ...}
     {"kind": "done", "word": "logout"}
+    {"kind": "called", "value": ...}         {"kind": "call-failed", "error": ...}
 
-and obeys one word a line on its standard input: stop, logout, disconnect. End of input, or the end
-of connect(), ends the process at once.
+and obeys a line at a time of its standard input: stop, logout, disconnect, or a call (see
+`bare_calls`). End of input, or the end of connect(), ends the process at once.
 """
 
 from __future__ import annotations
@@ -20,13 +21,16 @@ import argparse
 import ctypes
 import json
 import os
+import signal
 import struct
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+from .bare_calls import Calls
 
 WHATSAPP_NOISE_ROOT = bytes.fromhex(
     "142375574d0a587166aae71ebe516437c4a28b73e3695c6ce1f7f9545da8ee6b"  # handshake.go
@@ -46,6 +50,13 @@ EVENTS = (
     "StreamError",
     "Disconnected",
 )
+MESSAGE_EVENTS = (
+    "Message",
+    "UndecryptableMessage",
+    "OfflineSyncPreview",
+    "OfflineSyncCompleted",
+)
+RECEIPT_EVENTS = ("Receipt", "ChatPresence")
 _OUT = os.fdopen(os.dup(1), "w", buffering=1)
 
 
@@ -81,17 +92,21 @@ def scale_keepalive(scale: float) -> None:
 class Bot:
     """The client and its handlers."""
 
-    def __init__(self, database: str, pair_code: str | None) -> None:
+    def __init__(
+        self, database: str, pair_code: str | None, events: Sequence[str], kill_on: str | None
+    ) -> None:
         self._events = import_module("neonize.events")
         self._to_dict = import_module("google.protobuf.json_format").MessageToDict
         self._pair_code = pair_code
+        self._kill_on = kill_on
         self.client = import_module("neonize.client").NewClient(
             database, uuid=f"bare.{os.getpid()}"
         )
         assert hasattr(self.client, "_NewClient__onLoginStatus")
         self.client._NewClient__onLoginStatus = self._on_login_status
         self.client.event.qr(self._on_qr)
-        for name in EVENTS:
+        self._calls = Calls(self.client)
+        for name in events:
             self.client.event(getattr(self._events, f"{name}Ev"))(self._handler(name))
 
     def _on_qr(self, _client: Any, payload: bytes) -> None:
@@ -109,15 +124,28 @@ class Bot:
 
     def _handler(self, name: str) -> Callable[[Any, Any], None]:
         def handle(_client: Any, event: Any) -> None:
+            if name == "Message":
+                if self._kill_on is not None and event.Message.conversation == self._kill_on:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                self._calls.keep(event)
             say("event", name=name, fields={} if name == "QR" else self._to_dict(event))
 
         return handle
 
     def obey(self) -> None:
         for line in sys.stdin:
+            if line.startswith("{"):
+                self._call(json.loads(line))
+                continue
             getattr(self.client, line.strip())()
             say("done", word=line.strip())
         os._exit(0)
+
+    def _call(self, call: dict[str, Any]) -> None:
+        try:
+            say("called", value=self._calls.do(**call))
+        except Exception as error:  # noqa: BLE001 - neonize's errors have no common base
+            say("call-failed", error=str(error))
 
 
 def main() -> None:
@@ -126,6 +154,9 @@ def main() -> None:
     parser.add_argument("noise_root", type=bytes.fromhex)
     parser.add_argument("--pair-code", metavar="NUMBER")
     parser.add_argument("--keepalive-scale", type=float)
+    parser.add_argument("--messages", action="store_true", help="handle messages, too")
+    parser.add_argument("--receipts", action="store_true", help="handle receipts, too")
+    parser.add_argument("--kill-on", metavar="TEXT", help="die of SIGKILL when a message says this")
     options = parser.parse_args()
     if not os.environ.get("HTTPS_PROXY", "").startswith("http://127.0.0.1:"):
         sys.exit("HTTPS_PROXY must point at a loopback server: this program never dials WhatsApp")
@@ -134,7 +165,10 @@ def main() -> None:
     patch_once(WHATSAPP_NOISE_ROOT, options.noise_root)
     if options.keepalive_scale:
         scale_keepalive(options.keepalive_scale)
-    bot = Bot(options.database, options.pair_code)
+    messages = MESSAGE_EVENTS if options.messages else ()
+    receipts = RECEIPT_EVENTS if options.receipts else ()
+    events = (*EVENTS, *messages, *receipts)
+    bot = Bot(options.database, options.pair_code, events, options.kill_on)
     threading.Thread(target=bot.obey, daemon=True).start()
     try:
         bot.client.connect()

@@ -7,9 +7,22 @@ another.
 
 from __future__ import annotations
 
-from .answers import DEVICE_REMOVED, Failure, Refs, Silence, StreamError, Success
+from .addressing import Addressing
+from .answers import (
+    DEVICE_REMOVED,
+    Accept,
+    Failure,
+    Refs,
+    RefuseMessage,
+    Silence,
+    StreamError,
+    Success,
+)
+from .chat import BroadcastList, Chat, StatusUpdates
 from .connection import Connection
-from .device import Device
+from .contact import Contact
+from .copies import Damage, Draft, Manner
+from .device import Account, Device
 from .errors import (
     ExpiredRef,
     LoopbackError,
@@ -22,36 +35,66 @@ from .errors import (
     UnknownRef,
     WrongCode,
 )
+from .group import Group
+from .messages import Content, ContentKind, Media, MediaKind
+from .newsletter import Newsletter, Post
+from .nodes import Jid
 from .observations import Kind, Observation
+from .person import Heard, Person, ReceiptHeard
 from .phone import PairFault, Phone
 from .server import Endpoint, LoopbackServer
 from .world import Impostor, Step
+from .writer import Said, Writer
 
 __all__ = [
     "DEVICE_REMOVED",
+    "Accept",
+    "Account",
+    "Addressing",
+    "BroadcastList",
+    "Chat",
     "Connection",
+    "Contact",
+    "Content",
+    "ContentKind",
+    "Damage",
     "Device",
+    "Draft",
     "Endpoint",
     "ExpiredRef",
     "Failure",
+    "Group",
+    "Heard",
     "Impostor",
+    "Jid",
     "Kind",
     "LoopbackError",
     "LoopbackServer",
     "LoopbackTimeout",
     "Malformed",
+    "Manner",
+    "Media",
+    "MediaKind",
+    "Newsletter",
     "NotLoopback",
     "Observation",
     "PairFault",
     "PairingRefused",
     "PeerGone",
+    "Person",
     "Phone",
+    "Post",
+    "ReceiptHeard",
     "Refs",
+    "RefuseMessage",
+    "Said",
     "Silence",
+    "StatusUpdates",
     "Step",
     "StreamError",
     "Success",
     "UnknownNumber",
     "UnknownRef",
+    "Writer",
     "WrongCode",
 ]

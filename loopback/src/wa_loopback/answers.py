@@ -1,4 +1,4 @@
-"""Scripted answers: what the next logins and registrations are told."""
+"""Scripted answers: what the next logins, registrations and messages are told."""
 
 from __future__ import annotations
 
@@ -69,8 +69,26 @@ class Refs:
     count: int
 
 
+@dataclass(frozen=True)
+class Accept:
+    """Hand a client's message over and acknowledge it."""
+
+
+@dataclass(frozen=True)
+class RefuseMessage:
+    """Acknowledge a client's message with an error, and hand it to nobody.
+
+    Known codes: 463 the account may not write to strangers for a while, 429 and 479 too many
+    messages, 500 an error of the server's. neonize raises `SendMessageError` with the code.
+    """
+
+    code: int
+
+
 LoginAnswer: TypeAlias = Success | Silence | Failure | StreamError
 RegistrationAnswer: TypeAlias = Refs | Silence | Failure | StreamError
+MessageAnswer: TypeAlias = Accept | RefuseMessage | Silence
+"""Silence hands the message over and never acknowledges it."""
 
 _A = TypeVar("_A")
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from .errors import LoopbackError
+from .mailbox import Mailbox
 from .nodes import HIDDEN_USERS, Jid
+from .signal import PreKeyBundle, PublishedPreKeys
 
 
-class Owner(Protocol):
-    """The phone a device belongs to, as far as the connections of its devices need it."""
+class Account(Protocol):
+    """Somebody with an account, as far as those who write to it need it."""
 
     number: str
     lid: Jid
@@ -17,6 +20,14 @@ class Owner(Protocol):
     @property
     def jid(self) -> Jid:
         """The account's address."""
+
+    @property
+    def devices(self) -> tuple[Device, ...]:
+        """The clients which are linked now, oldest first."""
+
+
+class Owner(Account, Protocol):
+    """The phone a device belongs to, as far as the connections of its devices need it."""
 
     async def remove(self, device: Device) -> None:
         """Unlink a device, telling it."""
@@ -33,6 +44,10 @@ class Device:
     index: int
     noise_key: bytes = field(repr=False)
     revoked: bool = False
+    mailbox: Mailbox = field(default_factory=Mailbox, repr=False)
+    """What the server keeps for it."""
+    prekeys: PublishedPreKeys | None = field(default=None, repr=False)
+    """What it has uploaded so that others can write to it; None before its first login."""
 
     @property
     def jid(self) -> Jid:
@@ -43,3 +58,12 @@ class Device:
     def lid(self) -> Jid:
         """The device's address which hides the number."""
         return Jid(self.phone.lid.user, HIDDEN_USERS, self.index)
+
+    def take_bundle(self) -> PreKeyBundle:
+        """Return what a session with it begins with. Raises `LoopbackError` before its upload."""
+        if self.prekeys is None:
+            raise LoopbackError(
+                "the client has not uploaded its prekeys: nobody can write to it yet",
+                hint="wait until it has logged in: `await server.wait_connected(device)`",
+            )
+        return self.prekeys.take()

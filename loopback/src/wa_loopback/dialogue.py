@@ -1,4 +1,4 @@
-"""What the server says: to a client which registers, to one which logs in, and to requests."""
+"""A connection from its first word to its end: registration or login, and what comes after."""
 
 from __future__ import annotations
 
@@ -6,44 +6,23 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TypeAlias
 
+from . import exchange, requests
 from .answers import REPLACED, Failure, Refs, Silence, Success
 from .connection import Connection
 from .device import Device
 from .nodes import SERVER, Attrs, Node
 from .observations import (
     Closed,
-    CodeRequested,
     Introduced,
     KeptAlive,
     Kind,
     LoginAnswered,
     Overlap,
-    Ready,
-    UnknownRequest,
 )
-from .paircode import REGISTRATION, CodePairing
 from .world import Step, World
 
-_PREKEYS_LEFT = "812"  # at 0 the client would upload 812 new ones, each of them an fsync
 _UNKNOWN_DEVICE = Failure(401)
-
-
-@dataclass(frozen=True)
-class _Refusal:
-    """An error with which a request is answered."""
-
-    code: str
-    text: str
-
-
-_RATE_LIMITED = _Refusal("429", "rate-overlimit")
-_NOT_IMPLEMENTED = _Refusal("501", "feature-not-implemented")
-
-_Answer: TypeAlias = tuple[Node, ...] | _Refusal
-_Handler: TypeAlias = Callable[[World, Connection, Node], _Answer]
 
 
 async def converse(world: World, connection: Connection) -> None:
@@ -113,83 +92,24 @@ def _welcome(world: World, connection: Connection, device: Device) -> None:
 
 
 def _hear(world: World, connection: Connection, node: Node) -> None:
-    """Answer a request. Everything else a client says (receipts, presence, ...) needs no answer."""
+    """Answer a request, and take what a client sends to others; the rest needs no answer."""
     if node.tag != "iq":
+        exchange.take(world, connection, node)
         return
     answered = world.answer_iqs or connection.kind is Kind.REGISTRATION
-    place = (node.text("xmlns"), node.text("type"))
-    if place == _KEEPALIVE:
+    if (node.text("xmlns"), node.text("type")) == requests.KEEPALIVE:
         world.record(KeptAlive(connection.device, answered))
     if not answered:
         return
-    answer = _REQUESTS.get(place, _unknown)(world, connection, node)
+    answer = requests.answer(world, connection, node)
     attrs: Attrs = {"from": SERVER, "id": node.text("id"), "t": str(int(time.time()))}
-    if isinstance(answer, _Refusal):
+    if isinstance(answer, requests.Refusal):
         error = Node("error", {"code": answer.code, "text": answer.text})
         connection.send(Node("iq", {**attrs, "type": "error"}, (error,)))
     else:
         connection.send(Node("iq", {**attrs, "type": "result"}, answer or None))
 
 
-def _empty(_world: World, _connection: Connection, _request: Node) -> _Answer:
-    return ()
-
-
-def _count_prekeys(_world: World, _connection: Connection, _request: Node) -> _Answer:
-    return (Node("count", {"value": _PREKEYS_LEFT}),)
-
-
-def _blocklist(_world: World, _connection: Connection, _request: Node) -> _Answer:
-    return (Node("list", {"dhash": "0"}),)
-
-
-def _set_passive(world: World, connection: Connection, request: Node) -> _Answer:
-    """Going active is the last thing a client does before it reports Connected."""
-    device = connection.device
-    if request.child("active") and device is not None and not connection.ready:
-        connection.ready = True
-        world.record(Ready(device))
-    return ()
-
-
-def _companions(world: World, connection: Connection, request: Node) -> _Answer:
-    """Namespace `md`: the client's logout, and the two steps of linking with a pair code."""
-    device = connection.device
-    if request.child("remove-companion-device") and device is not None:
-        device.phone.revoke(device, by_phone=False)
-        return ()
-    registration = request.child(REGISTRATION)
-    pairing = connection.code_pairing
-    if registration is None:
-        return _unknown(world, connection, request)
-    if registration.text("stage") == "companion_hello":
-        world.record(CodeRequested(granted=not world.rate_limit_pair_codes))
-        if world.rate_limit_pair_codes:
-            return _RATE_LIMITED
-        connection.code_pairing = CodePairing.from_hello(registration)
-        return (connection.code_pairing.reference(),)
-    if registration.text("stage") == "companion_finish" and pairing is not None:
-        if pairing.finish is not None and not pairing.finish.done():
-            pairing.finish.set_result(registration)
-        return ()
-    return _unknown(world, connection, request)
-
-
-def _unknown(world: World, _connection: Connection, request: Node) -> _Answer:
-    tag = request.children[0].tag if request.children else ""
-    world.record(UnknownRequest(request.text("xmlns"), request.text("type"), tag))
-    return _NOT_IMPLEMENTED
-
-
-_KEEPALIVE = ("w:p", "get")
-_REQUESTS: Mapping[tuple[str, str], _Handler] = {
-    _KEEPALIVE: _empty,
-    ("encrypt", "get"): _count_prekeys,
-    ("encrypt", "set"): _empty,
-    ("passive", "set"): _set_passive,
-    ("md", "set"): _companions,
-    ("blocklist", "get"): _blocklist,
-}
 _OPENINGS: Mapping[Kind, Callable[[World, Connection], None]] = {
     Kind.REGISTRATION: _register,
     Kind.LOGIN: _log_in,

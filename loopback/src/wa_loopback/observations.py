@@ -103,6 +103,43 @@ class CodeRequested(Observation):
 
 
 @dataclass(frozen=True)
+class MessageSent(Observation):
+    """A client sent a message; `refused` is the error it was answered with."""
+
+    device: Device
+    id: str
+    refused: int | None
+
+
+@dataclass(frozen=True)
+class Acknowledged(Observation):
+    """A client has taken a stanza, a `message` or a `receipt`; or refused it with an error."""
+
+    device: Device
+    tag: str
+    id: str
+    error: str | None
+
+
+@dataclass(frozen=True)
+class RetryRequested(Observation):
+    """A client could not decrypt a message and asked for it again, the nth time."""
+
+    device: Device
+    id: str
+    count: int
+
+
+@dataclass(frozen=True)
+class NotDecrypted(Observation):
+    """Somebody could not decrypt a client's message, and asked for it again unless told not to."""
+
+    device: Device
+    id: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class UnknownRequest(Observation):
     """A client asked for something this server does not do; it was told so."""
 

@@ -10,9 +10,7 @@ import hmac
 import time
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
-
-from pydantic import SecretStr
+from typing import TYPE_CHECKING, Protocol
 
 from . import proto, xeddsa
 from .answers import DEVICE_REMOVED, RESTART
@@ -22,6 +20,7 @@ from .keys import KEY_SIZE, KeyPair
 from .nodes import HIDDEN_USERS, SERVER, Jid, Node
 from .observations import Paired, PairingFailed, Unlinked
 from .paircode import CodePairing, normalised
+from .writer import Writer
 
 if TYPE_CHECKING:
     from .connection import Connection
@@ -29,6 +28,13 @@ if TYPE_CHECKING:
 
 _ACCOUNT_PREFIX, _DEVICE_PREFIX = b"\x06\x00", b"\x06\x01"  # whatsmeow, `pair.go`
 _QR_PARTS = 4  # ref, noise key, identity key, secret; the client's type may follow
+
+
+class Secret(Protocol):
+    """A text which does not print, such as pydantic's SecretStr."""
+
+    def get_secret_value(self) -> str:
+        """Return the text."""
 
 
 class PairFault(StrEnum):
@@ -52,16 +58,15 @@ class _Offer:
     adv_secret: bytes = field(repr=False)
 
 
-class Phone:
-    """The phone of one account."""
+class Phone(Writer):
+    """The phone of one account. Its clients get a copy of what it writes, and it of what they."""
 
     def __init__(self, world: World, number: str, *, ordinal: int, multidevice: bool) -> None:
+        account, lid = KeyPair(), Jid(f"1{ordinal:014d}", HIDDEN_USERS)
+        super().__init__(number, lid, f"Phone {ordinal}", world.changes, identity=account)
         self._world = world
-        self._account = KeyPair()
-        self.number = number
-        """The account's number, digits only."""
-        self.lid = Jid(f"1{ordinal:014d}", HIDDEN_USERS)
-        """The account's address which hides the number."""
+        self._account = account
+        self._ever_linked: list[Device] = []
         self.ordinal = ordinal
         """Which of the server's phones this is, from 1: a name without a number in it."""
         self.multidevice = multidevice
@@ -71,21 +76,16 @@ class Phone:
         return f"<Phone {self.ordinal}, {len(self.devices)} linked>"
 
     @property
-    def jid(self) -> Jid:
-        """The account's address."""
-        return Jid(self.number)
-
-    @property
     def ever_linked(self) -> tuple[Device, ...]:
         """The devices linked now and in the past, oldest first."""
-        return tuple(device for device in self._world.devices if device.phone is self)
+        return tuple(self._ever_linked)
 
     @property
     def devices(self) -> tuple[Device, ...]:
         """The devices linked now, oldest first."""
-        return tuple(device for device in self.ever_linked if not device.revoked)
+        return tuple(device for device in self._ever_linked if not device.revoked)
 
-    async def scan(self, qr: str | SecretStr, *, fault: PairFault | None = None) -> Device:
+    async def scan(self, qr: str | Secret, *, fault: PairFault | None = None) -> Device:
         """Scan the QR code which a client shows and link the client.
 
         Returns when the client has signed its identity. Raises a `PairingRefused`, `PeerGone`
@@ -102,13 +102,13 @@ class Phone:
             raise PairingRefused("this phone has no multi-device support: the client was told so")
         return await self._link(connection, offer, fault)
 
-    async def enter_code(self, code: str | SecretStr, *, fault: PairFault | None = None) -> Device:
+    async def enter_code(self, code: str | Secret, *, fault: PairFault | None = None) -> Device:
         """Type the pair code which a client asked for with this phone's number.
 
         Returns and raises as `scan` does. A wrong code also spoils the QR codes which the client
         shows: whatsmeow replaces its secret before it can know (`pair-code.go`).
         """
-        typed = normalised(code.get_secret_value() if isinstance(code, SecretStr) else code)
+        typed = normalised(code if isinstance(code, str) else code.get_secret_value())
         connection, pairing = self._waiting_for_code()
         ephemeral = KeyPair()
         pairing.finish = asyncio.get_running_loop().create_future()
@@ -138,13 +138,14 @@ class Phone:
         raise UnknownNumber("no waiting client asked for a pair code for this phone's number")
 
     async def _link(self, connection: Connection, offer: _Offer, fault: PairFault | None) -> Device:
-        device = Device(self, len(self.ever_linked) + 1, connection.client.client_static)
+        device = Device(self, len(self._ever_linked) + 1, connection.client.client_static)
         details = proto.device_identity(self.ordinal, int(time.time()), device.index)
         answer = await connection.ask(
             self._pair_success(device, details, offer, fault), within=self._world.timeout
         )
         self._verify(answer, details, offer)
-        self._world.devices.append(device)
+        self._ever_linked.append(device)
+        self._world.devices[self.number, device.index] = device
         connection.device = device
         self._world.record(Paired(device))
         if fault is PairFault.CLOSE_INSTEAD:
@@ -190,9 +191,9 @@ class Phone:
             raise PairingRefused("the client's signature over its identity is wrong")
 
 
-def _read_qr(qr: str | SecretStr) -> tuple[bytes, _Offer]:
+def _read_qr(qr: str | Secret) -> tuple[bytes, _Offer]:
     """Split a QR code's text: a link whose fragment is the parts, separated by commas."""
-    text = qr.get_secret_value() if isinstance(qr, SecretStr) else qr
+    text = qr if isinstance(qr, str) else qr.get_secret_value()
     parts = text.rpartition("#")[2].split(",")
     if len(parts) < _QR_PARTS:
         raise UnknownRef("this is not the text of a WhatsApp QR code")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import ssl
 import tempfile
 from collections.abc import Mapping
@@ -15,14 +16,20 @@ from typing import Self
 import trustme
 
 from . import transport
-from .answers import LoginAnswer, RegistrationAnswer, Success
+from .addressing import BROADCASTS, GROUPS, NEWSLETTERS
+from .answers import LoginAnswer, MessageAnswer, RegistrationAnswer, Success
 from .certificates import tls_context
 from .channel import handshake
+from .chat import BroadcastList, StatusUpdates
 from .connection import Connection
-from .device import Device
+from .contact import Contact
+from .device import Account, Device
 from .dialogue import converse
 from .errors import LoopbackError, Malformed, PeerGone
+from .group import Group
 from .listener import Listener
+from .newsletter import Newsletter
+from .nodes import HIDDEN_USERS, Jid
 from .noise import ServerIdentity
 from .observations import Dialled, LoginAnswered, Lost, Overlap, Violation
 from .phone import Phone
@@ -71,6 +78,7 @@ class LoopbackServer(World):
         super().__init__(qr_refs=qr_refs, timeout=timeout)
         self._host = host
         self._phones: dict[str, Phone] = {}
+        self._ordinals = itertools.count(1)
         self._listener = Listener(host, port, self._accepted)
         self._identity = ServerIdentity.generate()
         self._false_identity = ServerIdentity.generate()
@@ -160,8 +168,47 @@ class LoopbackServer(World):
         ordinal = len(self._phones) + 1
         number = number or f"1555{ordinal:07d}"
         if number not in self._phones:
-            self._phones[number] = Phone(self, number, ordinal=ordinal, multidevice=multidevice)
+            phone = Phone(self, number, ordinal=ordinal, multidevice=multidevice)
+            self._phones[number] = phone
+            self.directory.add_person(phone)
         return self._phones[number]
+
+    def contact(self, name: str = "Ann", *, number: str | None = None) -> Contact:
+        """Return a new contact, with a number and a hidden address of its own.
+
+        Raises `LoopbackError` if somebody has the number.
+        """
+        ordinal = next(self._ordinals)
+        number = number or f"1444{ordinal:07d}"
+        if self.directory.person(Jid(number)) is not None:
+            raise LoopbackError("somebody has this number already")
+        lid = Jid(f"2{ordinal:014d}", HIDDEN_USERS)
+        contact = Contact(number, lid, name, self.changes)
+        self.directory.add_person(contact)
+        return contact
+
+    def group(self, *members: Account, name: str = "Group") -> Group:
+        """Return a new group of contacts and phones; a phone brings its devices with it."""
+        group = Group(Jid(f"120363{next(self._ordinals):012d}", GROUPS), name, members)
+        self.directory.add_chat(group)
+        return group
+
+    def broadcast_list(self, *members: Account) -> BroadcastList:
+        """Return a new broadcast list, to which one contact writes."""
+        chat = BroadcastList(Jid(f"1700{next(self._ordinals):06d}", BROADCASTS), members)
+        self.directory.add_chat(chat)
+        return chat
+
+    def status_updates(self, *members: Account) -> StatusUpdates:
+        """Return the chat of status updates, shown to these; contacts write to it."""
+        return StatusUpdates(members)
+
+    def newsletter(self, *followers: Account, name: str = "Newsletter") -> Newsletter:
+        """Return a new newsletter, read by the devices of its followers."""
+        jid = Jid(f"120363{next(self._ordinals):012d}", NEWSLETTERS)
+        newsletter = Newsletter(jid, name, followers, self.changes)
+        self.directory.add_newsletter(newsletter)
+        return newsletter
 
     async def next_connection(self, *, timeout: float = 5.0) -> Connection:  # noqa: ASYNC109 - see Waiters
         """Return the oldest connection not yet returned, once its client said what it wants.
@@ -186,6 +233,18 @@ class LoopbackServer(World):
             return next((login for login in logins if login.ready), None)
 
         return await self.changes.until(ready, within=timeout, what=f"a finished login of {who}")
+
+    async def wait_acknowledged(self, who: Device | Phone, *, timeout: float = 10.0) -> None:  # noqa: ASYNC109 - see Waiters
+        """Wait until a device, or each of a phone, has acknowledged all that was for it.
+
+        A client calls its handlers before it acknowledges, or after. Raises `LoopbackTimeout`.
+        """
+
+        def done() -> bool | None:
+            devices = who.devices if isinstance(who, Phone) else (who,)
+            return None if any(len(device.mailbox) for device in devices) else True
+
+        await self.changes.until(done, within=timeout, what=f"an empty mailbox of {who}")
 
     def refuse(self) -> None:
         """Stop listening: new connections are refused, open ones live on."""
@@ -217,6 +276,24 @@ class LoopbackServer(World):
             self.registration_script.clear()
         else:
             self.registration_script.write(answer, times)
+
+    def on_message(self, answer: MessageAnswer | None, *, times: int | None = 1) -> None:
+        """Write what the next messages of clients are answered, as `on_login` does."""
+        if answer is None:
+            self.message_script.clear()
+        else:
+            self.message_script.write(answer, times)
+
+    def withhold_acks(self) -> None:
+        """Take clients' messages from now on, but do not acknowledge them."""
+        if self.withheld_acks is None:
+            self.withheld_acks = []
+
+    def send_acks(self) -> None:
+        """Undo `withhold_acks`: acknowledge what was withheld, on connections still open."""
+        withheld, self.withheld_acks = self.withheld_acks or [], None
+        for connection, ack in withheld:
+            connection.send(ack)
 
     def _started(self) -> _Running:
         if self._running is None:

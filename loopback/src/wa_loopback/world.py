@@ -1,4 +1,4 @@
-"""What the rooms of one server share: the weather, the scripts, the phones and the log."""
+"""What the rooms of one server share: its switches, scripts, people and log."""
 
 from __future__ import annotations
 
@@ -6,7 +6,17 @@ from collections import deque
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from .answers import LoginAnswer, Refs, RegistrationAnswer, Script, Success
+from .answers import (
+    Accept,
+    LoginAnswer,
+    MessageAnswer,
+    Refs,
+    RegistrationAnswer,
+    Script,
+    Success,
+)
+from .directory import Directory
+from .nodes import Node
 from .observations import Kind, Observation
 from .waiting import Waiters
 
@@ -65,8 +75,12 @@ class World:
         self.changes = Waiters()
         self.login_script: Script[LoginAnswer] = Script(Success())
         self.registration_script: Script[RegistrationAnswer] = Script(Refs(qr_refs))
-        self.devices: list[Device] = []
-        """Every device that was ever paired here, oldest first."""
+        self.message_script: Script[MessageAnswer] = Script(Accept())
+        self.withheld_acks: list[tuple[Connection, Node]] | None = None
+        """The acknowledgements of messages which are held back; None when none are."""
+        self.directory = Directory()
+        self.devices: dict[tuple[str, int], Device] = {}
+        """Every device that was ever paired here, by number and index, oldest first."""
         self.introduced: list[Connection] = []
         self.arrivals: deque[Connection] = deque(maxlen=_UNCLAIMED)
         self.refs: dict[bytes, Connection | None] = {}
@@ -88,7 +102,5 @@ class World:
 
     def device(self, number: str, index: int, noise_key: bytes) -> Device | None:
         """Return the device with this address and Noise key, linked still or not."""
-        for device in self.devices:
-            if (device.jid.user, device.index, device.noise_key) == (number, index, noise_key):
-                return device
-        return None
+        device = self.devices.get((number, index))
+        return device if device is not None and device.noise_key == noise_key else None
