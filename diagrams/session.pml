@@ -52,46 +52,46 @@
 #define Disconnected 10
 #define KeepAliveTimeout 11
 #define KeepAliveRestored 12
-#define StreamError 13
-#define DialFailed 14
-#define ConnectFailure 15
-#define LoggedOut_removed 16
-#define LoggedOut_rejected 17
-#define LoggedOut_locked 18
-#define LoggedOut_banned 19
-#define TemporaryBan 20
-#define StreamReplaced 21
-#define ClientOutdated 22
-#define BadUserAgent 23
-#define ChildExited 24
-#define ChildSilent 25
-#define ClientUnusable 26
-#define BotFailed 27
-#define BotBusy 28
-#define BotFree 29
-#define StorageFailed 30
-#define StorageUnavailable 31
-#define ProbeAnswered 32
-#define ProbeFailed 33
-#define StartTimedOut 34
-#define PairingWindowClosed 35
-#define LinkTimedOut 36
-#define StayedUp 37
-#define ReconnectTimedOut 38
-#define KeepAliveGone 39
-#define BackoffElapsed 40
-#define StopTimedOut 41
-#define FilesTimedOut 42
-#define PurgeDone 43
-#define PurgeFailed 44
-#define RestoreDone 45
-#define NothingToRestore 46
-#define RestoreFailed 47
-#define NetworkBack 48
-#define Start 49
-#define Stop 50
-#define Resume 51
-#define Relink 52
+#define ProbeAnswered 13
+#define ProbeFailed 14
+#define StreamError 15
+#define DialFailed 16
+#define ConnectFailure 17
+#define LoggedOut_removed 18
+#define LoggedOut_rejected 19
+#define LoggedOut_locked 20
+#define LoggedOut_banned 21
+#define TemporaryBan 22
+#define StreamReplaced 23
+#define ClientOutdated 24
+#define BadUserAgent 25
+#define ChildExited 26
+#define ChildSilent 27
+#define ClientUnusable 28
+#define BotFailed 29
+#define BotBusy 30
+#define BotFree 31
+#define StorageFailed 32
+#define StorageUnavailable 33
+#define PurgeDone 34
+#define PurgeFailed 35
+#define RestoreDone 36
+#define NothingToRestore 37
+#define RestoreFailed 38
+#define NetworkBack 39
+#define Start 40
+#define Stop 41
+#define Resume 42
+#define Relink 43
+#define StartTimedOut 44
+#define PairingWindowClosed 45
+#define LinkTimedOut 46
+#define StayedUp 47
+#define ReconnectTimedOut 48
+#define KeepAliveGone 49
+#define BackoffElapsed 50
+#define StopTimedOut 51
+#define FilesTimedOut 52
 #define Rebooted 53
 
 /* What the core knows. */
@@ -484,54 +484,6 @@ inline child_exited() {
   fi
 }
 
-inline pairing_window_closed() {
-  if
-  :: phase == Pairing ->
-     if
-     :: windows_left -> taken = true; leave(); skip; phase = Backoff; tear_down(); clock[RETRY] = true
-     :: else ->
-        taken = true; leave(); skip; phase = GaveUp; tear_down(); given_up = true
-     fi
-  :: else -> skip
-  fi
-}
-
-inline stayed_up() {
-  if
-  :: phase == Connected_online ->
-     taken = true; retries = 0; strikes = 0
-  :: else -> skip
-  fi
-}
-
-inline backoff_elapsed() {
-  if
-  :: phase == Backoff ->
-     taken = true
-  :: else -> skip
-  fi
-}
-
-inline child_stuck() {
-  if
-  :: phase == LoggedOut ->
-     taken = true; leave(); skip; phase = GaveUp; tear_down(); given_up = true
-  :: phase == Backoff ->
-     taken = true; leave(); skip; phase = GaveUp; tear_down(); given_up = true
-  :: else -> skip
-  fi
-}
-
-inline files_timed_out() {
-  if
-  :: phase == LoggedOut ->
-     taken = true; leave(); skip; skip; phase = GaveUp; tear_down(); given_up = true
-  :: phase == Purging ->
-     taken = true; leave(); skip; skip; phase = GaveUp; tear_down(); given_up = true
-  :: else -> skip
-  fi
-}
-
 inline purge_done() {
   if
   :: phase == LoggedOut ->
@@ -690,6 +642,54 @@ inline relink() {
   fi
 }
 
+inline pairing_window_closed() {
+  if
+  :: phase == Pairing ->
+     if
+     :: windows_left -> taken = true; leave(); skip; phase = Backoff; tear_down(); clock[RETRY] = true
+     :: else ->
+        taken = true; leave(); skip; phase = GaveUp; tear_down(); given_up = true
+     fi
+  :: else -> skip
+  fi
+}
+
+inline stayed_up() {
+  if
+  :: phase == Connected_online ->
+     taken = true; retries = 0; strikes = 0
+  :: else -> skip
+  fi
+}
+
+inline backoff_elapsed() {
+  if
+  :: phase == Backoff ->
+     taken = true
+  :: else -> skip
+  fi
+}
+
+inline child_stuck() {
+  if
+  :: phase == LoggedOut ->
+     taken = true; leave(); skip; phase = GaveUp; tear_down(); given_up = true
+  :: phase == Backoff ->
+     taken = true; leave(); skip; phase = GaveUp; tear_down(); given_up = true
+  :: else -> skip
+  fi
+}
+
+inline files_timed_out() {
+  if
+  :: phase == LoggedOut ->
+     taken = true; leave(); skip; skip; phase = GaveUp; tear_down(); given_up = true
+  :: phase == Purging ->
+     taken = true; leave(); skip; skip; phase = GaveUp; tear_down(); given_up = true
+  :: else -> skip
+  fi
+}
+
 #ifdef REPORT
 c_decl { static unsigned char was[32]; }
 inline remember() { before = phase; c_code { was[0] = now.phase; was[1] = now.child; was[2] = now.work; was[3] = now.sequel; was[4] = now.retries; was[5] = now.strikes; was[6] = now.given_up; was[7] = now.clock[0]; was[8] = now.clock[1]; was[9] = now.clock[2]; was[10] = now.clock[3]; was[11] = now.clock[4]; was[12] = now.clock[5]; was[13] = now.clock[6]; was[14] = now.clock[7]; was[15] = now.clock[8]; } }
@@ -732,9 +732,6 @@ end: do
     if :: fact == ChildExited || fact == BotFailed ->
        if :: crash_loop = true :: crash_loop = false fi
     :: else fi;
-    if :: fact == PairingWindowClosed ->
-       if :: windows_left = true :: !healthy -> windows_left = false fi
-    :: else fi;
     if :: fact == PurgeDone ->
        if :: asked = true :: asked = false fi
     :: else fi;
@@ -746,6 +743,9 @@ end: do
     :: else fi;
     if :: fact == Start ->
        if :: too_early = true :: too_early = false fi
+    :: else fi;
+    if :: fact == PairingWindowClosed ->
+       if :: windows_left = true :: !healthy -> windows_left = false fi
     :: else fi;
     d_step {
       remember();
@@ -767,11 +767,6 @@ end: do
       :: fact == TemporaryBan -> heard = (phase == Init || phase == Pairing || phase == Connected_online || phase == Connected_degraded || phase == Connected_reconnecting || phase == Backoff)
       :: fact == StreamReplaced -> heard = (phase == Init || phase == Pairing || phase == Connected_online || phase == Connected_degraded || phase == Connected_reconnecting || phase == Backoff)
       :: fact == ChildExited || fact == BotFailed -> heard = (phase == Init || phase == Pairing || phase == Connected_online || phase == Connected_degraded || phase == Connected_reconnecting || phase == LoggedOut || phase == Backoff)
-      :: fact == PairingWindowClosed -> heard = (phase == Pairing)
-      :: fact == StayedUp -> heard = (phase == Connected_online)
-      :: fact == BackoffElapsed -> heard = (phase == Backoff)
-      :: fact == StopTimedOut -> heard = (phase == LoggedOut || phase == Backoff)
-      :: fact == FilesTimedOut -> heard = (phase == LoggedOut || phase == Purging)
       :: fact == PurgeDone -> heard = (phase == LoggedOut || phase == Purging)
       :: fact == PurgeFailed -> heard = (phase == LoggedOut || phase == Purging || phase == GaveUp)
       :: fact == RestoreDone -> heard = (phase == LoggedOut)
@@ -782,6 +777,11 @@ end: do
       :: fact == Stop -> heard = (phase == Init || phase == Pairing || phase == Connected_online || phase == Connected_degraded || phase == Connected_reconnecting || phase == LoggedOut || phase == Purging || phase == Backoff || phase == GaveUp)
       :: fact == Resume -> heard = (phase == Backoff || phase == GaveUp)
       :: fact == Relink -> heard = (phase == Init || phase == Pairing || phase == Connected_online || phase == Connected_degraded || phase == Connected_reconnecting || phase == LoggedOut || phase == Purging || phase == Backoff || phase == GaveUp)
+      :: fact == PairingWindowClosed -> heard = (phase == Pairing)
+      :: fact == StayedUp -> heard = (phase == Connected_online)
+      :: fact == BackoffElapsed -> heard = (phase == Backoff)
+      :: fact == StopTimedOut -> heard = (phase == LoggedOut || phase == Backoff)
+      :: fact == FilesTimedOut -> heard = (phase == LoggedOut || phase == Purging)
       :: else
       fi
     };
@@ -802,11 +802,6 @@ end: do
     :: heard && (fact == TemporaryBan) -> d_step { banned_for_now() }
     :: heard && (fact == StreamReplaced) -> d_step { replaced() }
     :: heard && (fact == ChildExited || fact == BotFailed) -> d_step { child_exited() }
-    :: heard && (fact == PairingWindowClosed) -> d_step { pairing_window_closed() }
-    :: heard && (fact == StayedUp) -> d_step { stayed_up() }
-    :: heard && (fact == BackoffElapsed) -> d_step { backoff_elapsed() }
-    :: heard && (fact == StopTimedOut) -> d_step { child_stuck() }
-    :: heard && (fact == FilesTimedOut) -> d_step { files_timed_out() }
     :: heard && (fact == PurgeDone) -> d_step { purge_done() }
     :: heard && (fact == PurgeFailed) -> d_step { purge_failed() }
     :: heard && (fact == RestoreDone) -> d_step { restore_done() }
@@ -817,6 +812,11 @@ end: do
     :: heard && (fact == Stop) -> d_step { stop() }
     :: heard && (fact == Resume) -> d_step { resume() }
     :: heard && (fact == Relink) -> d_step { relink() }
+    :: heard && (fact == PairingWindowClosed) -> d_step { pairing_window_closed() }
+    :: heard && (fact == StayedUp) -> d_step { stayed_up() }
+    :: heard && (fact == BackoffElapsed) -> d_step { backoff_elapsed() }
+    :: heard && (fact == StopTimedOut) -> d_step { child_stuck() }
+    :: heard && (fact == FilesTimedOut) -> d_step { files_timed_out() }
     :: else
     fi;
     if :: heard -> d_step { settle(); skip } :: else fi;
@@ -847,6 +847,8 @@ end: do
        :: inbox!Disconnected
        :: inbox!KeepAliveTimeout
        :: inbox!KeepAliveRestored
+       :: inbox!ProbeAnswered
+       :: inbox!ProbeFailed
        :: inbox!StreamError
        :: inbox!DialFailed
        :: inbox!ConnectFailure
@@ -866,8 +868,6 @@ end: do
        :: inbox!BotFree
        :: inbox!StorageFailed
        :: inbox!StorageUnavailable
-       :: inbox!ProbeAnswered
-       :: inbox!ProbeFailed
        fi }
   :: atomic { !healthy && w_work == PURGING -> if :: inbox!PurgeDone :: inbox!PurgeFailed fi }
   :: atomic { !healthy && w_work == RESTORING ->

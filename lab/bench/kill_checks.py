@@ -148,7 +148,7 @@ class Evidence:
             _never_back(self._memory, memory)
         self._held["memory never back"] += 1
         self._memory, self.generation = memory, memory.generation
-        return memory.phase.state
+        return memory.phase.state.value
 
 
 def _never_back(before: Memory, after: Memory) -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from wa_supervisor.lifecycle import facts
-from wa_supervisor.lifecycle.facts import ChildFact, Logout
+from wa_supervisor.lifecycle import Logout, facts
+from wa_supervisor.lifecycle.facts import ChildFact
 
 from .server import OUTDATED, Then
 

@@ -144,7 +144,7 @@ class Simulation:
         self._seen += len(taken)
         for step in (entry.step for entry in taken):
             if step is not None:
-                self._entries.append(Entry(self.agenda.now, step.after, step))
+                self._entries.append(Entry(self.agenda.now, step.phase_after, step))
                 for effect in step.effects:
                     self.world.obey(effect)
 

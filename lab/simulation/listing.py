@@ -106,8 +106,8 @@ def _entry(entry: Entry) -> dict[str, object]:
     about: dict[str, object] = {
         "at": round(entry.at, 3),
         "clock": clock(entry.at),
-        "state": entry.phase.state if entry.phase else None,
-        "shade": entry.phase.shade if entry.phase else None,
+        "state": entry.phase.state.value if entry.phase else None,
+        "shade": entry.phase.substate if entry.phase else None,
     }
     step = entry.step
     if step is None:
@@ -118,6 +118,8 @@ def _entry(entry: Entry) -> dict[str, object]:
         "taken": step.taken,
         "reason": step.reason.value if step.reason else None,
         "effects": [effect.name for effect in step.effects],
-        "retries": step.retries,
-        "not_before": None if step.not_before is None else round(step.not_before, 3),
+        "retries": step.session.retries,
+        "not_before": None
+        if step.session.not_before is None
+        else round(step.session.not_before, 3),
     }

@@ -98,7 +98,7 @@ def lines(story: Story) -> list[Line]:
         line = _line(entry, entry.at - since)
         if line is not None:
             told.append(line)
-        if entry.step is None or entry.step.before is not entry.step.after:
+        if entry.step is None or entry.step.phase_before is not entry.step.phase_after:
             since = entry.at if entry.step is not None else since
     return told
 
@@ -111,30 +111,30 @@ def _line(entry: Entry, stayed: float) -> Line | None:
     if not begins and not (step.taken and _worth_telling(step)):
         return None
     words = [FACTS[type(step.fact)], *_asked(step, stayed)]
-    if step.after.shade not in {None, "online"}:
-        words[0] += f" ({step.after.shade})"
-    if step.after is Phase.BACKOFF and step.not_before is not None:
-        wait = step.not_before - entry.at
+    if step.phase_after.substate not in {None, "online"}:
+        words[0] += f" ({step.phase_after.substate})"
+    if step.phase_after is Phase.BACKOFF and step.session.not_before is not None:
+        wait = step.session.not_before - entry.at
         words += [f"wait {span(wait)}"] if wait > MOMENT else []
-    return Line(entry.at, step.after.state, "; ".join(words))
+    return Line(entry.at, step.phase_after.state.value, "; ".join(words))
 
 
 def _worth_telling(step: Step) -> bool:
     quiet = all(isinstance(e, effects.ShowQr | effects.ShowPairCode) for e in step.effects)
-    return step.before is not step.after or not quiet
+    return step.phase_before is not step.phase_after or not quiet
 
 
 def _asked(step: Step, stayed: float) -> Iterator[str]:
     for effect in step.effects:
         match effect:
             case effects.StartChild(generation=generation):
-                waited = step.before is Phase.BACKOFF and stayed > MOMENT
+                waited = step.phase_before is Phase.BACKOFF and stayed > MOMENT
                 yield (f"after {span(stayed)} " if waited else "") + f"process {generation} starts"
             case effects.PurgeSession():
                 yield "purge"
             case effects.RestoreSession():
                 yield "put the snapshot back"
-            case effects.Tell(reason=reason):
+            case effects.Notify(reason=reason):
                 yield f"tell a person: {reason.value}"
             case _:
                 pass
@@ -208,8 +208,9 @@ def summary(story: Story) -> Iterator[str]:
         f"  dials {len(story.dials)}, at most {busiest(story.dials)} in an hour"
         f"; whatsmeow's own redials {story.redials}"
     )
+    retries = max((step.session.retries for _, step in story.steps()), default=0)
     yield (
-        f"  retries in a row {max((s.retries for _, s in story.steps()), default=0)}, bans {bans}"
+        f"  retries in a row {retries}, bans {bans}"
         f", pairing windows {len(story.windows)}, pairings {len(story.pairings)}"
         f", purges {len(story.purges)}"
     )

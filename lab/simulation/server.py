@@ -6,8 +6,8 @@ import enum
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from wa_supervisor.lifecycle import facts
-from wa_supervisor.lifecycle.facts import ChildFact, Logout
+from wa_supervisor.lifecycle import Logout, facts
+from wa_supervisor.lifecycle.facts import ChildFact
 
 from .format_time import span
 

@@ -80,7 +80,7 @@ class Story:
         return [
             at
             for at, step in self.steps()
-            if step.before is Phase.INIT and step.after is Phase.PAIRING
+            if step.phase_before is Phase.INIT and step.phase_after is Phase.PAIRING
         ]
 
     @property
@@ -96,7 +96,7 @@ class Story:
     @property
     def told(self) -> list[tuple[float, Reason]]:
         """What a person was told, and when."""
-        return [(at, effect.reason) for at, effect in self.effects(effects.Tell)]
+        return [(at, effect.reason) for at, effect in self.effects(effects.Notify)]
 
     def stays(self) -> Iterator[tuple[float, float, Phase | None]]:
         """From when to when the session was in which phase, in order and without gaps."""
@@ -111,7 +111,7 @@ class Story:
         """Seconds spent in each public state, and `down` while no supervisor ran."""
         spent: defaultdict[str, float] = defaultdict(float)
         for began, ended, phase in self.stays():
-            spent["down" if phase is None else phase.state] += ended - began
+            spent["down" if phase is None else phase.state.value] += ended - began
         return dict(spent)
 
     def phase_at(self, time: float) -> Phase | None:

@@ -21,9 +21,9 @@ from wa_supervisor.diagrams.chart import (
     lineage,
 )
 from wa_supervisor.diagrams.tables import FACTS
-from wa_supervisor.lifecycle import Clock, Phase, facts
+from wa_supervisor.lifecycle import Clock, Logout, Phase, facts
 from wa_supervisor.lifecycle.core import ALARMS
-from wa_supervisor.lifecycle.facts import ChildFact, Fact, Logout
+from wa_supervisor.lifecycle.facts import ChildFact, Fact
 
 from .bodies import ACTIONS, FORTUNATE, GUARDS, HELPERS, NOTES, ORACLES, PROPERTIES, WORLD
 
@@ -44,8 +44,8 @@ UNBOUNDED = 255
 def variants(fact: type[Fact]) -> list[str]:
     """The model's names of a fact: one, but for LoggedOut, which decides by how it came."""
     if fact is facts.LoggedOut:
-        return [f"{fact.__name__}_{how.name.lower()}" for how in Logout]
-    return [fact.__name__]
+        return [f"{fact.name}_{how.name.lower()}" for how in Logout]
+    return [fact.name]
 
 
 FACT_NAMES: tuple[str, ...] = (*(v for f in FACTS for v in variants(f)), "Rebooted")
@@ -187,7 +187,7 @@ def _notes() -> str:
         for p in PLACES.values()
         if p.exit
     ]
-    rung = [f":: fact == {type(f).__name__} -> clock[{c.name}] = false" for c, f in ALARMS.items()]
+    rung = [f":: fact == {f.name} -> clock[{c.name}] = false" for c, f in ALARMS.items()]
     fillings = {
         "@EXITS@": "\n  ".join(exits),
         "@RUNG@": "\n  ".join(rung),
@@ -201,7 +201,7 @@ def _world() -> str:
     clocks = [
         f"active proctype {clock.value}_clock() {{ end: do :: atomic {{ "
         f"{'' if clock in _ALWAYS else '!healthy && '}clock[{clock.name}] -> "
-        f"inbox!{type(alarm).__name__} }} od }}"
+        f"inbox!{alarm.name} }} od }}"
         for clock, alarm in ALARMS.items()
     ]
     fillings = {

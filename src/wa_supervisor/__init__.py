@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         UnsafePermissions,
     )
     from .hints import Action, Hint
-    from .lifecycle import Phase, Policy, Reason
+    from .lifecycle import Phase, Policy, Reason, State, Step
     from .lifecycle.policy import Backoff, Conflict, Limit
     from .lifecycle.reasons import Explanation, Who
     from .pairing.sink import Sink
@@ -78,7 +78,9 @@ __all__ = [
     "Settings",
     "Sink",
     "SnapshotSettings",
+    "State",
     "Status",
+    "Step",
     "StepRecord",
     "StoreError",
     "Supervisor",
@@ -111,7 +113,9 @@ __getattr__ = exports(
         "Settings": "settings",
         "Sink": "pairing.sink",
         "SnapshotSettings": "settings",
+        "State": "lifecycle",
         "Status": "status",
+        "Step": "lifecycle",
         "StepRecord": "status",
         "Supervisor": "supervisor",
         "Who": "lifecycle.reasons",

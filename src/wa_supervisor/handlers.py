@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, TypeVar
 from . import crashes
 from .crashes import CrashReport
 from .errors import LockHeld, StoreError, Unreachable
-from .lifecycle import Phase, effects, facts
-from .lifecycle.grounds import crashed
+from .lifecycle import State, effects, facts
 from .lifecycle.model import ACTIVE
+from .lifecycle.rules import crashed
 from .session.parent.link import ChildSpec, Watch
 from .session.parent.network_probe import reachable, wait_until_back
 from .store import Keeper
@@ -102,7 +102,7 @@ class Handlers:
                 self._each_sink(lambda sink: sink.show_code(code, lifetime))
             case effects.HidePairing():
                 self._each_sink(lambda sink: sink.hide())
-            case effects.Tell(reason):
+            case effects.Notify(reason):
                 told = reason.explanation
                 log.warning("%s %s", told.sentence, told.action)
             case _:
@@ -114,10 +114,10 @@ class Handlers:
 
     def watch(self, step: Step) -> None:
         """See what else a step asks for: copies of a session that is sound, reports of crashes."""
-        if step.after is not Phase.BACKOFF and self._network is not None:
+        if step.after is not State.BACKOFF and self._network is not None:
             self._network.cancel()
             self._network = None
-        if step.after is Phase.STOPPED:
+        if step.after is State.STOPPED:
             self._stopping.set()
         fact = step.fact
         if isinstance(fact, facts.BotFailed) and step.taken:
@@ -125,7 +125,7 @@ class Handlers:
         if (
             isinstance(fact, facts.ChildExited)
             and crashed(fact)
-            and (step.before in ACTIVE or fact.generation == self._failed)
+            and (step.phase_before in ACTIVE or fact.generation == self._failed)
         ):
             report = CrashReport.of(fact, self.settings.session, self._recent)
             self._start(self._report(report))

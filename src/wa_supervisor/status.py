@@ -49,15 +49,15 @@ class StepRecord(_Record):
             ts=wall,
             session=name,
             fact=step.fact.name,
-            before=step.before.state,
-            after=step.after.state,
-            shade=step.after.shade,
+            before=step.before.value,
+            after=step.after.value,
+            shade=step.substate,
             taken=step.taken,
             reason=_code(step.reason),
             effects=tuple(effect.name for effect in step.effects),
             generation=session.generation,
-            retries=step.retries,
-            not_before=_wall(step.not_before, now, wall),
+            retries=session.retries,
+            not_before=_wall(session.not_before, now, wall),
         )
 
     @classmethod
@@ -108,8 +108,8 @@ class Status(_Record):
         return cls(
             ts=wall,
             session=name,
-            state=session.phase.state,
-            shade=session.phase.shade,
+            state=session.phase.state.value,
+            shade=session.phase.substate,
             reason=_code(session.reason),
             cause=_code(session.cause),
             sentence=told.sentence if told else None,

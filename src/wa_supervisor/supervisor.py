@@ -19,7 +19,7 @@ from .control import Order, listening
 from .errors import Misused, Unreachable
 from .handlers import Handlers
 from .journal import Keeper
-from .lifecycle import Child, Phase, SessionCore, Work, effects, facts
+from .lifecycle import Child, Phase, SessionCore, State, Work, effects, facts
 from .pairing.parse import parse_sink
 from .session.parent.link import SessionLink
 from .status import Status, StepRecord
@@ -116,7 +116,7 @@ class Supervisor:
         """
         numbers = {"profile": settings.profile, "policy": settings.policy}
         self.settings = self.settings.model_copy(update=numbers)
-        self._core.retune(settings.policy)
+        self._core.update_policy(settings.policy)
         if self._handlers is not None:
             self._handlers.retune(self.settings)
 
@@ -225,7 +225,7 @@ class Supervisor:
         now = self._now()
         record = StepRecord.of(step, self.settings.session, self._core.session, now)
         log.log(logging.INFO if step.taken else logging.DEBUG, "%s", record)
-        if step.after is Phase.STOPPED and step.before is not Phase.STOPPED:
+        if step.after is State.STOPPED and step.before is not State.STOPPED:
             self._last_moment = now + STOP_BOUND
         # Recorded before anything is done about it: a dial is counted before it happens.
         await keeper.keep(record, self._core.session, now)

@@ -14,7 +14,7 @@ import pytest
 from store.sessions import JID, SECRET, mark_of, seen, write_session
 from wa_supervisor.journal import Journal
 from wa_supervisor.journal.memory import remember
-from wa_supervisor.lifecycle import Phase, Reason, Sequel, Session
+from wa_supervisor.lifecycle import DeadKeysPlan, Phase, Reason, Session
 from wa_supervisor.status import StepRecord
 from wa_supervisor.store import SessionFiles, SessionLock, purge, quarantined, snapshots
 from wa_supervisor.store import take_snapshot as take
@@ -206,7 +206,7 @@ def test_the_next_run_owes_nothing_to_the_keys_that_were_there(
         phase=Phase.GAVE_UP,
         reason=Reason.LOCKED,
         given_up=Reason.LOCKED,
-        sequel=Sequel.PURGE,
+        dead_keys_plan=DeadKeysPlan.PURGE,
         strikes=2,
         retries=3,
         generation=7,
@@ -233,7 +233,7 @@ def test_the_next_run_owes_nothing_to_the_keys_that_were_there(
     memory, steps = journal.memory(), journal.steps()
     journal.close()
     assert memory is not None
-    assert (memory.sequel, memory.strikes) == (None, 0)
+    assert (memory.dead_keys_plan, memory.strikes) == (None, 0)
     assert (memory.given_up, memory.retries, memory.generation) == (Reason.LOCKED, 3, 7)
     assert [step.fact for step in steps] == ["LoggedOut", fact]
     history = cli("history")

@@ -36,7 +36,7 @@ async def test_only_a_connected_session_is_healthy(tmp_path: Path, phase: Phase)
     async with listening(files, orders, lambda: status_in(phase)):
         code, said = await asyncio.to_thread(ask_health, tmp_path / "data")
     assert code == (0 if phase is Phase.ONLINE else 1)
-    assert said.startswith(f"shop: {phase.state}")
+    assert said.startswith(f"shop: {phase.state.value}")
     assert len(said.splitlines()) == 1
 
 

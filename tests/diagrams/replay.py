@@ -14,23 +14,29 @@ from wa_supervisor.lifecycle import (
     Budget,
     Child,
     Clock,
+    DeadKeysPlan,
+    Logout,
     Phase,
     Policy,
     Reason,
-    Sequel,
     Session,
     SessionCore,
     Work,
     facts,
 )
 from wa_supervisor.lifecycle.core import ALARMS
-from wa_supervisor.lifecycle.facts import Fact, Logout
-from wa_supervisor.lifecycle.grounds import reason_of
+from wa_supervisor.lifecycle.facts import Fact, reason_of
 
 NOW = 1_000_000.0
 PHASES, CLOCKS = list(Phase), list(Clock)
 CHILDREN, WORKS = list(Child), list(Work)
-SEQUELS: list[Sequel | None] = [None, Sequel.PURGE, Sequel.RESTORE, Sequel.HOLD, Sequel.TRY]
+SEQUELS: list[DeadKeysPlan | None] = [
+    None,
+    DeadKeysPlan.PURGE,
+    DeadKeysPlan.RESTORE,
+    DeadKeysPlan.HOLD,
+    DeadKeysPlan.TRY,
+]
 
 _PAYLOADS: dict[str, dict[str, Any]] = {
     "QrOffered": {"payload": SecretStr("qr"), "lifetime": 20.0},
@@ -90,7 +96,7 @@ class State:
             PHASES.index(session.phase),
             CHILDREN.index(session.child),
             WORKS.index(session.work),
-            SEQUELS.index(session.sequel),
+            SEQUELS.index(session.dead_keys_plan),
             session.retries if counted else 0,
             min(session.strikes, 2),
             int(session.given_up is not None),
@@ -105,8 +111,8 @@ class State:
             child=CHILDREN[self.child],
             retries=self.retries,
             strikes=self.strikes,
-            sequel=SEQUELS[self.sequel],
-            death=Reason.LOGGED_OUT if SEQUELS[self.sequel] else None,
+            dead_keys_plan=SEQUELS[self.sequel],
+            dead_keys_reason=Reason.LOGGED_OUT if SEQUELS[self.sequel] else None,
             given_up=Reason.RETRIES_EXHAUSTED if self.given_up else None,
             work=WORKS[self.work],
             clocks={c: NOW + 100 for c, is_set in zip(CLOCKS, self.clocks, strict=True) if is_set},
@@ -126,7 +132,10 @@ class Player:
         core = self._core = self._core or SessionCore(Session(), self.policy, jitter=lambda: 0.5)
         for name in Session.__slots__:
             setattr(core.session, name, getattr(session, name))
-        if core.handle(fact, NOW).after is Phase.STOPPED and session.phase is not Phase.STOPPED:
+        if (
+            core.handle(fact, NOW).phase_after is Phase.STOPPED
+            and session.phase is not Phase.STOPPED
+        ):
             self._core = None
         return core.session
 

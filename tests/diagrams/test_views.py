@@ -6,7 +6,7 @@ from wa_supervisor.diagrams.chart import EDGES, PLACES, landing
 from wa_supervisor.diagrams.formats import View
 from wa_supervisor.diagrams.views import VIEWS, draw, find_state
 from wa_supervisor.errors import ConfigError
-from wa_supervisor.lifecycle import Phase
+from wa_supervisor.lifecycle import Phase, State
 
 
 def test_every_view_can_be_asked_for_by_name() -> None:
@@ -15,7 +15,7 @@ def test_every_view_can_be_asked_for_by_name() -> None:
 
 def test_the_overview_shows_the_seven_states_and_no_shades() -> None:
     leaves = draw().places - draw().compounds
-    assert {PLACES[p].name for p in leaves} == {p.state for p in Phase} - {"Stopped"}
+    assert {PLACES[p].name for p in leaves} == {s.value for s in State} - {"Stopped"}
 
 
 def test_the_full_view_shows_every_transition() -> None:

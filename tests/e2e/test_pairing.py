@@ -193,7 +193,7 @@ async def test_a_phone_without_multidevice_leaves_the_qr_to_the_next(world: Worl
     await run.reach("Pairing")
     with pytest.raises(PairingRefused):
         await world.server.phone(multidevice=False).scan(await run.code())
-    await run.fact("ScannedWithoutMultidevice", after="Pairing", effects=("Tell",))
+    await run.fact("ScannedWithoutMultidevice", after="Pairing", effects=("Notify",))
     await world.server.phone().scan(await run.code())
     await run.reach("Connected")
 

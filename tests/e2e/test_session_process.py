@@ -20,8 +20,7 @@ from pydantic import SecretStr
 from e2e.link_world import LinkWorld as World
 from e2e.link_world import link_world
 from wa_loopback import Failure, Refs, Silence, StreamError
-from wa_supervisor.lifecycle import facts
-from wa_supervisor.lifecycle.facts import Logout
+from wa_supervisor.lifecycle import Logout, facts
 from wa_supervisor.session.parent.link import ExitCode
 
 if TYPE_CHECKING:

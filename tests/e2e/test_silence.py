@@ -14,8 +14,7 @@ from e2e.processes import until
 from wa_loopback import Failure, PairFault, StreamError
 from wa_loopback.answers import RESTART
 from wa_loopback.observations import LoginAnswered
-from wa_supervisor.lifecycle import facts
-from wa_supervisor.lifecycle.facts import Logout
+from wa_supervisor.lifecycle import Logout, facts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

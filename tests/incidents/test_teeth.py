@@ -58,7 +58,9 @@ def test_naive_numbers_break_the_promise(
 
 def forgetful(self: Session) -> Session:
     """Remember what the world must know, and nothing that was learnt."""
-    return Session(generation=self.generation, sequel=self.sequel, reason=self.reason)
+    return Session(
+        generation=self.generation, dead_keys_plan=self.dead_keys_plan, reason=self.reason
+    )
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 
 from journal.rows import WALL, make_record
 from wa_supervisor.journal import Journal, Keeper, read, recorder, reserve
-from wa_supervisor.lifecycle import Budget, Phase, Policy, Reason, Sequel, Session
+from wa_supervisor.lifecycle import Budget, DeadKeysPlan, Phase, Policy, Reason, Session
 from wa_supervisor.settings import JournalSettings
 from wa_supervisor.store import SessionFiles
 
@@ -223,10 +223,10 @@ async def test_no_dial_is_made_while_a_restart_would_still_purge_the_dead_keys_b
 ) -> None:
     async with aclosing(await Keeper.open(files, JournalSettings())) as keeper:
         session = begun(keeper)
-        session.sequel = Sequel.PURGE
+        session.dead_keys_plan = DeadKeysPlan.PURGE
         fill_up(keeper)
         await keep_until_trouble(keeper, session)
-        session.sequel = None  # purged meanwhile, but the disk does not know
+        session.dead_keys_plan = None  # purged meanwhile, but the disk does not know
         await keeper.keep(make_record(500), session, 0.0)
         assert not await keeper.may_dial()
         fill_up(keeper, full=False)

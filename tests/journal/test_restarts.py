@@ -11,8 +11,17 @@ import pytest
 
 from journal.rows import WALL
 from wa_supervisor.journal import Memory, careful, recall, remember
-from wa_supervisor.lifecycle import Child, Phase, Policy, Reason, Sequel, Session, effects, facts
-from wa_supervisor.lifecycle.facts import Logout
+from wa_supervisor.lifecycle import (
+    Child,
+    DeadKeysPlan,
+    Logout,
+    Phase,
+    Policy,
+    Reason,
+    Session,
+    effects,
+    facts,
+)
 from wa_supervisor.testing import VirtualSession, World
 
 if TYPE_CHECKING:
@@ -216,7 +225,7 @@ def test_a_supervisor_killed_before_the_purge_does_it_on_its_next_start() -> Non
     box.happen(facts.PurgeDone())
     box.restart()
     assert [*states, box.play.phase] == [Phase.PURGING, Phase.PURGING, Phase.BACKOFF]
-    assert box.play.session.sequel is None
+    assert box.play.session.dead_keys_plan is None
 
 
 def test_strikes_are_counted_across_restarts() -> None:
@@ -226,7 +235,7 @@ def test_strikes_are_counted_across_restarts() -> None:
     box.happen(facts.RestoreDone())
     box.restart(down=60)
     box.hear(facts.LoggedOut, Logout.REJECTED)
-    assert box.play.session.sequel is Sequel.PURGE
+    assert box.play.session.dead_keys_plan is DeadKeysPlan.PURGE
 
 
 def test_a_start_without_memory_is_continued_by_the_next() -> None:

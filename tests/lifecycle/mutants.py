@@ -115,14 +115,14 @@ MUTANTS = [
     Mutant(
         "a held session is purged",
         DECISIONS,
-        "self._settled and self.model.sequel is Sequel.PURGE",
-        "self._settled and self.model.sequel in {Sequel.PURGE, Sequel.HOLD}",
+        "self._settled and self.model.dead_keys_plan is DeadKeysPlan.PURGE",
+        "self._settled and self.model.dead_keys_plan in {DeadKeysPlan.PURGE, DeadKeysPlan.HOLD}",
     ),
     Mutant(
         "try is forgotten",
         DECISIONS,
-        "self.model.sequel in {Sequel.RESTORE, Sequel.TRY}",
-        "self.model.sequel is Sequel.RESTORE",
+        "self.model.dead_keys_plan in {DeadKeysPlan.RESTORE, DeadKeysPlan.TRY}",
+        "self.model.dead_keys_plan is DeadKeysPlan.RESTORE",
     ),
     Mutant(
         "what is known counts again",
@@ -393,7 +393,7 @@ MUTANTS = [
     Mutant(
         "a 401 said twice strikes twice",
         DECISIONS,
-        "case facts.LoggedOut(how=how) if model.sequel is None:",
+        "case facts.LoggedOut(how=how) if model.dead_keys_plan is None:",
         "case facts.LoggedOut(how=how):",
     ),
     Mutant("an unknown ban is trusted", DECISIONS, "if ban.code is None:", "if ban.code is False:"),
@@ -557,19 +557,22 @@ MUTANTS = [
     ),
     Mutant("a restart does not shift times", MODEL, "self.not_before + shift", "self.not_before"),
     Mutant(
-        "locked is purged", GROUNDS, "(Reason.LOCKED, Sequel.HOLD)", "(Reason.LOCKED, Sequel.PURGE)"
+        "locked is purged",
+        GROUNDS,
+        "(Reason.LOCKED, DeadKeysPlan.HOLD)",
+        "(Reason.LOCKED, DeadKeysPlan.PURGE)",
     ),
     Mutant(
         "banned is restored",
         GROUNDS,
-        "(Reason.BANNED, Sequel.HOLD)",
-        "(Reason.BANNED, Sequel.RESTORE)",
+        "(Reason.BANNED, DeadKeysPlan.HOLD)",
+        "(Reason.BANNED, DeadKeysPlan.RESTORE)",
     ),
     Mutant(
         "removed is doubted",
         GROUNDS,
-        "(Reason.LOGGED_OUT, Sequel.PURGE)",
-        "(Reason.LOGGED_OUT, Sequel.RESTORE)",
+        "(Reason.LOGGED_OUT, DeadKeysPlan.PURGE)",
+        "(Reason.LOGGED_OUT, DeadKeysPlan.RESTORE)",
     ),
     Mutant("doubling overflows", POLICY, "2.0 ** min(attempt - 1, 1023)", "2.0 ** (attempt - 1)"),
     Mutant(

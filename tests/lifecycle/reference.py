@@ -181,7 +181,7 @@ class Reference:
                 self._hide()
                 self.clocks = {"link": self.now + self.policy.link_timeout}
             case "Pairing", "ScannedWithoutMultidevice" if not linking:
-                self.asked.append("Tell phone_without_multidevice")
+                self.asked.append("Notify phone_without_multidevice")
             case "Init" | "Pairing", "PairingFailed":
                 self._retry("pairing_failed")
             case "Init" | "Pairing", "PairCodeRefused" if fact.limited:
@@ -331,7 +331,7 @@ class Reference:
                     self.asked.append("WatchNetwork")
             case "GaveUp":
                 self.not_before, self.given_up = None, self.reason
-                self.asked.append(f"Tell {self.reason}")
+                self.asked.append(f"Notify {self.reason}")
 
     def _stop_child(self) -> None:
         if self.child != "none" and "stop" not in self.clocks:
@@ -387,7 +387,7 @@ class Reference:
         else:
             self.reason, self.retries = news, self.retries + 1
             if news == "purged":
-                self.asked.append("Tell purged")
+                self.asked.append("Notify purged")
             self._enter("Backoff", pause=self._again())
 
     def _exhausted(self) -> None:
@@ -401,7 +401,7 @@ class Reference:
             self._enter("GaveUp")
             return
         self._count("bans")
-        self.asked.append("Tell temporary_ban")
+        self.asked.append("Notify temporary_ban")
         self._back_off(0)
 
     def _replaced(self) -> None:

@@ -11,7 +11,7 @@ def test_a_scan_heard_before_its_code_ends_the_start_clock_too() -> None:
     play.happen(facts.Start())
     play.hear(facts.PairSucceeded)
     assert play.session.clocks == {Clock.LINK: 180.0}
-    assert play.hear(facts.Connected).after is Phase.ONLINE
+    assert play.hear(facts.Connected).phase_after is Phase.ONLINE
 
 
 def test_a_refused_pair_code_waits_its_own_time_if_it_was_for_asking_too_often() -> None:
@@ -19,7 +19,7 @@ def test_a_refused_pair_code_waits_its_own_time_if_it_was_for_asking_too_often()
         play = VirtualSession(Policy(), jitter=lambda: 0.5)
         play.happen(facts.Start())
         step = play.happen(facts.PairCodeRefused(1, limited=limited))
-        assert (step.not_before, step.retries) == (wait, 1)
+        assert (step.session.not_before, step.session.retries) == (wait, 1)
 
 
 def test_nothing_is_believed_of_a_child_already_reaped() -> None:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from pydantic import SecretStr
 
-from wa_supervisor.lifecycle import Budget, Limit, Phase, Policy, Reason, Sequel, Session, facts
+from wa_supervisor.lifecycle import (
+    Budget,
+    DeadKeysPlan,
+    Limit,
+    Phase,
+    Policy,
+    Reason,
+    Session,
+    facts,
+)
 from wa_supervisor.testing import VirtualSession
 
 
@@ -18,7 +27,7 @@ def test_a_stable_connection_forgives_the_pairing_windows() -> None:
         play.advance(up)
         play.restart()
         play.happen(facts.Start())
-        assert play.hear(facts.QrOffered, SecretStr("q"), 60.0).after is opened
+        assert play.hear(facts.QrOffered, SecretStr("q"), 60.0).phase_after is opened
 
 
 def test_a_shorter_ban_does_not_shorten_the_one_before() -> None:
@@ -35,7 +44,7 @@ def test_a_ban_heard_while_given_up_is_waited_out_by_resume() -> None:
     play.hear(facts.ClientOutdated)
     assert play.hear(facts.TemporaryBan, 101, 3600.0).taken
     step = play.happen(facts.Resume())
-    assert (step.after, step.reason, step.not_before) == (
+    assert (step.phase_after, step.reason, step.session.not_before) == (
         Phase.BACKOFF,
         Reason.TEMPORARY_BAN,
         3630.0,
@@ -60,13 +69,13 @@ def test_a_revived_session_keeps_what_was_learnt_and_shifts_its_times() -> None:
         generation=7,
         retries=3,
         strikes=1,
-        sequel=Sequel.RESTORE,
-        death=Reason.LOGIN_REJECTED,
+        dead_keys_plan=DeadKeysPlan.RESTORE,
+        dead_keys_reason=Reason.LOGIN_REJECTED,
         not_before=100.0,
         ban_until=200.0,
         spent={Budget.DIALS: (10.0, 20.0)},
     )
-    revived = session.revived(shift=-50.0)
+    revived = session.remembered(50.0).recalled(0.0)
     assert revived == Session(
         reason=Reason.DIAL_FAILED,
         cause=Reason.DIAL_FAILED,
@@ -74,8 +83,8 @@ def test_a_revived_session_keeps_what_was_learnt_and_shifts_its_times() -> None:
         generation=7,
         retries=3,
         strikes=1,
-        sequel=Sequel.RESTORE,
-        death=Reason.LOGIN_REJECTED,
+        dead_keys_plan=DeadKeysPlan.RESTORE,
+        dead_keys_reason=Reason.LOGIN_REJECTED,
         not_before=50.0,
         ban_until=150.0,
         spent={Budget.DIALS: (-40.0, -30.0)},

@@ -35,7 +35,7 @@ def in_words(effect: Effect) -> str:
             return f"{effect.name} {generation}"
         case effects.StopChild(generation, log_out, pairing):
             return f"StopChild {generation} {log_out} {pairing}"
-        case effects.PurgeSession(reason) | effects.Tell(reason):
+        case effects.PurgeSession(reason) | effects.Notify(reason):
             return f"{effect.name} {reason.value}"
         case _:
             return effect.name
@@ -51,7 +51,7 @@ def seen(session: Session) -> dict[str, Any]:
         "generation": session.generation,
         "child": session.child.value,
         "work": session.work.value,
-        "dead": session.sequel and session.sequel.value,
+        "dead": session.dead_keys_plan and session.dead_keys_plan.value,
         "given_up": session.given_up and session.given_up.value,
         "not_before": session.not_before,
         "clocks": {clock.value: at for clock, at in session.clocks.items()},
@@ -85,7 +85,7 @@ class Lives(RuleBasedStateMachine):
             if step is None:
                 self.reference.restart()
                 continue
-            event(f"{step.before.value} {step.fact.name}")
+            event(f"{step.phase_before.value} {step.fact.name}")
             asked = self.reference.happen(step.fact, at, self.sample)
             assert sorted(map(in_words, step.effects)) == asked, step
         self.followed = len(entries)

@@ -18,6 +18,7 @@ ALLOWED = {
     "collections",
     "dataclasses",
     "enum",
+    "functools",
     "math",
     "typing",
     "pydantic",

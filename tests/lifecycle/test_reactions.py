@@ -14,13 +14,13 @@ from wa_supervisor.lifecycle import (
     Clock,
     Conflict,
     Limit,
+    Logout,
     Phase,
     Policy,
     Reason,
     SessionCore,
     facts,
 )
-from wa_supervisor.lifecycle.facts import Logout
 from wa_supervisor.testing import VirtualSession
 
 if TYPE_CHECKING:
@@ -69,12 +69,12 @@ REACTIONS: list[tuple[tuple[Phase, ...], Fact, Phase, Reason | None, str]] = [
     ((INI,), facts.PairCodeOffered(G, SecretStr("c"), 160.0), P, None, "ShowPairCode"),
     ((P,), facts.QrOffered(G, SecretStr("q"), 20.0), P, None, "ShowQr"),
     ((P,), facts.PairSucceeded(G), P, None, "HidePairing"),
-    ((P,), facts.ScannedWithoutMultidevice(G), P, None, "Tell"),
+    ((P,), facts.ScannedWithoutMultidevice(G), P, None, "Notify"),
     ((P,), facts.PairingTimedOut(G), BACK, R.PAIRING_FAILED, "HidePairing StopChild"),
     ((P,), facts.PairingFailed(G, "error"), BACK, R.PAIRING_FAILED, "HidePairing StopChild"),
     ((INI,), facts.PairCodeRefused(G, limited=True), BACK, R.PAIR_CODE_LIMITED, "StopChild"),
     ((INI,), facts.PairCodeRefused(G, limited=False), BACK, R.PAIRING_FAILED, "StopChild"),
-    ((P,), facts.PasskeyRequested(G), GONE, R.PASSKEY_REQUIRED, "HidePairing StopChild Tell"),
+    ((P,), facts.PasskeyRequested(G), GONE, R.PASSKEY_REQUIRED, "HidePairing StopChild Notify"),
     ((INI, DEG, REC), facts.Connected(G), ON, None, ""),
     ((P,), facts.Connected(G), ON, None, "HidePairing"),
     ((ON,), facts.KeepAliveTimeout(G, 1), DEG, None, "Probe"),
@@ -89,25 +89,25 @@ REACTIONS: list[tuple[tuple[Phase, ...], Fact, Phase, Reason | None, str]] = [
     ((P,), facts.ChildExited(G, None, 9), BACK, R.CHILD_EXITED, "HidePairing"),
     ((INI, ON), facts.BotFailed(G, ""), BACK, R.BOT_FAILED, "StopChild"),
     ((INI,), facts.StorageUnavailable(G, ""), BACK, R.STORAGE_UNAVAILABLE, "StopChild"),
-    ((INI,), facts.ClientUnusable(G, ""), GONE, R.CLIENT_UNUSABLE, "StopChild Tell"),
-    ((BACK,), facts.ClientUnusable(G, ""), GONE, R.CLIENT_UNUSABLE, "Tell"),
-    ((INI, ON, REC), facts.BadUserAgent(G), GONE, R.BAD_USER_AGENT, "StopChild Tell"),
-    ((INI, ON, REC), facts.ClientOutdated(G), GONE, R.OUTDATED, "StopChild Tell"),
-    ((INI, ON), facts.StorageFailed(G, ""), GONE, R.STORAGE_FAILED, "StopChild Tell"),
+    ((INI,), facts.ClientUnusable(G, ""), GONE, R.CLIENT_UNUSABLE, "StopChild Notify"),
+    ((BACK,), facts.ClientUnusable(G, ""), GONE, R.CLIENT_UNUSABLE, "Notify"),
+    ((INI, ON, REC), facts.BadUserAgent(G), GONE, R.BAD_USER_AGENT, "StopChild Notify"),
+    ((INI, ON, REC), facts.ClientOutdated(G), GONE, R.OUTDATED, "StopChild Notify"),
+    ((INI, ON), facts.StorageFailed(G, ""), GONE, R.STORAGE_FAILED, "StopChild Notify"),
     ((INI, ON, REC), facts.StreamReplaced(G), BACK, R.REPLACED, "StopChild"),
-    ((INI, REC), facts.TemporaryBan(G, 101, 60.0), BACK, R.TEMPORARY_BAN, "Tell StopChild"),
+    ((INI, REC), facts.TemporaryBan(G, 101, 60.0), BACK, R.TEMPORARY_BAN, "Notify StopChild"),
     ((INI, ON, DEG, REC), facts.LoggedOut(G, Logout.REMOVED), OUT, R.LOGGED_OUT, "StopChild"),
     ((INI, REC), facts.LoggedOut(G, Logout.REJECTED), OUT, R.LOGIN_REJECTED, "StopChild"),
     ((INI, REC), facts.LoggedOut(G, Logout.LOCKED), OUT, R.LOCKED, "StopChild"),
     ((INI, REC), facts.LoggedOut(G, Logout.BANNED), OUT, R.BANNED, "StopChild"),
     ((BACK,), facts.LoggedOut(G, Logout.REMOVED), OUT, R.LOGGED_OUT, ""),
-    ((BACK,), facts.ClientOutdated(G), GONE, R.OUTDATED, "Tell"),
+    ((BACK,), facts.ClientOutdated(G), GONE, R.OUTDATED, "Notify"),
     ((BACK,), facts.StreamReplaced(G), BACK, R.REPLACED, ""),
-    ((BACK,), facts.TemporaryBan(G, 101, 60.0), BACK, R.TEMPORARY_BAN, "Tell"),
+    ((BACK,), facts.TemporaryBan(G, 101, 60.0), BACK, R.TEMPORARY_BAN, "Notify"),
     ((BACK,), facts.ChildExited(G, 0, None), BACK, R.DIAL_FAILED, ""),
     ((OUT,), facts.ChildExited(G, 0, None), PUR, R.LOGGED_OUT, "PurgeSession"),
-    ((PUR,), facts.PurgeDone(), BACK, R.PURGED, "Tell"),
-    ((PUR,), facts.PurgeFailed("disk"), GONE, R.PURGE_FAILED, "Tell"),
+    ((PUR,), facts.PurgeDone(), BACK, R.PURGED, "Notify"),
+    ((PUR,), facts.PurgeFailed("disk"), GONE, R.PURGE_FAILED, "Notify"),
     ((GONE,), facts.ChildExited(G, 0, None), GONE, R.OUTDATED, ""),
     ((END,), facts.ChildExited(G, 0, None), END, R.STOPPED, ""),
     # the operator, everywhere
@@ -135,7 +135,7 @@ def test_the_reaction_is_the_promised_one(
 ) -> None:
     step = at(here).happen(fact)
     assert step.taken
-    assert (step.before, step.after, step.reason) == (here, there, why)
+    assert (step.phase_before, step.phase_after, step.reason) == (here, there, why)
     assert " ".join(effect.name for effect in step.effects) == asked
 
 
@@ -178,7 +178,7 @@ def test_what_means_nothing_there_is_counted_and_ignored(here: Phase, fact: Fact
     play = at(here)
     step = play.happen(fact)
     assert not step.taken
-    assert step.before is step.after is here
+    assert step.phase_before is step.phase_after is here
     assert step.effects == ()
     assert play.core.ignored[here, fact.name] == 1
 
@@ -202,7 +202,7 @@ def test_each_phase_has_its_clock(
     assert play.session.clocks == {clock: play.now + seconds}
     assert play.advance(seconds - 0.001) == []
     (step,) = play.advance(0.001)
-    assert (step.after, step.reason) == (there, why)
+    assert (step.phase_after, step.reason) == (there, why)
 
 
 def test_after_the_scan_only_the_link_clock_runs() -> None:
@@ -219,7 +219,7 @@ def test_after_the_scan_only_the_link_clock_runs() -> None:
         assert not play.happen(late).taken
     assert play.session.clocks == {Clock.LINK: 180.0}
     (step,) = play.advance(170)
-    assert (step.after, step.reason) == (BACK, R.LINK_TIMEOUT)
+    assert (step.phase_after, step.reason) == (BACK, R.LINK_TIMEOUT)
 
 
 # -- logouts
@@ -230,11 +230,11 @@ def test_the_first_401_restores_the_snapshot_and_tries_once_more() -> None:
     play.hear(facts.LoggedOut, Logout.REJECTED)
     assert [e.name for e in play.hear(facts.ChildExited, 0, None).effects] == ["RestoreSession"]
     step = play.happen(facts.RestoreDone())
-    assert (step.after, step.reason, step.retries) == (BACK, R.RESTORED, 1)
+    assert (step.phase_after, step.reason, step.session.retries) == (BACK, R.RESTORED, 1)
     play.ring()
     play.hear(facts.LoggedOut, Logout.REJECTED)
     step = play.hear(facts.ChildExited, 0, None)
-    assert (step.after, step.reason) == (PUR, R.LOGIN_REJECTED)
+    assert (step.phase_after, step.reason) == (PUR, R.LOGIN_REJECTED)
 
 
 def test_a_login_in_between_makes_the_next_401_a_first_one_again() -> None:
@@ -270,13 +270,13 @@ def test_a_locked_or_banned_account_is_held_until_an_operator_relinks(
     play = at(ON)
     play.hear(facts.LoggedOut, how)
     step = play.hear(facts.ChildExited, 0, None)
-    assert (step.after, step.reason) == (GONE, why)
+    assert (step.phase_after, step.reason) == (GONE, why)
     play.advance(30 * DAY)
     assert play.phase is GONE
     # Resume may try the snapshot; without one there is nothing to try, and nothing is purged.
     assert [e.name for e in play.happen(facts.Resume()).effects] == ["RestoreSession"]
     step = play.happen(facts.NothingToRestore())
-    assert (step.after, step.reason) == (GONE, why)
+    assert (step.phase_after, step.reason) == (GONE, why)
     assert [e.name for e in play.happen(facts.Relink()).effects] == ["PurgeSession"]
 
 
@@ -285,7 +285,7 @@ def test_a_logout_heard_in_stopped_is_dealt_with_at_the_next_start() -> None:
     assert play.hear(facts.LoggedOut, Logout.REMOVED).taken
     play.restart()
     step = play.happen(facts.Start())
-    assert (step.after, step.reason) == (PUR, R.LOGGED_OUT)
+    assert (step.phase_after, step.reason) == (PUR, R.LOGGED_OUT)
 
 
 def test_a_relink_outlives_an_answer_to_the_restore_before_it() -> None:
@@ -321,8 +321,8 @@ def test_a_snapshot_that_cannot_be_put_back_is_kept_for_a_person_and_nothing_is_
     play.hear(facts.LoggedOut, Logout.REJECTED)
     play.hear(facts.ChildExited, 0, None)
     step = play.happen(facts.RestoreFailed("the disk is full"))
-    assert (step.after, step.reason) == (GONE, R.STORAGE_FAILED)
-    assert [e.name for e in step.effects] == ["Tell"]
+    assert (step.phase_after, step.reason) == (GONE, R.STORAGE_FAILED)
+    assert [e.name for e in step.effects] == ["Notify"]
     assert play.session.detail == "the disk is full"
     assert [e.name for e in play.happen(facts.Resume()).effects] == ["RestoreSession"]
 
@@ -333,7 +333,7 @@ def test_a_relink_outlives_a_restore_that_fails() -> None:
     play.hear(facts.ChildExited, 0, None)
     play.happen(facts.Relink())
     step = play.happen(facts.RestoreFailed("the disk is full"))
-    assert (step.after, [e.name for e in step.effects]) == (PUR, ["PurgeSession"])
+    assert (step.phase_after, [e.name for e in step.effects]) == (PUR, ["PurgeSession"])
 
 
 def test_a_restore_that_fails_late_says_so_with_its_reason() -> None:
@@ -342,7 +342,7 @@ def test_a_restore_that_fails_late_says_so_with_its_reason() -> None:
     play.hear(facts.ChildExited, 0, None)
     play.advance(60)
     step = play.happen(facts.RestoreFailed("the disk is full"))
-    assert [e.name for e in step.effects] == ["Tell"]
+    assert [e.name for e in step.effects] == ["Notify"]
     assert play.session.detail == "the disk is full"
 
 
@@ -353,7 +353,7 @@ def test_a_bot_that_keeps_failing_is_a_crash_loop() -> None:
         play.hear(facts.ChildExited, 5, None)
         play.advance(30)
     step = play.hear(facts.BotFailed, "KeyError")
-    assert (step.after, step.reason) == (GONE, R.CRASH_LOOP)
+    assert (step.phase_after, step.reason) == (GONE, R.CRASH_LOOP)
     assert play.session.cause is R.BOT_FAILED
 
 
@@ -362,16 +362,16 @@ def test_a_restore_that_never_answers_is_a_storage_failure() -> None:
     play.hear(facts.LoggedOut, Logout.REJECTED)
     play.hear(facts.ChildExited, 0, None)
     (step,) = play.advance(60)
-    assert (step.after, step.reason) == (GONE, R.STORAGE_FAILED)
+    assert (step.phase_after, step.reason) == (GONE, R.STORAGE_FAILED)
     play.happen(facts.RestoreDone())
-    assert play.happen(facts.Resume()).after is BACK
+    assert play.happen(facts.Resume()).phase_after is BACK
 
 
 def test_a_purge_that_fails_late_says_so_with_its_reason() -> None:
     play = at(PUR)
     play.advance(60)
     step = play.happen(facts.PurgeFailed("the disk is full"))
-    assert [e.name for e in step.effects] == ["Tell"]
+    assert [e.name for e in step.effects] == ["Notify"]
     assert play.session.detail == "the disk is full"
     assert [e.name for e in play.happen(facts.Resume()).effects] == ["PurgeSession"]
 
@@ -464,12 +464,12 @@ def test_hold_waits_thirty_seconds_twice_an_hour_then_gives_up() -> None:
         play.ring()
         play.hear(facts.Connected)
     step = play.hear(facts.StreamReplaced)
-    assert (step.after, step.reason) == (GONE, R.REPLACED)
+    assert (step.phase_after, step.reason) == (GONE, R.REPLACED)
 
 
 def test_yield_gives_up_at_once() -> None:
     step = at(ON, Policy(conflict=Conflict.YIELD)).hear(facts.StreamReplaced)
-    assert (step.after, step.reason) == (GONE, R.REPLACED)
+    assert (step.phase_after, step.reason) == (GONE, R.REPLACED)
 
 
 def test_takeover_comes_back_soon() -> None:
@@ -574,7 +574,7 @@ def test_with_stable_after_zero_a_connection_forgives_at_once() -> None:
 def test_a_storm_of_disconnects_shows_one_change_of_state() -> None:
     play = at(ON)
     steps = [play.hear(facts.Disconnected) for _ in range(300)]
-    assert [s.after for s in steps if s.taken] == [REC]
+    assert [s.phase_after for s in steps if s.taken] == [REC]
 
 
 def test_a_connection_that_comes_and_goes_is_eased_off() -> None:
@@ -604,7 +604,7 @@ def test_a_wait_for_the_dial_budget_says_so() -> None:
     play = at(INI, Policy.model_validate({"dials": {"count": 1, "window": 60}}))
     play.restart()
     step = play.happen(facts.Start())
-    assert (step.after, step.reason, step.not_before) == (BACK, R.DIAL_BUDGET, 60.0)
+    assert (step.phase_after, step.reason, step.session.not_before) == (BACK, R.DIAL_BUDGET, 60.0)
 
 
 def test_a_restart_goes_on_with_the_wait_it_found() -> None:
@@ -627,9 +627,9 @@ def test_what_was_given_up_stays_so_across_stop_and_restart() -> None:
     play.restart()
     assert not play.happen(facts.Start()).taken
     assert (play.phase, play.session.reason) == (GONE, R.OUTDATED)
-    assert play.happen(facts.Resume()).after is BACK
+    assert play.happen(facts.Resume()).phase_after is BACK
     play.restart()
-    assert play.happen(facts.Start()).after is INI
+    assert play.happen(facts.Start()).phase_after is INI
 
 
 def test_a_stop_is_no_reason_for_what_follows_the_next_start() -> None:
@@ -648,19 +648,19 @@ def test_a_child_reaped_after_the_wait_is_followed_by_one_start_and_no_stop() ->
     assert play.phase is BACK
     step = play.hear(facts.ChildExited, 0, None)
     assert [e.name for e in step.effects] == ["StartChild"]
-    assert (step.after, step.retries) == (INI, 1)
+    assert (step.phase_after, step.session.retries) == (INI, 1)
 
 
 def test_a_stuck_child_is_told_and_asked_again_when_an_operator_resumes() -> None:
     play = at(OUT)
     (step,) = play.advance(15)
-    assert (step.after, step.reason) == (GONE, R.CHILD_STUCK)
-    assert [e.name for e in step.effects] == ["StopChild", "Tell"]
+    assert (step.phase_after, step.reason) == (GONE, R.CHILD_STUCK)
+    assert [e.name for e in step.effects] == ["StopChild", "Notify"]
     play.advance(60)
     step = play.happen(facts.Resume())
     assert [e.name for e in step.effects] == ["StopChild"]
     assert play.session.clocks[Clock.STOP] == play.now + 15
-    assert play.hear(facts.ChildExited, None, 9).after is PUR
+    assert play.hear(facts.ChildExited, None, 9).phase_after is PUR
 
 
 def test_a_session_stopped_while_its_files_are_at_work_waits_for_the_answer() -> None:
@@ -668,7 +668,7 @@ def test_a_session_stopped_while_its_files_are_at_work_waits_for_the_answer() ->
     play.happen(facts.Stop())
     assert play.session.clocks == {Clock.FILES: 60.0}
     assert play.happen(facts.PurgeDone()).taken
-    assert play.session.sequel is None
+    assert play.session.dead_keys_plan is None
 
 
 def test_what_went_wrong_last_stays_known_when_a_budget_runs_out() -> None:
@@ -698,12 +698,12 @@ def test_a_crash_too_many_is_held_for_an_operator_and_its_cause_is_known() -> No
     now = 0.0
     for _ in range(2):
         step = core.handle(facts.ChildExited(core.session.generation, None, 11), now)
-        assert step.after is Phase.BACKOFF
+        assert step.phase_after is Phase.BACKOFF
         assert core.deadline is not None
         now = core.deadline
         core.tick(now)
     step = core.handle(facts.ChildExited(core.session.generation, None, 11), now)
-    assert (step.after, step.reason) == (Phase.GAVE_UP, Reason.CRASH_LOOP)
+    assert (step.phase_after, step.reason) == (Phase.GAVE_UP, Reason.CRASH_LOOP)
     assert core.session.cause is Reason.CHILD_EXITED
 
 
@@ -711,7 +711,7 @@ def test_a_process_that_could_not_be_started_is_no_crash() -> None:
     core = SessionCore(policy=Policy(crashes=Limit(count=0, window=3600)), jitter=lambda: 0.5)
     core.handle(facts.Start(), 0.0)
     step = core.handle(facts.ChildExited(1, None, None, "no memory"), 0.0)
-    assert step.after is Phase.BACKOFF
+    assert step.phase_after is Phase.BACKOFF
 
 
 def test_a_long_wait_for_the_network_ends_soon_after_the_network_is_back() -> None:

@@ -11,10 +11,10 @@ from pydantic import SecretStr
 from wa_supervisor.lifecycle import (
     Child,
     Clock,
+    DeadKeysPlan,
     Phase,
     Policy,
     Reason,
-    Sequel,
     Session,
     SessionChart,
     SessionCore,
@@ -22,8 +22,7 @@ from wa_supervisor.lifecycle import (
     facts,
 )
 from wa_supervisor.lifecycle.core import ALARMS, TRIGGERS
-from wa_supervisor.lifecycle.facts import Fact
-from wa_supervisor.lifecycle.grounds import reason_of
+from wa_supervisor.lifecycle.facts import Fact, reason_of
 from wa_supervisor.lifecycle.reasons import EXPLANATIONS
 from wa_supervisor.testing.world import said_by
 
@@ -69,18 +68,18 @@ def test_every_fact_in_every_phase_is_taken_or_ignored_and_never_raises(phase: P
     session = core.session
     taken = 0
     for child, work, sequel, clocks in itertools.product(
-        Child, Work, [None, Sequel.PURGE, Sequel.TRY], [set(), set(Clock)]
+        Child, Work, [None, DeadKeysPlan.PURGE, DeadKeysPlan.TRY], [set(), set(Clock)]
     ):
         for fact in ALL:
             session.phase, session.generation = phase, 1
-            session.child, session.work, session.sequel = child, work, sequel
-            session.death = Reason.LOGGED_OUT if sequel else None
+            session.child, session.work, session.dead_keys_plan = child, work, sequel
+            session.dead_keys_reason = Reason.LOGGED_OUT if sequel else None
             session.clocks = dict.fromkeys(clocks, 5.0)
             session.spent = {}
             core._chart._engine.running = True
             step = core.handle(fact, 5.0)
-            assert (step.before, step.after) == (phase, session.phase)
-            assert step.after is Phase.STOPPED or phase is not Phase.STOPPED
+            assert (step.phase_before, step.phase_after) == (phase, session.phase)
+            assert step.phase_after is Phase.STOPPED or phase is not Phase.STOPPED
             assert step.taken or not step.effects
             taken += step.taken
     assert taken

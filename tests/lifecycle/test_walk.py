@@ -81,7 +81,7 @@ def test_every_fact_of_the_world_is_walked_in_every_phase_it_can_come_in(graph: 
     for moves in graph.edges.values():
         for move in moves:
             if move.step:
-                pairs[move.step.before, move.step.fact.name] += 1
+                pairs[move.step.phase_before, move.step.fact.name] += 1
     assert len(pairs) > 250
 
 

@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from wa_supervisor.lifecycle import facts
-from wa_supervisor.lifecycle.facts import Logout
+from wa_supervisor.lifecycle import Logout, facts
 from wa_supervisor.session.child import adapter
 from wa_supervisor.session.shared import protocol
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from wa_supervisor.errors import FrameError
-from wa_supervisor.lifecycle import facts
+from wa_supervisor.lifecycle import Logout, facts
 from wa_supervisor.session.shared import protocol
 
 TEXT = st.text(max_size=50)
@@ -22,7 +22,7 @@ VALUES = {
     "bool": st.booleans(),
     "int | None": st.none() | st.integers(0, 1000),
     "float | None": st.none() | st.floats(0, 1e6),
-    "Logout": st.sampled_from(facts.Logout),
+    "Logout": st.sampled_from(Logout),
 }
 
 

@@ -15,7 +15,7 @@ from wa_supervisor.lifecycle.effects import Effect
 from wa_supervisor.lifecycle.facts import Fact
 
 START = effects.StartChild(1)
-TELL = effects.Tell(Reason.REPLACED)
+TELL = effects.Notify(Reason.REPLACED)
 
 
 def step(
@@ -27,7 +27,7 @@ def step(
     reason: Reason | None = None,
 ) -> Entry:
     happened = fact or facts.Start()
-    return Entry(at, phase, Step(happened, before, phase, True, asked, reason))  # noqa: FBT003
+    return Entry(at, phase, Step(happened, before, phase, True, asked, Session(reason=reason)))  # noqa: FBT003
 
 
 def story(  # noqa: PLR0913 - one default a field

@@ -34,7 +34,7 @@ def test_the_seed_draws_the_latencies_and_nothing_else() -> None:
 def test_a_restart_continues_the_ladder_it_interrupted() -> None:
     script = at(HOUR, network_gone()) + at(2 * HOUR, supervisor_restarts(down=1.0))
     story = Simulation().play(script, 2 * HOUR + 2)
-    retries = [step.retries for time, step in story.steps() if time < 2 * HOUR]
+    retries = [step.session.retries for time, step in story.steps() if time < 2 * HOUR]
     assert story.session.retries >= retries[-1] > 10
     assert story.phase_at(2 * HOUR + 0.5) is None
 

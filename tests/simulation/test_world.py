@@ -10,8 +10,8 @@ from pydantic import SecretStr
 from lab.simulation import World, server
 from lab.simulation.event_queue import Agenda
 from lab.simulation.server import ACCEPTED, Answer
-from wa_supervisor.lifecycle import Reason, effects, facts
-from wa_supervisor.lifecycle.facts import Fact, Logout
+from wa_supervisor.lifecycle import Logout, Reason, effects, facts
+from wa_supervisor.lifecycle.facts import Fact
 
 
 class Heard:

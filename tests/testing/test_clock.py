@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import SecretStr
 
-from wa_supervisor.lifecycle import Phase, Policy, effects, facts
+from wa_supervisor.lifecycle import Logout, Phase, Policy, effects, facts
 from wa_supervisor.testing import Broken, VirtualSession, as_test
 
 
@@ -43,7 +43,7 @@ def test_the_same_seed_plays_the_same() -> None:
     def wait(seed: int) -> float | None:
         play = VirtualSession(seed=seed)
         play.happen(facts.Start())
-        return play.hear(facts.DialFailed, "refused").not_before
+        return play.hear(facts.DialFailed, "refused").session.not_before
 
     assert wait(7) == wait(7) != wait(8)
 
@@ -62,7 +62,7 @@ def test_a_story_shows_no_secret_and_pastes_as_a_test() -> None:
     play = VirtualSession(Policy(), seed=3)
     play.happen(facts.Start())
     play.hear(facts.QrOffered, SecretStr("2@secret"), 60.0)
-    play.hear(facts.LoggedOut, facts.Logout.LOCKED)
+    play.hear(facts.LoggedOut, Logout.LOCKED)
     play.advance(5)
     play.hear(facts.ChildExited, 0, None)
     play.restart()

@@ -13,10 +13,10 @@ from wa_supervisor.lifecycle import (
     Budget,
     Child,
     Clock,
+    DeadKeysPlan,
     Phase,
     Policy,
     Reason,
-    Sequel,
     Session,
     Step,
     Work,
@@ -86,5 +86,5 @@ def test_the_promise_can_be_broken_and_is_then_told(kept: Any) -> None:
 
 
 def test_a_hold_is_not_dead_to_the_world() -> None:
-    held = replace(GOOD.after, sequel=Sequel.HOLD)
+    held = replace(GOOD.after, dead_keys_plan=DeadKeysPlan.HOLD)
     check(replace(GOOD, after=held, world_after=replace(GOOD.world_after, keys=Keys.HELD)))

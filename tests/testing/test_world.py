@@ -6,9 +6,10 @@ import pytest
 
 from wa_supervisor.lifecycle import (
     Child,
+    DeadKeysPlan,
+    Logout,
     Phase,
     Reason,
-    Sequel,
     Session,
     Step,
     Work,
@@ -16,7 +17,7 @@ from wa_supervisor.lifecycle import (
     facts,
 )
 from wa_supervisor.lifecycle.effects import Effect
-from wa_supervisor.lifecycle.facts import Fact, Logout
+from wa_supervisor.lifecycle.facts import Fact
 from wa_supervisor.testing import Broken, Keys, World
 
 RUNNING = World(child=Child.RUNNING, generation=1)
@@ -106,5 +107,5 @@ def test_a_child_speaks_only_while_it_lives() -> None:
 
 
 def test_a_world_is_made_from_what_a_session_believes() -> None:
-    session = Session(sequel=Sequel.RESTORE, generation=3, work=Work.RESTORING)
+    session = Session(dead_keys_plan=DeadKeysPlan.RESTORE, generation=3, work=Work.RESTORING)
     assert World.of(session) == World(generation=3, keys=Keys.DOUBTED, files=Work.RESTORING)

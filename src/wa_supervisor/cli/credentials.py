@@ -214,7 +214,7 @@ def _settle_debts(files: SessionFiles, settings: Settings, fact: str, reason: Re
     Else it would purge the restored session as the dead one. Why the session was given up stays:
     that is for `resume`.
     """
-    paid = {"sequel": None, "death": None, "strikes": 0}
+    paid = {"dead_keys_plan": None, "dead_keys_reason": None, "strikes": 0}
     amend(files, settings.journal, fact, reason=reason.value, **paid)
 
 

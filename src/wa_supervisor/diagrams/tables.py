@@ -16,13 +16,8 @@ UNSAID = "note the reason"
 IGNORED, KEPT, MOVED = "·", "stays", "moves"
 
 
-def _concrete(kind: type[Fact]) -> list[type[Fact]]:
-    below = [leaf for sub in kind.__subclasses__() for leaf in _concrete(sub)]
-    return below or [kind]
-
-
-FACTS: tuple[type[Fact], ...] = tuple(f for f in _concrete(Fact) if f in vars(facts).values())
-"""Every fact, in the order in which `lifecycle/facts/` defines them."""
+FACTS: tuple[type[Fact], ...] = tuple(facts.FACTS.values())
+"""Every fact, in the order in which `lifecycle/facts.py` defines them."""
 
 
 def _answers(phase: Phase, fact: type[Fact]) -> tuple[Edge, ...]:
@@ -35,7 +30,7 @@ def _name(edge: Edge) -> str:
         return ""
     phase = PLACES[landing(edge.target)].phase
     assert phase is not None  # a landing is a leaf
-    return phase.state if phase is Phase.ONLINE else phase.value
+    return phase.state.value if phase is Phase.ONLINE else phase.value
 
 
 def kind_of(phase: Phase, fact: type[Fact]) -> str:
@@ -83,7 +78,7 @@ def total_table(place: str | None = None) -> str:
         "",
         *_table(
             ["fact", *(p.value.removeprefix("Connected.") for p in Phase)],
-            ([f"`{f.__name__}`", *(_cell(p, f) for p in Phase)] for f in FACTS),
+            ([f"`{f.name}`", *(_cell(p, f) for p in Phase)] for f in FACTS),
         ),
     ]
     return "\n".join(lines) + "\n"
@@ -93,7 +88,7 @@ def _one_state(phases: list[Phase]) -> str:
     rows = [(p, f) for f in FACTS for p in phases if _answers(p, f)]
     lines = _table(
         ["fact", "in", "what happens"],
-        ([f"`{f.__name__}`", p.value, _story(_answers(p, f))] for p, f in rows),
+        ([f"`{f.name}`", p.value, _story(_answers(p, f))] for p, f in rows),
     )
     return "\n".join(lines) + "\n"
 
@@ -154,7 +149,7 @@ def reactions() -> str:
     for fact in FACTS:
         stories = _by_story(fact) or {"noted, nothing else": ["everywhere"]}
         for i, (story, where) in enumerate(stories.items()):
-            what = f"`{fact.__name__}`<br>{_sentence(fact)}" if i == 0 else ""
+            what = f"`{fact.name}`<br>{_sentence(fact)}" if i == 0 else ""
             rows.append([what, ", ".join(where), story])
     lines += _table(["what happened", "in", "what follows"], rows)
     lines += [

@@ -14,7 +14,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, NonNegativeInt
 
-from ..lifecycle import Budget, Clock, Phase, Policy, Reason, Sequel, Session
+from ..lifecycle import Budget, Clock, DeadKeysPlan, Phase, Policy, Reason, Session
 from ..lifecycle.policy import DAY
 from ..redaction import redact
 
@@ -40,9 +40,9 @@ class Memory(BaseModel):
     detail: str
     given_up: Reason | None
     """Why it was given up. No restart clears this, only an operator."""
-    sequel: Sequel | None
+    dead_keys_plan: DeadKeysPlan | None
     """What is still owed to dead keys before the next dial."""
-    death: Reason | None
+    dead_keys_reason: Reason | None
     generation: NonNegativeInt
     retries: NonNegativeInt
     strikes: NonNegativeInt
@@ -82,8 +82,8 @@ def remember(
         cause=session.cause,
         detail=redact(session.detail),
         given_up=session.given_up,
-        sequel=session.sequel,
-        death=session.death,
+        dead_keys_plan=session.dead_keys_plan,
+        dead_keys_reason=session.dead_keys_reason,
         generation=session.generation,
         retries=session.retries,
         strikes=session.strikes,
@@ -125,8 +125,8 @@ def recall(memory: Memory, now: float, wall: datetime, policy: Policy) -> Sessio
         cause=memory.cause,
         detail=memory.detail,
         given_up=memory.given_up,
-        sequel=memory.sequel,
-        death=memory.death,
+        dead_keys_plan=memory.dead_keys_plan,
+        dead_keys_reason=memory.dead_keys_reason,
         generation=memory.generation,
         retries=memory.retries,
         strikes=memory.strikes,

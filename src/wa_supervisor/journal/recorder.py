@@ -129,7 +129,7 @@ class Keeper:
         """Say whether to go on with the dial of the step that was just handed to `keep`."""
         if self.trouble is None:
             return True
-        if self._kept is not None and self._kept.sequel is not None:
+        if self._kept is not None and self._kept.dead_keys_plan is not None:
             return False  # after a restart the files would be purged as those of the dead keys
         dials = (*self._reserved[1 - MOST :], datetime.now(UTC))
         try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..lazy import exports
-from .model import Child, Clock, Phase, Sequel, Session, Work
+from .model import Child, Clock, DeadKeysPlan, Logout, Phase, Session, State, Work
 from .policy import PROFILES, Backoff, Budget, Conflict, Limit, Policy
 from .reasons import Reason, Who
 
@@ -25,14 +25,16 @@ __all__ = [
     "Child",
     "Clock",
     "Conflict",
+    "DeadKeysPlan",
     "Limit",
+    "Logout",
     "Phase",
     "Policy",
     "Reason",
-    "Sequel",
     "Session",
     "SessionChart",
     "SessionCore",
+    "State",
     "Step",
     "Who",
     "Work",

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from . import facts
 from .chart import SessionChart
 from .facts import Fact
-from .model import Child, Clock, Phase, Session, Work
+from .model import Child, Clock, Phase, Session, State, Work
 from .policy import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from statemachine import State
+    import statemachine
 
     from .effects import Effect
     from .reasons import Reason
@@ -40,14 +40,33 @@ class Step:
     """What one fact did. Safe to log: secrets redact themselves."""
 
     fact: Fact
-    before: Phase
-    after: Phase
+    phase_before: Phase
+    phase_after: Phase
     taken: bool
-    """The fact led somewhere, or told something that is remembered; False: it was ignored."""
+    """The fact led somewhere, or said something that is remembered; False: it was ignored."""
     effects: tuple[Effect, ...] = ()
-    reason: Reason | None = None
-    retries: int = 0
-    not_before: float | None = None
+    session: Session = field(default_factory=Session, repr=False)
+    """The session as the step left it: a copy."""
+
+    @property
+    def before(self) -> State:
+        """Where the session was."""
+        return self.phase_before.state
+
+    @property
+    def after(self) -> State:
+        """Where it is now."""
+        return self.phase_after.state
+
+    @property
+    def substate(self) -> str | None:
+        """Where in that state it is now, if the state has sub-states; see `Phase`."""
+        return self.phase_after.substate
+
+    @property
+    def reason(self) -> Reason | None:
+        """Why it is there; None while all is well."""
+        return self.session.reason
 
 
 class SessionCore:
@@ -70,7 +89,7 @@ class SessionCore:
         self._jitter = jitter
         self._chart = SessionChart(self.session, self.policy)
 
-    def retune(self, policy: Policy) -> None:
+    def update_policy(self, policy: Policy) -> None:
         """Decide by these numbers from now on. Clocks that run keep the time they were set to."""
         self.policy = self._chart.policy = policy
 
@@ -107,9 +126,7 @@ class SessionCore:
             session.phase,
             taken=taken,
             effects=tuple(chart.outbox) if taken else (),
-            reason=session.reason,
-            retries=session.retries,
-            not_before=session.not_before,
+            session=session.copy(),
         )
 
     def _stale(self, fact: Fact, now: float) -> bool:
@@ -135,7 +152,7 @@ class SessionCore:
 _CLOCKS: Mapping[type[Fact], Clock] = {type(fact): clock for clock, fact in ALARMS.items()}
 
 
-def _triggers_of(state: State) -> frozenset[str]:
+def _triggers_of(state: statemachine.State) -> frozenset[str]:
     own = {e.id for t in state.transitions for e in t.events if e.id}
     return frozenset(own) | (_triggers_of(state.parent) if state.parent else frozenset())
 

@@ -1,35 +1,52 @@
-"""What the core asks of the shell: values, not calls. Each says who answers and how."""
+"""What the core asks of the shell: values, not calls. Each says who answers and how.
+
+The name given to `@effect` is the public one, as `--json` prints it and the journal keeps it: a
+class may be renamed, a name may not.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import ClassVar, TypeAlias, TypeVar, dataclass_transform
 
-if TYPE_CHECKING:
-    from pydantic import SecretStr
+from pydantic import SecretStr
 
-    from .reasons import Reason
+from .reasons import Reason
 
 
 @dataclass(frozen=True, slots=True)
-class Effect:
+class _Effect:
     """Something the shell must do."""
 
-    @property
-    def name(self) -> str:
-        """The effect's public name, as `--json` prints it."""
-        return type(self).__name__
+    name: ClassVar[str]
+    """The public name."""
 
 
-@dataclass(frozen=True, slots=True)
-class StartChild(Effect):
+_E = TypeVar("_E", bound=_Effect)
+
+
+@dataclass_transform(frozen_default=True)
+def effect(name: str) -> Callable[[type[_E]], type[_E]]:
+    """Declare an effect: a frozen dataclass with a public name."""
+
+    def declare(kind: type[_E]) -> type[_E]:
+        made = dataclass(frozen=True, slots=True)(kind)
+        made.name = name
+        return made
+
+    return declare
+
+
+@effect("StartChild")
+class StartChild(_Effect):
     """Start the session process. Answered by its facts and, at its end, one ChildExited."""
 
     generation: int
 
 
-@dataclass(frozen=True, slots=True)
-class StopChild(Effect):
+@effect("StopChild")
+class StopChild(_Effect):
     """End the session process, by force if need be. Answered by its ChildExited.
 
     Asked again, for the same generation, of a process that outlived its stop.
@@ -43,59 +60,74 @@ class StopChild(Effect):
     pairing: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Probe(Effect):
+@effect("Probe")
+class Probe(_Effect):
     """Have the child make a round trip to WhatsApp. Answered by ProbeAnswered or ProbeFailed."""
 
     generation: int
 
 
-@dataclass(frozen=True, slots=True)
-class WatchNetwork(Effect):
+@effect("WatchNetwork")
+class WatchNetwork(_Effect):
     """Look, until the wait is over, whether the way to WhatsApp opens; not a dial of the account.
 
     Answered by NetworkBack at most once, if it was shut first and then opened.
     """
 
 
-@dataclass(frozen=True, slots=True)
-class PurgeSession(Effect):
+@effect("PurgeSession")
+class PurgeSession(_Effect):
     """Clear the session's files away. Answered by one PurgeDone or PurgeFailed."""
 
     reason: Reason
 
 
-@dataclass(frozen=True, slots=True)
-class RestoreSession(Effect):
+@effect("RestoreSession")
+class RestoreSession(_Effect):
     """Put the last good snapshot back.
 
     Answered by one RestoreDone, NothingToRestore or RestoreFailed.
     """
 
 
-@dataclass(frozen=True, slots=True)
-class ShowQr(Effect):
+@effect("ShowQr")
+class ShowQr(_Effect):
     """Show this QR in place of the one before. `lifetime` in seconds."""
 
     payload: SecretStr
     lifetime: float
 
 
-@dataclass(frozen=True, slots=True)
-class ShowPairCode(Effect):
+@effect("ShowPairCode")
+class ShowPairCode(_Effect):
     """Show this pair code. `lifetime` in seconds."""
 
     code: SecretStr
     lifetime: float
 
 
-@dataclass(frozen=True, slots=True)
-class HidePairing(Effect):
+@effect("HidePairing")
+class HidePairing(_Effect):
     """Take the QR and the pair code away: they are dead or used."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tell(Effect):
-    """Tell a person: the reason says what happened, who must act and how."""
+@effect("Notify")
+class Notify(_Effect):
+    """Notify a person: the reason says what happened, who must act and how."""
 
     reason: Reason
+
+
+Effect: TypeAlias = (
+    StartChild
+    | StopChild
+    | Probe
+    | WatchNetwork
+    | PurgeSession
+    | RestoreSession
+    | ShowQr
+    | ShowPairCode
+    | HidePairing
+    | Notify
+)
+"""Every effect there is."""

@@ -1,17 +1,39 @@
-"""What is known about one WhatsApp session: plain data, nothing that acts."""
+"""What is known about one WhatsApp session: plain data, nothing that acts.
+
+`Session` is the one list of fields. What is said of a field beside its type says where it goes:
+`KEPT` survives a restart, `PUBLIC` is shown in a status and a step, `UNTIL` and `SINCE` are times
+that must be shifted between clocks. Whoever stores or shows a session reads these marks
+(`fields_marked`), so a new field is written down once.
+"""
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection
-from dataclasses import dataclass, field
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, fields
+from functools import cache
+from typing import Annotated, get_args, get_type_hints
 
 from .policy import Budget
 from .reasons import Reason
 
 
+class State(enum.Enum):
+    """Where a session is, as everybody is shown it."""
+
+    INIT = "Init"
+    PAIRING = "Pairing"
+    CONNECTED = "Connected"
+    LOGGED_OUT = "LoggedOut"
+    PURGING = "Purging"
+    BACKOFF = "Backoff"
+    GAVE_UP = "GaveUp"
+    STOPPED = "Stopped"
+
+
 class Phase(enum.Enum):
-    """Where the session is. `Connected` has three shades; the rest are one state each."""
+    """The chart's innermost states: a state, or a state and its sub-state."""
 
     INIT = "Init"
     PAIRING = "Pairing"
@@ -25,12 +47,12 @@ class Phase(enum.Enum):
     STOPPED = "Stopped"
 
     @property
-    def state(self) -> str:
-        """The public state: one of the seven, or Stopped."""
-        return self.value.partition(".")[0]
+    def state(self) -> State:
+        """The public state."""
+        return State(self.value.partition(".")[0])
 
     @property
-    def shade(self) -> str | None:
+    def substate(self) -> str | None:
         """`online`, `degraded` or `reconnecting` while Connected, else None."""
         return self.value.partition(".")[2] or None
 
@@ -48,13 +70,31 @@ class Child(enum.Enum):
     STOPPING = "stopping"
 
 
-class Sequel(enum.Enum):
+class DeadKeysPlan(enum.Enum):
     """What is to become of a session whose keys are dead."""
 
     PURGE = "purge"
     RESTORE = "restore"  # put the snapshot back and try once more; purge if there is none
     HOLD = "hold"  # touch nothing until an operator decides
     TRY = "try"  # an operator resumed: put the snapshot back and try; hold again if there is none
+
+
+class Logout(enum.Enum):
+    """How WhatsApp ended the session (whatsmeow types/events/events.go)."""
+
+    REMOVED = "device_removed"  # stream error 401: unlinked on the phone
+    REJECTED = "rejected"  # <failure 401> at login
+    LOCKED = "locked"  # <failure 403>, "LOCKED" in WhatsApp Web
+    BANNED = "banned"  # <failure 406>, "BANNED" in WhatsApp Web
+
+
+LOGOUTS: Mapping[Logout, tuple[Reason, DeadKeysPlan]] = {
+    Logout.REMOVED: (Reason.LOGGED_OUT, DeadKeysPlan.PURGE),
+    Logout.REJECTED: (Reason.LOGIN_REJECTED, DeadKeysPlan.RESTORE),
+    Logout.LOCKED: (Reason.LOCKED, DeadKeysPlan.HOLD),
+    Logout.BANNED: (Reason.BANNED, DeadKeysPlan.HOLD),
+}
+"""Why the keys are dead, and what is to become of them."""
 
 
 class Work(enum.Enum):
@@ -79,6 +119,16 @@ class Clock(enum.Enum):
     FILES = "files"
 
 
+class Mark(enum.Enum):
+    """What is said of a field of `Session` beside its type."""
+
+    KEPT = enum.auto()
+    PUBLIC = enum.auto()
+    UNTIL = enum.auto()
+    SINCE = enum.auto()
+
+
+KEPT, PUBLIC, UNTIL, SINCE = Mark
 _PATHS: dict[Phase, frozenset[str]] = {
     **dict.fromkeys(Phase, frozenset()),
     Phase.INIT: frozenset({"active"}),
@@ -91,63 +141,89 @@ _PATHS: dict[Phase, frozenset[str]] = {
 class Session:
     """Everything the chart decides by. Times are on the clock of the `now` handed to the core."""
 
-    phase: Phase = Phase.INIT
-    reason: Reason | None = None
+    phase: Annotated[Phase, KEPT] = Phase.INIT
+    reason: Annotated[Reason | None, KEPT, PUBLIC] = None
     """Why the session is where it is; None once it is connected."""
-    cause: Reason | None = None
+    cause: Annotated[Reason | None, KEPT, PUBLIC] = None
     """What went wrong last, where `reason` only says that a budget ran out."""
-    detail: str = ""
+    detail: Annotated[str, KEPT, PUBLIC] = ""
     """The redacted particulars of the cause, for a person."""
 
-    generation: int = 0
+    generation: Annotated[int, KEPT, PUBLIC] = 0
     """The number of the newest child; a fact of another is stale."""
     child: Child = Child.NONE
     offering: bool = False
     """This child has shown a QR or pair code which nobody has used."""
-    bot_busy: bool = False
+    bot_busy: Annotated[bool, PUBLIC] = False
     """A handler of the bot has been at work for too long: the bot is deaf, the session is not."""
 
-    retries: int = 0
-    strikes: int = 0
+    retries: Annotated[int, KEPT, PUBLIC] = 0
+    strikes: Annotated[int, KEPT] = 0
     """Logins rejected in a row with 401."""
-    sequel: Sequel | None = None
+    dead_keys_plan: Annotated[DeadKeysPlan | None, KEPT] = None
     """Set when the keys are dead: what must happen before the next dial."""
-    death: Reason | None = None
+    dead_keys_reason: Annotated[Reason | None, KEPT] = None
     """Why the keys are dead."""
-    given_up: Reason | None = None
+    given_up: Annotated[Reason | None, KEPT] = None
     """Why it was given up; only an operator's resume or relink clears this, no stop or restart."""
     work: Work = Work.NONE
 
-    not_before: float | None = None
+    not_before: Annotated[float | None, KEPT, PUBLIC, UNTIL] = None
     """No dial before this time."""
-    ban_until: float | None = None
+    ban_until: Annotated[float | None, KEPT, UNTIL] = None
     code_until: float | None = None
     """Until when the newest QR or pair code must have held, the socket willing."""
     clocks: dict[Clock, float] = field(default_factory=dict)
-    spent: dict[Budget, tuple[float, ...]] = field(default_factory=dict)
+    spent: Annotated[dict[Budget, tuple[float, ...]], KEPT, SINCE] = field(default_factory=dict)
+    """When each budget was drawn on."""
 
-    def revived(self, shift: float = 0.0) -> Session:
-        """This session as a supervisor finds it that starts anew: no child, no work, no clock.
+    def copy(self) -> Session:
+        """This session as it stands now, which no later step changes."""
+        same = Session(*(getattr(self, each.name) for each in fields(self)))
+        same.clocks, same.spent = dict(self.clocks), dict(self.spent)
+        return same
 
-        What was learnt stays: retries, strikes, budgets, bans, what is owed to dead keys. `shift`
-        is added to every time, for a clock that began elsewhere. What was given up stays so, even
-        if it was stopped since; everything else begins with Start in Init.
+    def revived(self) -> Session:
+        """This session as a supervisor finds it that starts now: no child, no work, no clock.
+
+        What is KEPT stays. What was given up stays so, even if it was stopped since; everything
+        else begins with Start in Init.
         """
-        return Session(
-            phase=Phase.GAVE_UP if self.given_up else Phase.INIT,
-            reason=self.given_up or (self.cause if self.phase is Phase.STOPPED else self.reason),
-            cause=self.cause,
-            detail=self.detail,
-            generation=self.generation,
-            retries=self.retries,
-            strikes=self.strikes,
-            sequel=self.sequel,
-            death=self.death,
-            given_up=self.given_up,
-            not_before=None if self.not_before is None else self.not_before + shift,
-            ban_until=None if self.ban_until is None else self.ban_until + shift,
-            spent={b: tuple(t + shift for t in times) for b, times in self.spent.items()},
-        )
+        found = Session(**{name: getattr(self, name) for name in fields_marked(KEPT)})
+        found.phase = Phase.GAVE_UP if self.given_up else Phase.INIT
+        last = self.cause if self.phase is Phase.STOPPED else self.reason
+        found.reason = self.given_up or last
+        return found
+
+    def remembered(self, now: float) -> Session:
+        """What must survive this supervisor: what is KEPT, with every time counted from `now`.
+
+        Times that lie ahead are positive, those past negative: they mean something on any clock.
+        """
+        kept = Session(**{name: getattr(self, name) for name in fields_marked(KEPT)})
+        return _shifted(kept, until=-now, since=-now)
+
+    def recalled(
+        self,
+        now: float,
+        silence: float = 0.0,
+        *,
+        aged: float | None = None,
+        longest: float = math.inf,
+    ) -> Session:
+        """A `remembered` session as a supervisor finds it that starts at `now` on its clock.
+
+        `silence` seconds have passed since; `aged` of them, by default all, count for the budgets.
+        No wait that is left is believed to be longer than `longest` seconds, and nothing to have
+        been spent in the future.
+        """
+        aged = silence if aged is None else aged
+        found = _shifted(self.revived(), until=-silence, since=-aged)
+        for name in fields_marked(UNTIL):
+            if (left := getattr(found, name)) is not None:
+                setattr(found, name, min(left, longest))
+        found.spent = {b: tuple(min(t, 0.0) for t in times) for b, times in found.spent.items()}
+        return _shifted(found, until=now, since=now)
 
     @property
     def configuration(self) -> Collection[Phase | str]:
@@ -158,3 +234,20 @@ class Session:
     def configuration(self, value: Collection[Phase | str] | Phase) -> None:
         values = [value] if isinstance(value, Phase) else value
         (self.phase,) = (v for v in values if isinstance(v, Phase))
+
+
+@cache
+def fields_marked(mark: Mark) -> tuple[str, ...]:
+    """The names of the fields of `Session` that carry this mark, in their order."""
+    hints = get_type_hints(Session, include_extras=True)
+    return tuple(each.name for each in fields(Session) if mark in get_args(hints[each.name])[1:])
+
+
+def _shifted(session: Session, *, until: float, since: float) -> Session:
+    for name in fields_marked(UNTIL):
+        if (time := getattr(session, name)) is not None:
+            setattr(session, name, time + until)
+    for name in fields_marked(SINCE):
+        drawn = getattr(session, name)
+        setattr(session, name, {b: tuple(t + since for t in times) for b, times in drawn.items()})
+    return session

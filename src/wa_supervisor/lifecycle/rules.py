@@ -8,27 +8,26 @@ so wherever the session is, in Stopped too.
 from __future__ import annotations
 
 from . import effects, facts
-from .facts import Fact, Logout
-from .grounds import LOGOUTS, OUTAGES, crashed, detail_of, reason_of
-from .model import Child, Clock, Sequel, Session, Work
-from .policy import Budget, Conflict, Policy
+from .facts import Fact, reason_of
+from .model import LOGOUTS, Child, Clock, DeadKeysPlan, Logout, Work
+from .policy import Budget, Conflict
 from .reasons import Reason
+from .waits import Waits
+
+OUTAGES = frozenset({Reason.DIAL_FAILED, Reason.START_TIMEOUT, Reason.RECONNECT_TIMEOUT})
+"""What may mean that WhatsApp cannot be reached: there is nothing to wait for but the network."""
 
 CODE_SHARE = 0.9
 """A `timeout` within this share of the newest code's life means that the socket dropped, not that
 the codes ran out. The rest is a margin: a pair code comes a moment after the QR it lives with."""
 
-NOT_RESTORED = {Sequel.RESTORE: Sequel.PURGE, Sequel.TRY: Sequel.HOLD}
+NOT_RESTORED = {DeadKeysPlan.RESTORE: DeadKeysPlan.PURGE, DeadKeysPlan.TRY: DeadKeysPlan.HOLD}
 """What is left to do when there was nothing to restore."""
 
 
-class Decisions:
-    """Mixed into the chart, which provides the attributes below."""
+class Decisions(Waits):
+    """Mixed into the chart, which provides the attributes below and those of `Waits`."""
 
-    model: Session
-    policy: Policy
-    now: float
-    sample: float
     outbox: list[effects.Effect]
     taken: bool
 
@@ -40,11 +39,11 @@ class Decisions:
 
     @property
     def keys_dead(self) -> bool:
-        return self.model.sequel is not None
+        return self.model.dead_keys_plan is not None
 
     @property
     def forsaken(self) -> bool:
-        return self.model.sequel is Sequel.PURGE
+        return self.model.dead_keys_plan is DeadKeysPlan.PURGE
 
     @property
     def retries_left(self) -> bool:
@@ -99,24 +98,24 @@ class Decisions:
 
     @property
     def free_to_purge(self) -> bool:
-        return self._settled and self.model.sequel is Sequel.PURGE
+        return self._settled and self.model.dead_keys_plan is DeadKeysPlan.PURGE
 
     @property
     def free_to_restore(self) -> bool:
-        return self._settled and self.model.sequel in {Sequel.RESTORE, Sequel.TRY}
+        return self._settled and self.model.dead_keys_plan in {
+            DeadKeysPlan.RESTORE,
+            DeadKeysPlan.TRY,
+        }
 
     @property
     def free_to_hold(self) -> bool:
-        return self._settled and self.model.sequel is Sequel.HOLD
+        return self._settled and self.model.dead_keys_plan is DeadKeysPlan.HOLD
 
     @property
     def _settled(self) -> bool:
         # `taken`: the library asks before the fact's own transition too, and then it is too early.
         idle = self.model.child is Child.NONE and self.model.work is Work.NONE
         return idle and self.taken
-
-    def _spent(self, budget: Budget) -> bool:
-        return self.policy.limit(budget).spent(self.model.spent.get(budget, ()), self.now)
 
     # -- what is so in every state
 
@@ -130,11 +129,11 @@ class Decisions:
                 model.clocks.pop(Clock.STOP, None)
             case facts.BotBusy() | facts.BotFree():
                 model.bot_busy = isinstance(fact, facts.BotBusy)
-            case facts.LoggedOut(how=how) if model.sequel is None:
-                model.death, model.sequel = LOGOUTS[how]
+            case facts.LoggedOut(how=how) if model.dead_keys_plan is None:
+                model.dead_keys_reason, model.dead_keys_plan = LOGOUTS[how]
                 model.strikes += how is Logout.REJECTED
                 if how is Logout.REJECTED and model.strikes > 1:
-                    model.sequel = Sequel.PURGE
+                    model.dead_keys_plan = DeadKeysPlan.PURGE
             case facts.TemporaryBan():
                 self._serve(fact)
             case (
@@ -155,12 +154,14 @@ class Decisions:
         model.clocks.pop(Clock.FILES, None)
         match fact:
             case facts.PurgeDone():
-                model.sequel = model.death = None
+                model.dead_keys_plan = model.dead_keys_reason = None
                 model.strikes = 0
-            case facts.RestoreDone() if model.sequel in NOT_RESTORED:  # no relink in between
-                model.sequel = model.death = None
-            case facts.NothingToRestore() if model.sequel in NOT_RESTORED:
-                model.sequel = NOT_RESTORED[model.sequel]
+            case facts.RestoreDone() if (
+                model.dead_keys_plan in NOT_RESTORED
+            ):  # no relink in between
+                model.dead_keys_plan = model.dead_keys_reason = None
+            case facts.NothingToRestore() if model.dead_keys_plan in NOT_RESTORED:
+                model.dead_keys_plan = NOT_RESTORED[model.dead_keys_plan]
             case _:
                 pass
 
@@ -226,7 +227,7 @@ class Decisions:
     def purge(self) -> None:
         self.model.work = Work.PURGING
         self._ring(Clock.FILES, self.policy.files_timeout)
-        self.outbox.append(effects.PurgeSession(self.model.death or Reason.LOGGED_OUT))
+        self.outbox.append(effects.PurgeSession(self.model.dead_keys_reason or Reason.LOGGED_OUT))
 
     def call_for_help(self) -> None:
         self.tear_down()
@@ -267,10 +268,10 @@ class Decisions:
         self._ring(Clock.LINK, self.policy.link_timeout)
 
     def tell(self) -> None:
-        self.outbox.append(effects.Tell(self.model.reason or Reason.RETRIES_EXHAUSTED))
+        self.outbox.append(effects.Notify(self.model.reason or Reason.RETRIES_EXHAUSTED))
 
     def tell_scan_unusable(self) -> None:
-        self.outbox.append(effects.Tell(Reason.PHONE_WITHOUT_MULTIDEVICE))
+        self.outbox.append(effects.Notify(Reason.PHONE_WITHOUT_MULTIDEVICE))
 
     def blame(self, fact: Fact) -> None:
         self.model.reason = self.model.cause = reason_of(fact)
@@ -287,9 +288,9 @@ class Decisions:
         self.model.reason = Reason.CRASH_LOOP
 
     def blame_death(self) -> None:
-        self.model.reason = self.model.death
-        if self.model.death is not Reason.RELINK:
-            self.model.cause = self.model.death
+        self.model.reason = self.model.dead_keys_reason
+        if self.model.dead_keys_reason is not Reason.RELINK:
+            self.model.cause = self.model.dead_keys_reason
 
     def blame_files(self) -> None:
         if self.model.work is Work.RESTORING:
@@ -341,7 +342,7 @@ class Decisions:
         self.model.spent = {b: times for b, times in self.model.spent.items() if b is Budget.DIALS}
 
     def forsake(self) -> None:
-        self.model.sequel, self.model.death = Sequel.PURGE, Reason.RELINK
+        self.model.dead_keys_plan, self.model.dead_keys_reason = DeadKeysPlan.PURGE, Reason.RELINK
 
     def restore(self) -> None:
         self.model.work = Work.RESTORING
@@ -349,47 +350,25 @@ class Decisions:
         self.outbox.append(effects.RestoreSession())
 
     def try_held(self) -> None:
-        if self.model.sequel is Sequel.HOLD:
-            self.model.sequel = Sequel.TRY
+        if self.model.dead_keys_plan is DeadKeysPlan.HOLD:
+            self.model.dead_keys_plan = DeadKeysPlan.TRY
 
-    # -- the arithmetic of waiting
 
-    def _ring(self, clock: Clock, seconds: float) -> None:
-        self.model.clocks[clock] = self.now + seconds
+def detail_of(happened: Fact) -> str:
+    """The redacted particulars a fact brings, empty if it has none."""
+    match happened:
+        case facts.ConnectFailure(code=code):
+            return "" if code is None else f"failure {code}"
+        case facts.PairingFailed(status=status):
+            return status
+        case _:
+            return getattr(happened, "detail", "")
 
-    def _count(self, budget: Budget) -> None:
-        limit = self.policy.limit(budget)
-        times = limit.fresh(self.model.spent.get(budget, ()), self.now)
-        self.model.spent[budget] = (*times, self.now)
 
-    def _pause(self) -> float:
-        policy, reason = self.policy, self.model.reason
-        if reason in {Reason.RESUMED, Reason.DIAL_BUDGET, Reason.TEMPORARY_BAN}:
-            return 0.0  # what there is to wait for is in `_earliest_dial`
-        if reason is Reason.PAIRING_EXPIRED:
-            return policy.pairing_delay(len(self.model.spent.get(Budget.WINDOWS, ())))
-        if reason is Reason.PAIR_CODE_LIMITED:
-            return policy.code_limit_wait
-        if reason is Reason.REPLACED:
-            again = policy.backoff.delay(1, self.sample)
-            return max(again, policy.conflict_wait) if policy.conflict is Conflict.HOLD else again
-        return policy.backoff.delay(self.model.retries, self.sample)
-
-    def _outer_waits(self) -> dict[Reason, float]:
-        """Until when others than the retry itself forbid a dial."""
-        dials = self.model.spent.get(Budget.DIALS, ())
-        return {
-            Reason.DIAL_BUDGET: self.policy.dials.room_at(dials, self.now),
-            Reason.TEMPORARY_BAN: self.model.ban_until or self.now,
-        }
-
-    def _earliest_dial(self) -> float:
-        return max(self.model.not_before or self.now, *self._outer_waits().values())
-
-    def _wait(self, seconds: float) -> None:
-        model = self.model
-        own = max(self.now + seconds, model.not_before or self.now)
-        reason, until = max(self._outer_waits().items(), key=lambda wait: wait[1])
-        if until >= own and until > self.now:
-            model.reason, model.cause = reason, model.cause or reason
-        model.not_before = model.clocks[Clock.RETRY] = max(own, until)
+def crashed(happened: Fact) -> bool:
+    """Whether a process ran and died: one that could not be started has nothing to answer for."""
+    match happened:
+        case facts.ChildExited(returncode=returncode, signal=signal):
+            return returncode is not None or signal is not None
+        case _:
+            return isinstance(happened, facts.BotFailed)

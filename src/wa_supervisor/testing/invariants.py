@@ -43,7 +43,7 @@ def the_core_and_the_world_agree(edge: Edge) -> bool:
         session.child is world.child
         and session.work is world.files
         and session.generation == world.generation
-        and (session.sequel is None) == (world.keys is Keys.SOUND)
+        and (session.dead_keys_plan is None) == (world.keys is Keys.SOUND)
     )
 
 
@@ -109,7 +109,7 @@ def purging_comes_out_of_logged_out_alone(edge: Edge) -> bool:
     """Files are purged on entering Purging, and only LoggedOut leads there."""
     if not _asked(edge, effects.PurgeSession):
         return True
-    confirmed = edge.step.before is Phase.LOGGED_OUT or _is_operators_or_confirmed(edge.step)
+    confirmed = edge.step.phase_before is Phase.LOGGED_OUT or _is_operators_or_confirmed(edge.step)
     return edge.after.phase is Phase.PURGING and confirmed
 
 
@@ -127,7 +127,7 @@ def giving_up_tells_a_person(edge: Edge) -> bool:
     """Whoever enters GaveUp tells a person why."""
     entered = edge.after.phase is Phase.GAVE_UP and edge.before.phase is not Phase.GAVE_UP
     return not entered or any(
-        isinstance(asked, effects.Tell) and asked.reason is edge.step.reason
+        isinstance(asked, effects.Notify) and asked.reason is edge.step.reason
         for asked in edge.step.effects
     )
 
@@ -155,7 +155,7 @@ def what_an_old_child_says_is_ignored(edge: Edge) -> bool:
 
 def files_at_work_mean_dead_keys(edge: Edge) -> bool:
     """While files are purged or restored the keys count as dead."""
-    return edge.after.work is Work.NONE or edge.after.sequel is not None
+    return edge.after.work is Work.NONE or edge.after.dead_keys_plan is not None
 
 
 def no_secret_is_in_a_repr(edge: Edge) -> bool:

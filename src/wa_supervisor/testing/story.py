@@ -29,11 +29,12 @@ def line(step: Step | None) -> str:
         return "the supervisor restarts"
     happened = shown(step.fact)
     if not step.taken:
-        return f"{step.before.value}: {happened} is ignored"
-    moved = "" if step.before is step.after else f" -> {step.after.value}"
+        return f"{step.phase_before.value}: {happened} is ignored"
+    before, after = step.phase_before, step.phase_after
+    moved = "" if before is after else f" -> {after.value}"
     why = f" ({step.reason.value})" if step.reason else ""
     asked = ", ".join(shown(effect) for effect in step.effects)
-    return f"{step.before.value}: {happened}{moved}{why}" + (f"  asks {asked}" if asked else "")
+    return f"{before.value}: {happened}{moved}{why}" + (f"  asks {asked}" if asked else "")
 
 
 def shown(thing: Fact | Effect) -> str:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Self
 
 from pydantic import SecretStr
 
-from ..lifecycle import Child, Phase, Sequel, Work, effects, facts
-from ..lifecycle.facts import Fact, Logout
+from ..lifecycle import Child, DeadKeysPlan, Logout, Phase, Work, effects, facts
+from ..lifecycle.facts import Fact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,10 +42,10 @@ class Keys(enum.Enum):
 
 
 _DEAD = {
-    Sequel.PURGE: Keys.DEAD,
-    Sequel.RESTORE: Keys.DOUBTED,
-    Sequel.TRY: Keys.HELD,
-    Sequel.HOLD: Keys.HELD,
+    DeadKeysPlan.PURGE: Keys.DEAD,
+    DeadKeysPlan.RESTORE: Keys.DOUBTED,
+    DeadKeysPlan.TRY: Keys.HELD,
+    DeadKeysPlan.HOLD: Keys.HELD,
 }
 
 _STANDING = {
@@ -77,7 +77,7 @@ class World:
             child=session.child,
             generation=session.generation,
             files=session.work,
-            keys=_DEAD[session.sequel] if session.sequel else Keys.SOUND,
+            keys=_DEAD[session.dead_keys_plan] if session.dead_keys_plan else Keys.SOUND,
         )
 
     def possible(self) -> Iterator[Fact]:

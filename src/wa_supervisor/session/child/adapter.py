@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import SecretStr
 
-from ...lifecycle import facts
+from ...lifecycle import Logout, facts
 from ...redaction import redact
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ _BANS: Final = {
     "SENT_TOO_MANY_SAME_MESSAGE": 104,
     "BROADCAST_LIST": 106,
 }
-_LOGOUTS: Final = {401: facts.Logout.REJECTED, 403: facts.Logout.LOCKED, 406: facts.Logout.BANNED}
+_LOGOUTS: Final = {401: Logout.REJECTED, 403: Logout.LOCKED, 406: Logout.BANNED}
 
 
 def _enum(event: Event, field: str, numbers: dict[str, int]) -> int | None:
@@ -66,10 +66,10 @@ def _pair_status(event: Event, generation: int) -> ChildFact:
 
 
 def _logged_out(event: Event, generation: int) -> ChildFact:
-    how = facts.Logout.REMOVED
+    how = Logout.REMOVED
     if event.OnConnect:
         code = _enum(event, "Reason", _FAILURES)
-        how = _LOGOUTS.get(code or 0, facts.Logout.REJECTED)
+        how = _LOGOUTS.get(code or 0, Logout.REJECTED)
     return facts.LoggedOut(generation, how)
 
 
@@ -155,9 +155,9 @@ def fact_of_log(message: str, generation: int) -> ChildFact | None:
     said = _LOGGED_OUT.fullmatch(message)
     if said is None:
         return None
-    how = facts.Logout.REMOVED
+    how = Logout.REMOVED
     if said[1] is not None:
-        how = _LOGOUTS.get(int(said[1]), facts.Logout.REJECTED)
+        how = _LOGOUTS.get(int(said[1]), Logout.REJECTED)
     return facts.LoggedOut(generation, how)
 
 

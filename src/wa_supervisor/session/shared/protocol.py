@@ -49,7 +49,7 @@ class Hello(_Frame):
 
 
 class FactFrame(_Frame):
-    """A fact, by the name of its class and the fields that are its own."""
+    """A fact, by its public name and the fields that are its own."""
 
     kind: Literal["fact"] = "fact"
     name: str
@@ -122,7 +122,6 @@ _UP: Final[TypeAdapter[Up]] = TypeAdapter(Annotated[Up, Field(discriminator="kin
 _DOWN: Final[TypeAdapter[Down]] = TypeAdapter(Annotated[Down, Field(discriminator="kind")])
 
 _OF_THE_PARENT: Final = (
-    facts.ChildFact,
     facts.ChildExited,
     facts.ChildSilent,
     facts.ProbeAnswered,
@@ -132,8 +131,8 @@ _OF_THE_PARENT: Final = (
 # All a session process may say. What is seen of it from outside is for the parent to say.
 FACTS: Final[dict[str, type[facts.ChildFact]]] = {
     name: cls
-    for name, cls in vars(facts).items()
-    if isinstance(cls, type) and issubclass(cls, facts.ChildFact) and cls not in _OF_THE_PARENT
+    for name, cls in facts.FACTS.items()
+    if issubclass(cls, facts.ChildFact) and cls not in _OF_THE_PARENT
 }
 
 
@@ -199,12 +198,12 @@ def fact_of(frame: FactFrame) -> facts.ChildFact:
     if cls is None:
         raise FrameError("a fact frame names no fact a session process may state")
     if surplus := frame.data.keys() - {field.name for field in dataclasses.fields(cls)}:
-        raise FrameError(f"a {cls.__name__} frame has {len(surplus)} unknown fields")
+        raise FrameError(f"a {cls.name} frame has {len(surplus)} unknown fields")
     fields = json.dumps({**frame.data, "generation": frame.generation})
     try:
         return _fact_adapter(frame.name).validate_json(fields, strict=True)
     except ValidationError as error:
-        raise FrameError(f"a {cls.__name__} frame does not hold one: {_why(error)}") from None
+        raise FrameError(f"a {cls.name} frame does not hold one: {_why(error)}") from None
 
 
 @functools.cache
