@@ -44,6 +44,8 @@ LATER = 10.0
 """How far ahead of NOW the clock rings that is chosen to."""
 COUNTED = 3
 """Budgets up to this size are counted in a node; a larger one counts as never spent."""
+RESTARTS = "the supervisor restarts"
+"""The move on which the supervisor's process dies and comes back."""
 TOLD = frozenset({"detail", "bot_busy"})
 """Fields of the model that people read and nothing is decided by."""
 DECISIVE = frozenset(
@@ -135,13 +137,13 @@ class Graph:
 
 
 def explore(policy: Policy, *, most: int = 50_000) -> Graph:
-    """Walk everything reachable under `policy`, whose retries must be few.
+    """Walk everything reachable under `policy`, whose retries must be few, or without end.
 
     Raises Broken at the first promise not kept, or when there are more than `most` states: then
     something grows without a bound.
     """
-    if policy.backoff.max_retries is None or policy.backoff.max_retries > COUNTED:
-        raise ValueError(f"to be walked, a policy must allow at most {COUNTED} retries")
+    if (policy.backoff.max_retries or 0) > COUNTED:
+        raise ValueError(f"to be walked, a policy must allow at most {COUNTED} retries, or any")
     return _Walk(policy).run(most)
 
 
@@ -149,7 +151,9 @@ class _Walk:
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
         self.core = SessionCore(Session(), policy, jitter=lambda: 0.5)
-        self.plain = [f for f in Session.__slots__ if f not in TOLD | TIMED]
+        # Where retries never run out, nothing is decided by their number.
+        uncounted = {"retries"} if policy.backoff.max_retries is None else set()
+        self.plain = [f for f in Session.__slots__ if f not in TOLD | TIMED | uncounted]
         self.counted = [b for b in Budget if policy.limit(b).count <= COUNTED]
         self.graph = Graph(self.node_of(self.core.session, NOW, World()))
 
@@ -182,7 +186,7 @@ class _Walk:
         self.enter(here)
         world = replace(here.world.restarted())
         revived = self.core.session.revived()
-        yield Move(None, self.node_of(revived, NOW, world), "the supervisor restarts")
+        yield Move(None, self.node_of(revived, NOW, world), RESTARTS)
 
     def time_passes(self, here: Node) -> Iterator[Move]:
         if here.spent:
@@ -240,6 +244,7 @@ class _Walk:
         for name, value in zip(self.plain, node.facts, strict=True):
             setattr(session, name, value)
         session.detail = ""
+        session.retries = session.retries if "retries" in self.plain else 0
         session.generation = node.world.generation
         session.code_until = NOW + LATER if node.coded else None
         soon, late = NOW + LATER, NOW + 2 * LATER
@@ -288,6 +293,7 @@ def _but(**changes: object) -> Policy:
 
 POLICIES: dict[str, Policy] = {
     "no retries": _ROOMY,
+    "retries without end": _but(backoff=Backoff(max_retries=None)),
     "two retries": _but(backoff=Backoff(max_retries=2)),
     "forgiven at once": _but(backoff=Backoff(max_retries=1, stable_after=0)),
     **{

@@ -1,0 +1,124 @@
+"""What must come comes: on every state the real core can reach, under weak fairness."""
+
+from __future__ import annotations
+
+import os
+from functools import wraps
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lab.verification.explore import POLICIES, Graph, explore
+from lab.verification.liveness import HEALTHY, HOSTILE, fails_to_reach
+from wa_supervisor.lifecycle import Clock, Phase, Sequel
+from wa_supervisor.lifecycle.model import CONNECTED
+from wa_supervisor.lifecycle.rules import Decisions
+from wa_supervisor.testing.world import RESTING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lab.verification.explore import Node
+
+pytestmark = pytest.mark.timeout(600)
+BOUNDED, ENDLESS = "no retries", "retries without end"
+WALKED = [p for p in POLICIES if os.environ.get("WALK") == "all" or p in {BOUNDED, ENDLESS}]
+UP = CONNECTED | {Phase.PAIRING}
+
+
+@pytest.fixture(scope="module", params=WALKED)
+def walked(request: pytest.FixtureRequest) -> tuple[str, Graph]:
+    graph = explore(POLICIES[request.param])
+    print(f"{request.param}: {graph.states} states, {graph.steps} edges")  # noqa: T201
+    return request.param, graph
+
+
+def plan(node: Node) -> Sequel | None:
+    """What is to become of the keys."""
+    return next((field for field in node.facts if isinstance(field, Sequel)), None)
+
+
+def is_up(node: Node) -> bool:
+    return node.phase in UP
+
+
+def gave_up(node: Node) -> bool:
+    return node.phase is Phase.GAVE_UP
+
+
+def test_in_a_healthy_world_a_session_comes_up_from_everywhere(walked: tuple[str, Graph]) -> None:
+    policy, graph = walked
+    held = {Sequel.HOLD, Sequel.TRY}
+    sources = [n for n in graph.edges if n.phase not in {Phase.GAVE_UP, Phase.STOPPED}]
+    sources = [n for n in sources if plan(n) not in held]
+    goal = is_up if policy == ENDLESS else lambda n: is_up(n) or gave_up(n)
+    assert len(sources) > 300
+    assert fails_to_reach(graph, sources, goal, world=HEALTHY, hostile=False) is None
+
+
+def test_an_account_that_is_held_is_told(walked: tuple[str, Graph]) -> None:
+    _, graph = walked
+    held = [n for n in graph.edges if n.phase is Phase.LOGGED_OUT and plan(n) is Sequel.HOLD]
+    assert held
+    assert fails_to_reach(graph, held, gave_up, world=HEALTHY, hostile=False) is None
+    # And it does not come up by itself: the same question, asked wrongly, is refuted.
+    assert fails_to_reach(graph, held, is_up, world=HEALTHY, hostile=False) is not None
+
+
+@pytest.mark.parametrize("phase", [p for p in Phase if p not in RESTING])
+def test_time_alone_leads_out_of_every_state_whatever_happens(
+    walked: tuple[str, Graph], phase: Phase
+) -> None:
+    _, graph = walked
+    here = [node for node in graph.edges if node.phase is phase]
+    assert here
+    left = fails_to_reach(graph, here, lambda n: n.phase is not phase, world=HOSTILE, hostile=True)
+    assert left is None, str(left)
+
+
+def test_a_run_may_stay_connected_or_given_up_for_ever(walked: tuple[str, Graph]) -> None:
+    """The check can fail: what may rest is said to rest."""
+    _, graph = walked
+    for phase in (Phase.ONLINE, Phase.GAVE_UP):
+        here = [node for node in graph.edges if node.phase is phase]
+        elsewhere = {node for node in graph.edges if node.phase is not phase}
+        assert fails_to_reach(graph, here, elsewhere.__contains__, world=HOSTILE, hostile=True)
+
+
+FORGETS: dict[str, tuple[str, Clock, Phase]] = {
+    "a purge without a clock": ("purge", Clock.FILES, Phase.PURGING),
+    "a stop without a clock": ("tear_down", Clock.STOP, Phase.LOGGED_OUT),
+    "a start without a clock": ("launch", Clock.START, Phase.INIT),
+    "redials without a clock": ("watch_redials", Clock.RECONNECT, Phase.RECONNECTING),
+}
+"""Charts that are wrong on purpose: an action that forgets a clock, and where that sticks."""
+
+
+@pytest.mark.parametrize("wrong", FORGETS)
+def test_a_chart_that_forgets_a_clock_is_refuted(
+    wrong: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    action, clock, phase = FORGETS[wrong]
+    sound: Callable[..., None] = getattr(Decisions, action)
+
+    @wraps(sound)  # the chart hands over what the signature asks for
+    def forgetful(self: Decisions, *args: object, **named: object) -> None:
+        sound(self, *args, **named)
+        self.model.clocks.pop(clock, None)
+
+    monkeypatch.setattr(Decisions, action, forgetful)
+    monkeypatch.setattr("lab.verification.explore.check", lambda *_: None)
+    graph = explore(POLICIES[BOUNDED])
+    here = [node for node in graph.edges if node.phase is phase]
+    found = fails_to_reach(graph, here, lambda n: n.phase is not phase, world=HOSTILE, hostile=True)
+    assert found is not None
+
+
+def test_a_wait_that_its_clock_does_not_end_is_refuted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Decisions, "retry_due", property(lambda _: False))
+    monkeypatch.setattr("lab.verification.explore.check", lambda *_: None)
+    graph = explore(POLICIES[BOUNDED])
+    here = [node for node in graph.edges if node.phase is Phase.BACKOFF]
+    assert fails_to_reach(
+        graph, here, lambda n: n.phase is not Phase.BACKOFF, world=HOSTILE, hostile=True
+    )
