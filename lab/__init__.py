@@ -1,1 +1,1 @@
-"""What proves wa-supervisor: faults, incidents, benchmarks, model checks. Not shipped."""
+"""What proves wa-supervisor: faults, incidents, benchmarks, a walk of every state. Not shipped."""

@@ -10,13 +10,10 @@ from wa_supervisor.diagrams.formats import Format, View, render
 from wa_supervisor.diagrams.tables import reactions
 from wa_supervisor.errors import ConfigError
 
-from ..spin.promela import to_promela
-
 TEXTS: Mapping[str, Callable[[], str]] = {
     "diagrams/overview.mmd": partial(render, Format.MERMAID),
     "diagrams/full.mmd": partial(render, Format.MERMAID, view=View.FULL),
     "diagrams/reactions.md": partial(render, Format.TABLE),
-    "diagrams/session.pml": to_promela,
     "docs/reactions.md": reactions,
 }
 """Files that must be equal to the letter."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from lab.spin import bodies
 from wa_supervisor.diagrams import words
 from wa_supervisor.diagrams.chart import EDGES, PLACES
 from wa_supervisor.diagrams.views import CONCERNS, VIEWS, draw, lift
@@ -10,7 +9,6 @@ from wa_supervisor.diagrams.views import CONCERNS, VIEWS, draw, lift
 TRIGGERS = {e.trigger for e in EDGES if e.trigger}
 GUARDS = {g for e in EDGES for g in e.guards}
 ACTIONS = {a for e in EDGES for a in e.actions}
-STATE_ACTIONS = {a for p in PLACES.values() for a in (*p.enter, *p.exit)}
 
 
 def test_every_state_has_a_meaning() -> None:
@@ -27,11 +25,6 @@ def test_every_guard_has_words() -> None:
 
 def test_every_action_has_words() -> None:
     assert set(words.ACTIONS) == ACTIONS
-
-
-def test_every_guard_and_action_has_a_body_for_the_model_checker() -> None:
-    assert set(bodies.GUARDS) | set(bodies.ORACLES) == {g.name for g in GUARDS}
-    assert set(bodies.ACTIONS) == ACTIONS | STATE_ACTIONS
 
 
 def test_the_overview_says_nothing_the_chart_does_not_have() -> None:

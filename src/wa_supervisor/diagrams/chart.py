@@ -1,8 +1,7 @@
 """The chart as plain data: states and transitions, read off `SessionChart` itself.
 
-Rule of the package: nothing here repeats the chart. Pictures, tables and the Promela model are all
-made of the values below; what is written by hand are words (`words.py`) and, for Promela, what a
-guard or an action means (`bodies.py`), and tests compare both with the chart and the core.
+Rule of the package: nothing here repeats the chart. Pictures and tables are made of the values
+below; what is written by hand are words (`words.py`), and tests compare them with the chart.
 """
 
 from __future__ import annotations

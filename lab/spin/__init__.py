@@ -1,1 +1,0 @@
-"""The chart as a Promela model."""
