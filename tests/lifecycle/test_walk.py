@@ -11,7 +11,7 @@ from collections import Counter
 import pytest
 
 from lab.verification.explore import POLICIES, Graph, explore
-from wa_supervisor.lifecycle import Child, Phase, Policy, SessionChart, facts
+from wa_supervisor.lifecycle import Backoff, Child, Phase, Policy, SessionChart, facts
 from wa_supervisor.lifecycle.model import CONNECTED
 from wa_supervisor.testing import Broken
 
@@ -103,4 +103,4 @@ def test_what_grows_without_bound_is_told_and_not_walked_for_ever() -> None:
     with pytest.raises(Broken, match="more than 50 states"):
         explore(POLICIES["no retries"], most=50)
     with pytest.raises(ValueError, match="at most 3 retries"):
-        explore(Policy())
+        explore(Policy(backoff=Backoff(max_retries=10)))
