@@ -10,7 +10,7 @@ import pytest
 
 from lab.verification.explore import POLICIES, Graph, explore
 from lab.verification.liveness import HEALTHY, HOSTILE, fails_to_reach
-from wa_supervisor.lifecycle import Clock, Phase, Sequel
+from wa_supervisor.lifecycle import Clock, DeadKeysPlan, Phase
 from wa_supervisor.lifecycle.model import CONNECTED
 from wa_supervisor.lifecycle.rules import Decisions
 from wa_supervisor.testing.world import RESTING
@@ -33,9 +33,9 @@ def walked(request: pytest.FixtureRequest) -> tuple[str, Graph]:
     return request.param, graph
 
 
-def plan(node: Node) -> Sequel | None:
+def plan(node: Node) -> DeadKeysPlan | None:
     """What is to become of the keys."""
-    return next((field for field in node.facts if isinstance(field, Sequel)), None)
+    return next((field for field in node.facts if isinstance(field, DeadKeysPlan)), None)
 
 
 def is_up(node: Node) -> bool:
@@ -48,7 +48,7 @@ def gave_up(node: Node) -> bool:
 
 def test_in_a_healthy_world_a_session_comes_up_from_everywhere(walked: tuple[str, Graph]) -> None:
     policy, graph = walked
-    held = {Sequel.HOLD, Sequel.TRY}
+    held = {DeadKeysPlan.HOLD, DeadKeysPlan.TRY}
     sources = [n for n in graph.edges if n.phase not in {Phase.GAVE_UP, Phase.STOPPED}]
     sources = [n for n in sources if plan(n) not in held]
     goal = is_up if policy == ENDLESS else lambda n: is_up(n) or gave_up(n)
@@ -58,7 +58,7 @@ def test_in_a_healthy_world_a_session_comes_up_from_everywhere(walked: tuple[str
 
 def test_an_account_that_is_held_is_told(walked: tuple[str, Graph]) -> None:
     _, graph = walked
-    held = [n for n in graph.edges if n.phase is Phase.LOGGED_OUT and plan(n) is Sequel.HOLD]
+    held = [n for n in graph.edges if n.phase is Phase.LOGGED_OUT and plan(n) is DeadKeysPlan.HOLD]
     assert held
     assert fails_to_reach(graph, held, gave_up, world=HEALTHY, hostile=False) is None
     # And it does not come up by itself: the same question, asked wrongly, is refuted.
