@@ -13,8 +13,8 @@ from wa_loopback.observations import Dialled, LoginAnswered, Violation
 from wa_supervisor.journal import read
 from wa_supervisor.journal.memory import Memory
 from wa_supervisor.lifecycle import Budget
-from wa_supervisor.store import SessionFiles, quarantined, snapshots
-from wa_supervisor.store.disk import sha256
+from wa_supervisor.private_files import sha256
+from wa_supervisor.store import SessionFiles, SqliteVault, quarantined
 from wa_supervisor.store.intent import read_intent
 
 from .program import Broken, Program
@@ -78,7 +78,7 @@ class Evidence:
     def half_done(self) -> str:
         """Say what a dead supervisor left half done with the files; empty if nothing."""
         if self._files.intent.exists():
-            return f"{read_intent(self._files).deed.value} declared, not carried out"
+            return f"{read_intent(self._files).operation.value} declared, not carried out"
         if not self._files.staging.exists():
             return ""
         copying = (self._files.staging / "snapshot.db").exists()
@@ -90,7 +90,7 @@ class Evidence:
         entries = [
             entry
             for entry in quarantined(self._files)
-            if any(path.exists() and key in keys_in(path) for path in entry.databases)
+            if any(path.exists() and key in keys_in(path) for path in entry.copies(".db"))
         ]
         if len(entries) != 1:
             raise Broken(f"the keys of an unlinked device are in {len(entries)} purged sessions")
@@ -100,7 +100,7 @@ class Evidence:
         for file in entry.manifest.files:
             if sha256(entry.directory / file.name) != file.sha256:
                 raise Broken(f"{file.name} of a purged session is not what it was")
-        kept = [self._files.database, *(copy.path for copy in snapshots(self._files))]
+        kept = [self._files.database, *(copy.path for copy in SqliteVault(self._files).snapshots())]
         if any(key in keys_in(path) for path in kept):
             raise Broken("the keys of an unlinked device are still there")
         self._purged[device] = time.monotonic()

@@ -8,10 +8,10 @@ told by name.
 from __future__ import annotations
 
 import enum
-import os
 import platform
 import signal
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -19,10 +19,9 @@ from typing import TYPE_CHECKING, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from .errors import StoreError
+from . import private_files
 from .session.parent.output_tail import go_died
 from .session.shared.spec import ExitCode
-from .store.layout import make_private_directory, make_private_file
 
 if TYPE_CHECKING:
     from .lifecycle.facts import ChildExited
@@ -120,34 +119,54 @@ def culprit_of(exited: ChildExited) -> Culprit:
     return _CODES.get(exited.returncode, Culprit.BOT)
 
 
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A file in the place of a report that is none, or cannot be read."""
+
+    path: Path
+    why: str
+
+    def __str__(self) -> str:
+        return f"cannot read the crash report {self.path.name}: {self.why}"
+
+
 def write(directory: Path, report: CrashReport) -> Path:
     """Write a report into `crashes` in the session's directory, and remove the oldest.
 
-    Raises StoreError or OSError if that cannot be done.
+    It is there whole or not at all, whenever it is read and whatever happens meanwhile. Raises
+    StoreError if that cannot be done, or if the session's directory is gone.
     """
     crashes = directory / DIRECTORY
-    make_private_directory(crashes)
     path = crashes / f"{report.ts:%Y%m%dT%H%M%S.%fZ}.json"
-    make_private_file(path)
-    with path.open("w", encoding="utf-8") as file:
-        file.write(report.model_dump_json(indent=2) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    for old in sorted(crashes.glob("*.json"))[:-KEEP]:
-        old.unlink(missing_ok=True)
+    with private_files.explained("keep a crash report", directory):
+        private_files.make_directory(crashes)
+        content = report.model_dump_json(indent=2).encode() + b"\n"
+        private_files.replace(path, content, draft=crashes / "report.new")
+        for old in _paths(directory)[:-KEEP]:
+            old.unlink(missing_ok=True)
     return path
 
 
-def read(directory: Path) -> list[CrashReport]:
-    """Return the reports of a session, oldest first. Raises StoreError if one is no report."""
-    return [_parse(path) for path in sorted((directory / DIRECTORY).glob("*.json"))]
+def read(directory: Path) -> tuple[list[CrashReport], list[Unreadable]]:
+    """Return the reports of a session, oldest first, and what could not be read as one.
+
+    Raises StoreError if they cannot even be listed.
+    """
+    reports: list[CrashReport] = []
+    unreadable: list[Unreadable] = []
+    for path in _paths(directory):
+        try:
+            reports.append(CrashReport.model_validate_json(private_files.read(path)))
+        except FileNotFoundError:
+            continue  # a running supervisor removed the oldest just now
+        except (OSError, ValidationError) as error:
+            why = getattr(error, "strerror", None) or "it is no report of ours"
+            unreadable.append(Unreadable(path, why))
+    return reports, unreadable
 
 
-def _parse(path: Path) -> CrashReport:
-    try:
-        return CrashReport.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        why = getattr(error, "strerror", None) or "it is no report of ours"
-        raise StoreError(
-            f"cannot read the crash report {path.name}: {why}", hint=f"look at {path}, or remove it"
-        ) from error
+def _paths(directory: Path) -> list[Path]:
+    """Name the reports that there are, oldest first. Raises StoreError."""
+    with private_files.explained("list the crash reports", directory):
+        names = private_files.list_names(directory / DIRECTORY)
+    return [directory / DIRECTORY / name for name in sorted(names) if name.endswith(".json")]

@@ -21,7 +21,7 @@ from .lifecycle.model import ACTIVE
 from .lifecycle.rules import crashed
 from .session.parent.link import ChildSpec, Watch
 from .session.parent.network_probe import reachable, wait_until_back
-from .store import Keeper
+from .store import CredentialKeeper
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -69,13 +69,13 @@ class Handlers:
 
     def __post_init__(self) -> None:
         kept = self.settings
-        self._keeper = Keeper(
+        self._keeper = CredentialKeeper(
             self.files,
             self.vault,
-            snapshots=kept.snapshots.keep,
-            quarantined=kept.quarantine.keep,
-            days=kept.quarantine.days,
-            lease=self.lock.shared,
+            keep_snapshots=kept.snapshots.keep,
+            keep_quarantined=kept.quarantine.keep,
+            keep_days=kept.quarantine.days,
+            holding_lock=self.lock.shared,
         )
         if kept.database is not None:
             self._claims = self.tasks.create_task(self._watch_claim())
@@ -212,7 +212,7 @@ class Handlers:
     async def _report(self, report: CrashReport) -> None:
         try:
             await asyncio.to_thread(crashes.write, self.files.directory, report)
-        except (StoreError, OSError) as error:
+        except StoreError as error:
             log.warning("%s; that could not be reported: %s", report.sentence, error)
         else:
             log.warning(

@@ -16,8 +16,7 @@ from wa_supervisor.journal import Journal
 from wa_supervisor.journal.memory import remember
 from wa_supervisor.lifecycle import DeadKeysPlan, Phase, Reason, Session
 from wa_supervisor.status import StepRecord
-from wa_supervisor.store import SessionFiles, SessionLock, purge, quarantined, snapshots
-from wa_supervisor.store import take_snapshot as take
+from wa_supervisor.store import SessionFiles, SessionLock, SqliteVault, quarantined
 
 if TYPE_CHECKING:
     from cli.calling import Answer, Cli
@@ -47,17 +46,17 @@ def files(tmp_path: Path) -> SessionFiles:
     files = SessionFiles.open("shop", tmp_path)
     for generation, mark in enumerate("ab", 1):
         write_session(files.database, mark)
-        take(files, generation)
+        SqliteVault(files).take_snapshot(generation)
     write_session(files.database, "c", paired=False)
     return files
 
 
 def test_what_can_be_put_back_is_listed(cli: Cli, files: SessionFiles) -> None:
     write_session(files.database, "q")
-    entry = purge(files, "logged_out")
+    entry = SqliteVault(files).purge("logged_out")
     assert entry is not None
     write_session(files.database, "d")
-    newest = take(files, 12)
+    newest = SqliteVault(files).take_snapshot(12)
     assert newest is not None
     answer = cli("snapshots")
     assert answer.code == 0
@@ -69,7 +68,7 @@ def test_what_can_be_put_back_is_listed(cli: Cli, files: SessionFiles) -> None:
 
 
 def test_what_is_listed_can_be_read_by_a_program(cli: Cli, files: SessionFiles) -> None:
-    newest, oldest = snapshots(files)
+    newest, oldest = SqliteVault(files).snapshots()
     newest.path.write_bytes(os.urandom(5000))
     lines = [json.loads(line) for line in cli("snapshots", "--json").out.splitlines()]
     assert [(line["id"], line["usable"]) for line in lines] == [
@@ -95,7 +94,7 @@ def test_a_session_that_is_not_there_is_not_made(cli: Cli, tmp_path: Path, comma
 
 
 def test_a_restore_says_what_it_can_and_cannot_do(cli: Cli, files: SessionFiles) -> None:
-    newest = snapshots(files)[0]
+    newest = SqliteVault(files).snapshots()[0]
     answer = cli("restore", "--yes")
     assert answer.code == 0
     assert "WhatsApp still knows its keys" in answer.out
@@ -107,7 +106,7 @@ def test_a_restore_says_what_it_can_and_cannot_do(cli: Cli, files: SessionFiles)
 
 
 def test_a_restore_takes_the_beginning_of_an_id(cli: Cli, files: SessionFiles) -> None:
-    oldest = snapshots(files)[1]
+    oldest = SqliteVault(files).snapshots()[1]
     assert cli("restore", oldest.id[:16], "-y").code == 0
     assert mark_of(files.database) == "a"
 
@@ -115,7 +114,7 @@ def test_a_restore_takes_the_beginning_of_an_id(cli: Cli, files: SessionFiles) -
 def test_a_restore_of_what_is_not_there_is_a_usage_error(cli: Cli, files: SessionFiles) -> None:
     answer = cli("restore", "nope", "--yes")
     assert answer.code == 2
-    assert "wa-supervisor snapshots --session shop" in answer.err
+    assert "no snapshot or quarantined session 'nope'" in answer.err
     assert mark_of(files.database) == "-c"
 
 
@@ -127,7 +126,7 @@ def test_a_restore_without_a_snapshot_is_an_error(cli: Cli, tmp_path: Path) -> N
 
 
 def test_a_restore_of_a_damaged_copy_changes_nothing(cli: Cli, files: SessionFiles) -> None:
-    newest = snapshots(files)[0]
+    newest = SqliteVault(files).snapshots()[0]
     newest.path.write_bytes(os.urandom(5000))
     answer = cli("restore", newest.id, "--yes")
     assert answer.code == 3

@@ -25,7 +25,7 @@ import sys, threading
 from pathlib import Path
 from wa_supervisor.cli import main
 from wa_supervisor.journal import Journal
-from wa_supervisor.store import Keeper
+from wa_supervisor.store import CredentialKeeper
 
 hanging = Path("hanging")
 
@@ -39,7 +39,7 @@ def hang_in(kind, name):
     setattr(kind, name, hang)
 
 hang_in(Journal, "append")
-hang_in(Keeper, "before_dial")
+hang_in(CredentialKeeper, "before_dial")
 main()
 """
 DEADLINE = 30.0

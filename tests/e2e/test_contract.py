@@ -24,7 +24,7 @@ from e2e.runs import STOP_BOUND
 from lab.faults.processes import descendants_of
 from wa_supervisor.cli.exits import Exit
 from wa_supervisor.cli.unit import service
-from wa_supervisor.store import is_paired
+from wa_supervisor.store.sqlite.device import is_paired
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

@@ -12,7 +12,7 @@ import pytest
 from e2e.harness import QUICK, quick
 from e2e.processes import until
 from lab.faults.processes import alive
-from wa_supervisor.store import is_paired
+from wa_supervisor.store.sqlite.device import is_paired
 
 if TYPE_CHECKING:
     from e2e.harness import World

@@ -14,8 +14,9 @@ from e2e.harness import quick
 from e2e.processes import until
 from wa_loopback import Failure
 from wa_supervisor.lifecycle.policy import Backoff
-from wa_supervisor.store import SessionLock, is_paired, quarantined, restore, snapshots
-from wa_supervisor.store.disk import sha256
+from wa_supervisor.private_files import sha256
+from wa_supervisor.store import SessionLock, SqliteVault, quarantined
+from wa_supervisor.store.sqlite.device import is_paired
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,8 +55,8 @@ def check(entry: Quarantined) -> None:
 async def test_a_fresh_pairing_is_copied_as_soon_as_it_connects(world: World) -> None:
     await world.paired()
     files = world.files()
-    await until(lambda: len(snapshots(files)) == 1)
-    (copy,) = snapshots(files)
+    await until(lambda: len(SqliteVault(files).snapshots()) == 1)
+    (copy,) = SqliteVault(files).snapshots()
     assert keys_in(copy.path)
     assert copy.path.stat().st_mode & 0o777 == 0o600
 
@@ -64,13 +65,13 @@ async def test_a_stable_connection_is_copied_beside_the_living_client(world: Wor
     stable = Backoff(base=0.1, cap=0.5, jitter=0, stable_after=1)
     run, connection = await world.paired(policy=quick(backoff=stable))
     files = world.files()
-    await until(lambda: len(snapshots(files)) == 1)
-    first = snapshots(files)[0]
+    await until(lambda: len(SqliteVault(files).snapshots()) == 1)
+    first = SqliteVault(files).snapshots()[0]
     keys = keys_in(first.path)
     first.path.unlink()  # it may hold the same: then no second one is made
     await run.fact("StayedUp")
-    await until(lambda: len(snapshots(files)) == 1)
-    assert keys_in(snapshots(files)[0].path) == keys
+    await until(lambda: len(SqliteVault(files).snapshots()) == 1)
+    assert keys_in(SqliteVault(files).snapshots()[0].path) == keys
     assert run.link.pid is not None
     assert await world.server.wait_connected(device_of(connection)) is connection
 
@@ -78,7 +79,7 @@ async def test_a_stable_connection_is_copied_beside_the_living_client(world: Wor
 async def test_the_copy_of_a_living_session_logs_in(world: World) -> None:
     run, _ = await world.paired()
     files = world.files()
-    await until(lambda: len(snapshots(files)) == 1)
+    await until(lambda: len(SqliteVault(files).snapshots()) == 1)
     await run.stop()
     files.database.write_bytes(b"")
     again = world.start()
@@ -89,7 +90,7 @@ async def test_the_copy_of_a_living_session_logs_in(world: World) -> None:
 async def test_a_false_401_costs_one_restore_and_the_same_device_is_back(world: World) -> None:
     run, connection = await world.paired()
     files, device = world.files(), connection.device
-    await until(lambda: len(snapshots(files)) == 1)
+    await until(lambda: len(SqliteVault(files).snapshots()) == 1)
     world.server.on_login(Failure(401, close=False))
     run.kill()
     await run.reach("LoggedOut", reason="login_rejected")
@@ -98,7 +99,7 @@ async def test_a_false_401_costs_one_restore_and_the_same_device_is_back(world: 
     assert device is not None
     await world.server.wait_connected(device)
     await run.stop()
-    assert keys_in(files.database) == keys_in(snapshots(files)[0].path)
+    assert keys_in(files.database) == keys_in(SqliteVault(files).snapshots()[0].path)
     # Either whatsmeow deleted the row, as it does, and the copy made up for it; or it was ended
     # before it could, and nothing had to be put back.
     for aside in quarantined(files):
@@ -110,31 +111,31 @@ async def test_a_false_401_costs_one_restore_and_the_same_device_is_back(world: 
 async def test_a_second_401_sets_the_whole_session_aside_and_pairs_afresh(world: World) -> None:
     run, _ = await world.paired()
     files = world.files()
-    await until(lambda: len(snapshots(files)) == 1)
-    old = keys_in(snapshots(files)[0].path)
+    await until(lambda: len(SqliteVault(files).snapshots()) == 1)
+    old = keys_in(SqliteVault(files).snapshots()[0].path)
     world.server.on_login(Failure(401, close=False), times=2)
     run.kill()
     await run.reach("Purging")
     await world.pair(run)
-    await until(lambda: len(snapshots(files)) == 1)
+    await until(lambda: len(SqliteVault(files).snapshots()) == 1)
     await run.stop()
     entries = [each for each in quarantined(files) if each.id.endswith("-login_rejected")]
     assert len(entries) == 1
     check(entries[0])
     assert entries[0].has_keys
-    kept = [path for path in entries[0].databases if path.exists()]
+    kept = [path for path in entries[0].copies(".db") if path.exists()]
     assert any(keys_in(path) == old for path in kept)
     new = keys_in(files.database)
     assert new
     assert new.isdisjoint(old)
-    assert all(keys_in(copy.path) == new for copy in snapshots(files))
+    assert all(keys_in(copy.path) == new for copy in SqliteVault(files).snapshots())
 
 
 async def test_an_unlinked_session_is_in_the_quarantine_as_it_was(world: World) -> None:
     run, connection = await world.paired()
     files, device = world.files(), connection.device
-    await until(lambda: len(snapshots(files)) == 1)
-    old = keys_in(snapshots(files)[0].path)
+    await until(lambda: len(SqliteVault(files).snapshots()) == 1)
+    old = keys_in(SqliteVault(files).snapshots()[0].path)
     assert device is not None
     device.phone.revoke(device, by_phone=True)
     await connection.stream_error("401", conflict="device_removed", close=False)
@@ -145,8 +146,8 @@ async def test_an_unlinked_session_is_in_the_quarantine_as_it_was(world: World) 
     assert entry.manifest is not None
     assert entry.manifest.reason == "logged_out"
     assert entry.manifest.generation == 1
-    assert any(keys_in(path) == old for path in entry.databases)
-    assert snapshots(files) == ()
+    assert any(keys_in(path) == old for path in entry.copies(".db"))
+    assert SqliteVault(files).snapshots() == ()
     assert not keys_in(files.database)
     await run.stop()
 
@@ -157,17 +158,17 @@ async def test_a_locked_or_banned_session_keeps_its_copy_and_a_resume_uses_it(
 ) -> None:
     run, _ = await world.paired()
     files = world.files()
-    await until(lambda: len(snapshots(files)) == 1)
+    await until(lambda: len(SqliteVault(files).snapshots()) == 1)
     world.server.on_login(Failure(code, close=False))
     run.kill()
     await run.reach("GaveUp")
     await until(lambda: run.link.pid is None)
-    held = snapshots(files)
+    held = SqliteVault(files).snapshots()
     old = keys_in(held[0].path)
     assert not is_paired(files.database)
     assert not files.quarantine.exists()
     await asyncio.sleep(0.3)
-    assert snapshots(files) == held
+    assert SqliteVault(files).snapshots() == held
     run.supervisor.resume()
     await run.reach("Connected")
     await run.stop()
@@ -181,7 +182,7 @@ async def test_keys_lost_in_a_crash_of_the_supervisor_are_put_back_before_the_di
     """whatsmeow deleted the row; the supervisor was killed before it could note why."""
     run, _ = await world.paired()
     files = world.files()
-    await until(lambda: len(snapshots(files)) == 1)
+    await until(lambda: len(SqliteVault(files).snapshots()) == 1)
     await run.stop()
     with closing(sqlite3.connect(files.database)) as connection, connection:
         connection.execute("PRAGMA foreign_keys = ON")
@@ -198,14 +199,14 @@ async def test_an_operator_puts_a_quarantined_session_back(world: World) -> None
     """Set aside by mistake: WhatsApp still knows the keys, so they log in."""
     run, _ = await world.paired()
     files = world.files()
-    await until(lambda: len(snapshots(files)) == 1)
+    await until(lambda: len(SqliteVault(files).snapshots()) == 1)
     world.server.on_login(Failure(401, close=False), times=2)
     run.kill()
     await run.reach("Pairing")
     await run.stop()
     (entry,) = [each for each in quarantined(files) if each.id.endswith("-login_rejected")]
     with SessionLock(files):
-        assert restore(files, entry.id) is not None
+        assert SqliteVault(files).restore(entry.id) is not None
     again = world.start()
     await again.reach("Connected")
     assert again.codes.shown == []

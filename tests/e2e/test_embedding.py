@@ -20,7 +20,7 @@ import pytest
 from e2e.processes import until
 from lab.faults.processes import alive, descendants_of, holds_neonize
 from wa_supervisor import LockHeld, Supervisor
-from wa_supervisor.store import Keeper, read_holder
+from wa_supervisor.store import CredentialKeeper, read_holder
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -96,7 +96,7 @@ async def test_a_cancelled_run_keeps_the_session_until_the_work_on_its_files_is_
         begun.set()
         assert go_on.wait(30)
 
-    monkeypatch.setattr(Keeper, "_copy", slow_disk)
+    monkeypatch.setattr(CredentialKeeper, "_copy", slow_disk)
     run.kill()
     await until(begun.is_set)
     try:

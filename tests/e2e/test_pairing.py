@@ -12,7 +12,7 @@ from e2e.harness import quick
 from wa_loopback import PairFault, PairingRefused, Refs
 from wa_supervisor import PairingSettings
 from wa_supervisor.lifecycle.policy import Limit
-from wa_supervisor.store import is_paired
+from wa_supervisor.store.sqlite.device import is_paired
 
 if TYPE_CHECKING:
     from e2e.harness import World

@@ -15,7 +15,8 @@ from e2e.processes import until
 from e2e.runs import STOP_BOUND
 from wa_loopback import Failure, PairFault, Silence, Step
 from wa_supervisor import Phase
-from wa_supervisor.store import Keeper, is_paired
+from wa_supervisor.store import CredentialKeeper
+from wa_supervisor.store.sqlite.device import is_paired
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -169,13 +170,13 @@ async def test_a_stop_of_a_client_that_is_ending_already_is_heeded(world: World)
 
 
 async def test_a_stop_waits_for_a_purge_that_has_begun(world: World) -> None:
-    purge = Keeper.purge
+    purge = CredentialKeeper.purge
 
-    def slowly(keeper: Keeper, reason: str) -> None:
+    def slowly(keeper: CredentialKeeper, reason: str) -> None:
         time.sleep(1)
         purge(keeper, reason)
 
-    world.monkeypatch.setattr(Keeper, "purge", slowly)
+    world.monkeypatch.setattr(CredentialKeeper, "purge", slowly)
     run = world.start()
     await _unlinked(world, run)
     await run.reach("Purging")

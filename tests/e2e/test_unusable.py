@@ -96,8 +96,8 @@ async def test_an_unknown_release_runs_when_it_is_allowed(world: World, neonize:
 
 async def _blamed(world: World) -> Culprit:
     """Whom the newest report of a crash blames."""
-    await until(lambda: bool(read(world.files().directory)))
-    return read(world.files().directory)[-1].culprit
+    await until(lambda: bool(read(world.files().directory)[0]))
+    return read(world.files().directory)[0][-1].culprit
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from e2e.harness import quick
 from e2e.processes import until
 from wa_loopback import Failure, Silence, StreamError
 from wa_supervisor.lifecycle.policy import Conflict, Limit
-from wa_supervisor.store import Keeper
+from wa_supervisor.store import CredentialKeeper
 
 if TYPE_CHECKING:
     from e2e.harness import World
@@ -71,7 +71,7 @@ async def test_a_login_rejected_twice_purges_and_pairs_afresh(world: World) -> N
 async def test_a_rejected_login_without_a_snapshot_purges_and_pairs_afresh(
     world: World,
 ) -> None:
-    world.monkeypatch.setattr(Keeper, "restore", lambda _: False)
+    world.monkeypatch.setattr(CredentialKeeper, "restore", lambda _: False)
     run = await _answered(world, _refusal(401))
     await run.reach("LoggedOut", reason="login_rejected")
     await world.pair(run)

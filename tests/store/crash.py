@@ -21,15 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from store.sessions import Seen, seen, write_session
-from wa_supervisor.store import (
-    SessionFiles,
-    expire,
-    purge,
-    quarantined,
-    recover,
-    restore,
-    take_snapshot,
-)
+from wa_supervisor.store import SessionFiles, SqliteVault, expire, quarantined
+from wa_supervisor.store.intent import recover
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +58,7 @@ class Report:
 def _copies(files: SessionFiles, *marks: str) -> None:
     for generation, mark in enumerate(marks, 1):
         write_session(files.database, mark)
-        take_snapshot(files, generation)
+        SqliteVault(files).take_snapshot(generation)
 
 
 def _new(files: SessionFiles) -> None:
@@ -105,19 +98,23 @@ def _lost(files: SessionFiles) -> None:
 
 def _two(files: SessionFiles) -> None:
     _copies(files, "a")
-    purge(files, "logged_out", 1)
+    SqliteVault(files).purge("logged_out", 1)
     _copies(files, "b")
 
 
 def _many(files: SessionFiles) -> None:
     for mark, paired in (("a", True), ("b", False), ("c", True), ("d", True)):
         write_session(files.database, mark, paired=paired)
-        purge(files, "operator", 1)
+        SqliteVault(files).purge("operator", 1)
     write_session(files.database, "e")
 
 
+def _restore(files: SessionFiles) -> None:
+    assert SqliteVault(files).restore() is not None
+
+
 def _restore_oldest(files: SessionFiles) -> None:
-    assert restore(files, quarantined(files)[-1].id) is not None
+    assert SqliteVault(files).restore(quarantined(files)[-1].id) is not None
 
 
 def _entries(*marks: str) -> tuple[tuple[object, ...], ...]:
@@ -129,11 +126,11 @@ _LOGGED_OUT = (("logged_out", "a", "a"),)
 
 SCENARIOS: dict[str, Scenario] = {
     "first-snapshot": Scenario(
-        _new, lambda files: take_snapshot(files, 1), (("a", (), ()), ("a", ("a",), ()))
+        _new, lambda files: SqliteVault(files).take_snapshot(1), (("a", (), ()), ("a", ("a",), ()))
     ),
     "snapshot-and-rotate": Scenario(
         _full,
-        lambda files: take_snapshot(files, 4),
+        lambda files: SqliteVault(files).take_snapshot(4),
         (
             ("d", ("c", "b", "a"), ()),
             ("d", ("d", "c", "b", "a"), ()),
@@ -142,22 +139,22 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "purge": Scenario(
         _full,
-        lambda files: purge(files, "logged_out", 4),
+        lambda files: SqliteVault(files).purge("logged_out", 4),
         (("d", ("c", "b", "a"), ()), (None, (), (("logged_out", "d", "c", "b", "a"),))),
     ),
     "purge-of-refused-keys": Scenario(
         _refused,
-        lambda files: purge(files, "login_rejected", 3),
+        lambda files: SqliteVault(files).purge("login_rejected", 3),
         (("-b", ("b", "a"), ()), (None, (), (("login_rejected", "-b", "b", "a"),))),
     ),
     "purge-with-hot-journal": Scenario(
         _torn,
-        lambda files: purge(files, "logged_out", 3),
+        lambda files: SqliteVault(files).purge("logged_out", 3),
         (("b", ("b", "a"), ()), (None, (), (("logged_out", "b", "b", "a"),))),
     ),
-    "restore": Scenario(_refused, restore, (("-b", ("b", "a"), ()), _PUT_BACK)),
+    "restore": Scenario(_refused, _restore, (("-b", ("b", "a"), ()), _PUT_BACK)),
     "restore-of-a-lost-file": Scenario(
-        _lost, restore, ((None, ("b", "a"), ()), ("b", ("b", "a"), ()))
+        _lost, _restore, ((None, ("b", "a"), ()), ("b", ("b", "a"), ()))
     ),
     "restore-from-quarantine": Scenario(
         _two,

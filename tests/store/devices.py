@@ -11,7 +11,7 @@ from store.sessions import JID, private, whole
 from wa_supervisor.store import quarantined
 from wa_supervisor.store.postgres.database import Database
 from wa_supervisor.store.postgres.rows import decode
-from wa_supervisor.store.snapshot import in_directory
+from wa_supervisor.store.snapshots import list_snapshots
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -118,9 +118,9 @@ def seen(files: SessionFiles, url: SecretStr) -> Seen:
         reason = whole(entry)
         rows = entry.directory / "session.json"
         copies = (
-            marked(each.path) for each in in_directory(entry.directory / "snapshots", ".json")
+            marked(each.path) for each in list_snapshots(entry.directory / "snapshots", ".json")
         )
         entries.append((reason, marked(rows) if rows.exists() else None, *copies))
     private(files)
-    marks = tuple(marked(each.path) for each in in_directory(files.snapshots, ".json"))
+    marks = tuple(marked(each.path) for each in list_snapshots(files.snapshots, ".json"))
     return mark_of(content(url)), marks, tuple(entries)

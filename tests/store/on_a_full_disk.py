@@ -22,7 +22,7 @@ from wa_supervisor.journal import Journal, Keeper, read
 from wa_supervisor.lifecycle import Budget, Policy, Session
 from wa_supervisor.settings import JournalSettings
 from wa_supervisor.status import StepRecord
-from wa_supervisor.store import SessionFiles, purge, quarantined, restore, snapshots, take_snapshot
+from wa_supervisor.store import SessionFiles, SqliteVault, quarantined
 
 
 class Disk:
@@ -51,7 +51,7 @@ def names(files: SessionFiles) -> set[str]:
 def paired(files: SessionFiles) -> None:
     """A session with keys `b`, and a snapshot of older ones."""
     write_session(files.database, "a")
-    assert take_snapshot(files, 1)
+    assert SqliteVault(files).take_snapshot(1)
     write_session(files.database, "b")
 
 
@@ -66,23 +66,23 @@ def a_snapshot(files: SessionFiles, disk: Disk) -> None:
     paired(files)
     before = names(files)
     disk.fill()
-    assert "full" in refused(lambda: take_snapshot(files, 2))
+    assert "full" in refused(lambda: SqliteVault(files).take_snapshot(2))
     assert mark_of(files.database) == "b"
-    assert [mark_of(each.path) for each in snapshots(files)] == ["a"]
+    assert [mark_of(each.path) for each in SqliteVault(files).snapshots()] == ["a"]
     disk.free()
-    assert take_snapshot(files, 2)
-    assert [mark_of(each.path) for each in snapshots(files)] == ["b", "a"]
+    assert SqliteVault(files).take_snapshot(2)
+    assert [mark_of(each.path) for each in SqliteVault(files).snapshots()] == ["b", "a"]
     assert names(files) == before
 
 
 def a_purge(files: SessionFiles, disk: Disk) -> None:
     paired(files)
     disk.fill()
-    assert "No space left" in refused(lambda: purge(files, "logged_out"))
+    assert "No space left" in refused(lambda: SqliteVault(files).purge("logged_out"))
     assert mark_of(files.database) == "b"
-    assert len(snapshots(files)) == 1
+    assert len(SqliteVault(files).snapshots()) == 1
     disk.free()
-    entry = purge(files, "logged_out")
+    entry = SqliteVault(files).purge("logged_out")
     assert entry is not None
     assert entry.has_keys
     assert [each.id for each in quarantined(files)] == [entry.id]
@@ -93,10 +93,10 @@ def a_restore(files: SessionFiles, disk: Disk) -> None:
     paired(files)
     write_session(files.database, "b", paired=False)
     disk.fill()
-    assert "No space left" in refused(lambda: restore(files))
+    assert "No space left" in refused(lambda: SqliteVault(files).restore())
     assert mark_of(files.database) == "-b"
     disk.free()
-    assert restore(files) is not None
+    assert SqliteVault(files).restore() is not None
     assert mark_of(files.database) == "a"
 
 

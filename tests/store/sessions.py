@@ -8,9 +8,9 @@ import stat
 from contextlib import closing
 from pathlib import Path
 
+from wa_supervisor.private_files import sha256
 from wa_supervisor.store import Quarantined, SessionFiles, quarantined
-from wa_supervisor.store.disk import sha256
-from wa_supervisor.store.snapshot import in_directory
+from wa_supervisor.store.snapshots import list_snapshots
 
 JID = "628123456789:12@s.whatsapp.net"
 SECRET = "noise-key-of-the-device"
@@ -70,9 +70,11 @@ def seen(files: SessionFiles) -> Seen:
     entries = []
     for entry in quarantined(files):
         reason = whole(entry)
-        copies = tuple(mark_of(copy.path) for copy in in_directory(entry.directory / "snapshots"))
+        copies = tuple(
+            mark_of(copy.path) for copy in list_snapshots(entry.directory / "snapshots", ".db")
+        )
         entries.append((reason, mark_of(entry.directory / "session.db"), *copies))
-    marks = tuple(mark_of(copy.path) for copy in in_directory(files.snapshots))
+    marks = tuple(mark_of(copy.path) for copy in list_snapshots(files.snapshots, ".db"))
     private(files)
     return mark, marks, tuple(entries)
 

@@ -18,7 +18,7 @@ from postgres_server import serving
 from store.devices import connect, write_device
 from wa_supervisor.errors import LockHeld, Unreachable
 from wa_supervisor.redaction import url_secrets
-from wa_supervisor.store import Keeper, SessionFiles, open_vault
+from wa_supervisor.store import CredentialKeeper, SessionFiles, open_vault
 from wa_supervisor.store.postgres import claim
 from wa_supervisor.store.postgres.claim import Claim
 from wa_supervisor.store.postgres.database import Database
@@ -96,7 +96,7 @@ def test_nothing_is_done_to_keys_that_another_owns(  # noqa: PLR0913, PLR0917
 ) -> None:
     write_device(tables, "a")
     one.claim()
-    keeper = Keeper(SessionFiles.at("shop", tmp_path / "other"), other)
+    keeper = CredentialKeeper(SessionFiles.at("shop", tmp_path / "other"), other)
     deeds: dict[str, Callable[[], object]] = {
         "before_dial": lambda: keeper.before_dial(1),
         "purge": lambda: keeper.purge("logged_out"),
@@ -155,7 +155,7 @@ def test_a_lock_that_was_lost_is_taken_again(
 def test_a_lock_that_another_took_meanwhile_keeps_us_from_the_next_dial(
     tmp_path: Path, one: Vault, other: Vault, tables: SecretStr
 ) -> None:
-    keeper = Keeper(SessionFiles.at("shop", tmp_path / "one"), one)
+    keeper = CredentialKeeper(SessionFiles.at("shop", tmp_path / "one"), one)
     keeper.before_dial(1)
     cut_off(tables)
     other.claim()

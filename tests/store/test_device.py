@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from wa_supervisor.errors import StoreError
-from wa_supervisor.store import SessionFiles, is_paired
+from wa_supervisor.hints import Action
+from wa_supervisor.store import SessionFiles
+from wa_supervisor.store.sqlite.device import is_paired
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,7 +91,8 @@ def test_a_damaged_file_is_an_error_that_says_what_helps(tmp_path: Path) -> None
         StoreError, match=r"session\.db is damaged: file is not a database"
     ) as caught:
         is_paired(tmp_path / "session.db")
-    assert "pair anew" in str(caught.value.hint)
+    assert caught.value.hint is not None
+    assert caught.value.hint.action is Action.RESTORE
 
 
 def test_a_torn_file_is_an_error(tmp_path: Path) -> None:

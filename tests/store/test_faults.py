@@ -16,7 +16,8 @@ import pytest
 from store.crash import SCENARIOS
 from store.sessions import seen
 from wa_supervisor.errors import StoreError
-from wa_supervisor.store import SessionFiles, recover
+from wa_supervisor.store import SessionFiles
+from wa_supervisor.store.intent import recover
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -90,7 +91,8 @@ from pathlib import Path
 from store.crash import SCENARIOS
 from store.sessions import seen
 from wa_supervisor.errors import StoreError
-from wa_supervisor.store import SessionFiles, recover
+from wa_supervisor.store import SessionFiles
+from wa_supervisor.store.intent import recover
 
 scenario = SCENARIOS[sys.argv[2]]
 files = SessionFiles.open("shop", Path(sys.argv[1]))

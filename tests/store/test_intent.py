@@ -8,8 +8,8 @@ from pydantic import ValidationError
 
 from store.sessions import mark_of, write_session
 from wa_supervisor.errors import StoreError
-from wa_supervisor.store import Recovered, SessionFiles, recover
-from wa_supervisor.store.intent import Deed, Intent
+from wa_supervisor.store import Recovered, SessionFiles
+from wa_supervisor.store.intent import Intent, Operation, recover
 
 
 @pytest.fixture
@@ -31,8 +31,8 @@ def half_done(files: SessionFiles, intent: Intent) -> None:
 
 
 ENTRY = "20260101T000000Z-logged_out"
-PURGE = Intent(deed=Deed.PURGE, entry=ENTRY, parts=("session.db",))
-RESTORE = Intent(deed=Deed.RESTORE, entry=ENTRY, parts=("session.db",), incoming=True)
+PURGE = Intent(operation=Operation.PURGE, entry=ENTRY, parts=("session.db",))
+RESTORE = Intent(operation=Operation.RESTORE, entry=ENTRY, parts=("session.db",), incoming=True)
 
 
 def test_without_a_crash_there_is_nothing_to_do(
@@ -77,7 +77,8 @@ def test_what_had_begun_is_finished_and_told(
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"{", b'{"format": 2, "deed": "purge", "entry": null}', b'{"deed": "x"}']
+    "content",
+    [b"", b"{", b'{"format": 2, "operation": "purge", "entry": null}', b'{"operation": "x"}'],
 )
 def test_an_intent_that_is_not_understood_stops_everything(
     files: SessionFiles, content: bytes
@@ -93,9 +94,9 @@ def test_an_intent_that_is_not_understood_stops_everything(
 @pytest.mark.parametrize("entry", ["../x", "20260101T000000Z-../../x", "/etc", "", "x"])
 def test_an_intent_names_nothing_outside_the_session(entry: str) -> None:
     with pytest.raises(ValidationError):
-        Intent(deed=Deed.PURGE, entry=entry)
+        Intent(operation=Operation.PURGE, entry=entry)
     with pytest.raises(ValidationError):
-        Intent(deed=Deed.PURGE, entry=ENTRY, parts=(entry,))
+        Intent(operation=Operation.PURGE, entry=ENTRY, parts=(entry,))
 
 
 def test_a_database_that_someone_put_there_meanwhile_is_not_overwritten(

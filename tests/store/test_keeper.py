@@ -12,8 +12,8 @@ import pytest
 
 from store.sessions import mark_of, seen, write_session
 from wa_supervisor.errors import Damaged, StoreError
-from wa_supervisor.store import Keeper, SessionFiles, is_paired, purge, snapshots
-from wa_supervisor.store.vault import SqliteVault
+from wa_supervisor.store import CredentialKeeper, SessionFiles, SqliteVault
+from wa_supervisor.store.sqlite.device import is_paired
 
 
 @pytest.fixture
@@ -22,28 +22,30 @@ def files(tmp_path: Path) -> SessionFiles:
 
 
 @pytest.fixture
-def keeper(files: SessionFiles) -> Keeper:
-    return Keeper(files, SqliteVault(files))
+def keeper(files: SessionFiles) -> CredentialKeeper:
+    return CredentialKeeper(files, SqliteVault(files))
 
 
 def test_a_new_session_dials_unpaired_and_nothing_is_kept(
-    files: SessionFiles, keeper: Keeper
+    files: SessionFiles, keeper: CredentialKeeper
 ) -> None:
     assert keeper.before_dial(1) is False
     assert {path.name for path in files.directory.iterdir()} == {"session.db"}
 
 
-def test_every_dial_with_credentials_leaves_a_copy(files: SessionFiles, keeper: Keeper) -> None:
+def test_every_dial_with_credentials_leaves_a_copy(
+    files: SessionFiles, keeper: CredentialKeeper
+) -> None:
     write_session(files.database, "a")
     assert keeper.before_dial(1) is True
     write_session(files.database, "b")
     assert keeper.before_dial(2) is True
     assert seen(files) == ("b", ("b", "a"), ())
-    assert [each.generation for each in snapshots(files)] == [2, 1]
+    assert [each.generation for each in SqliteVault(files).snapshots()] == [2, 1]
 
 
 def test_the_first_connection_after_a_pairing_is_copied_at_once(
-    files: SessionFiles, keeper: Keeper
+    files: SessionFiles, keeper: CredentialKeeper
 ) -> None:
     """Else the first false 401 would cost a pairing that was never copied."""
     keeper.before_dial(1)
@@ -57,7 +59,7 @@ def test_the_first_connection_after_a_pairing_is_copied_at_once(
 
 
 def test_a_copy_that_fails_costs_a_connected_session_nothing(
-    files: SessionFiles, keeper: Keeper, caplog: pytest.LogCaptureFixture
+    files: SessionFiles, keeper: CredentialKeeper, caplog: pytest.LogCaptureFixture
 ) -> None:
     write_session(files.database, "a")
     files.snapshots.write_text("in the way")
@@ -66,7 +68,9 @@ def test_a_copy_that_fails_costs_a_connected_session_nothing(
     assert caplog.records[-1].levelno == logging.WARNING
 
 
-def test_without_any_copy_the_dial_is_refused(files: SessionFiles, keeper: Keeper) -> None:
+def test_without_any_copy_the_dial_is_refused(
+    files: SessionFiles, keeper: CredentialKeeper
+) -> None:
     write_session(files.database, "a")
     files.snapshots.write_text("in the way")
     with pytest.raises(StoreError):
@@ -74,7 +78,7 @@ def test_without_any_copy_the_dial_is_refused(files: SessionFiles, keeper: Keepe
 
 
 def test_an_older_copy_will_do_for_a_dial(
-    files: SessionFiles, keeper: Keeper, caplog: pytest.LogCaptureFixture
+    files: SessionFiles, keeper: CredentialKeeper, caplog: pytest.LogCaptureFixture
 ) -> None:
     write_session(files.database, "a")
     keeper.before_dial(1)
@@ -91,7 +95,7 @@ def test_an_older_copy_will_do_for_a_dial(
 
 
 def test_a_damaged_database_is_no_dial_though_an_older_copy_is_there(
-    files: SessionFiles, keeper: Keeper
+    files: SessionFiles, keeper: CredentialKeeper
 ) -> None:
     write_session(files.database, "a")
     keeper.before_dial(1)
@@ -100,12 +104,12 @@ def test_a_damaged_database_is_no_dial_though_an_older_copy_is_there(
     files.database.write_bytes(content)
     with pytest.raises(Damaged):
         keeper.before_dial(2)
-    assert len(snapshots(files)) == 1
+    assert len(SqliteVault(files).snapshots()) == 1
 
 
 @pytest.mark.parametrize("how", ["row", "file"])
 def test_keys_that_no_purge_took_are_put_back_before_the_dial(
-    files: SessionFiles, keeper: Keeper, caplog: pytest.LogCaptureFixture, how: str
+    files: SessionFiles, keeper: CredentialKeeper, caplog: pytest.LogCaptureFixture, how: str
 ) -> None:
     """The supervisor died after whatsmeow deleted the row, or someone removed the file."""
     write_session(files.database, "a")
@@ -120,18 +124,20 @@ def test_keys_that_no_purge_took_are_put_back_before_the_dial(
     assert "no purge took them" in caplog.text
 
 
-def test_after_a_purge_the_old_keys_stay_away(files: SessionFiles, keeper: Keeper) -> None:
+def test_after_a_purge_the_old_keys_stay_away(
+    files: SessionFiles, keeper: CredentialKeeper
+) -> None:
     write_session(files.database, "a")
     keeper.before_dial(1)
     write_session(files.database, "a", paired=False)
     keeper.purge("logged_out")
     assert keeper.before_dial(2) is False
     assert not is_paired(files.database)
-    assert snapshots(files) == ()
+    assert SqliteVault(files).snapshots() == ()
 
 
 def test_a_restore_puts_the_copy_back_once_and_knows_when_there_is_none(
-    files: SessionFiles, keeper: Keeper
+    files: SessionFiles, keeper: CredentialKeeper
 ) -> None:
     keeper.before_dial(1)
     assert keeper.restore() is False
@@ -143,7 +149,7 @@ def test_a_restore_puts_the_copy_back_once_and_knows_when_there_is_none(
 
 
 def test_keys_that_are_still_there_are_not_replaced_by_older_ones(
-    files: SessionFiles, keeper: Keeper
+    files: SessionFiles, keeper: CredentialKeeper
 ) -> None:
     """The client was killed before it could delete the row."""
     write_session(files.database, "a")
@@ -153,7 +159,9 @@ def test_keys_that_are_still_there_are_not_replaced_by_older_ones(
     assert seen(files) == ("b", ("a",), ())
 
 
-def test_a_broken_database_is_replaced_by_the_copy(files: SessionFiles, keeper: Keeper) -> None:
+def test_a_broken_database_is_replaced_by_the_copy(
+    files: SessionFiles, keeper: CredentialKeeper
+) -> None:
     write_session(files.database, "a")
     keeper.before_dial(1)
     files.database.write_bytes(os.urandom(8192))
@@ -165,7 +173,9 @@ def test_held_credentials_outlive_any_number_of_purges_elsewhere_and_starts(
     files: SessionFiles,
 ) -> None:
     """A locked or banned account: only a relink moves the copies, and into the quarantine."""
-    keeper = Keeper(files, SqliteVault(files), snapshots=1, quarantined=1, days=0.000001)
+    keeper = CredentialKeeper(
+        files, SqliteVault(files), keep_snapshots=1, keep_quarantined=1, keep_days=0.000001
+    )
     write_session(files.database, "a")
     keeper.before_dial(1)
     write_session(files.database, "a", paired=False)
@@ -176,12 +186,12 @@ def test_held_credentials_outlive_any_number_of_purges_elsewhere_and_starts(
 
 
 def test_the_limits_of_the_quarantine_are_kept(files: SessionFiles) -> None:
-    keeper = Keeper(files, SqliteVault(files), quarantined=2)
+    keeper = CredentialKeeper(files, SqliteVault(files), keep_quarantined=2)
     for mark in "abc":
         write_session(files.database, mark)
         keeper.purge("logged_out")
     assert [entry[1] for entry in seen(files)[2]] == ["c", "b"]
-    aged = Keeper(files, SqliteVault(files), days=1e-9)
+    aged = CredentialKeeper(files, SqliteVault(files), keep_days=1e-9)
     time.sleep(0.01)
     aged.before_dial(1)
     assert seen(files)[2] == ()
@@ -192,18 +202,20 @@ def test_an_expired_session_that_cannot_go_does_not_stop_a_dial(
 ) -> None:
     for mark in "ab":
         write_session(files.database, mark)
-        purge(files, "logged_out")
+        SqliteVault(files).purge("logged_out")
     with pytest.MonkeyPatch.context() as patch:
 
         def refuse(*_: object) -> None:
             raise PermissionError(13, "Permission denied")
 
         patch.setattr(Path, "rename", refuse)
-        assert Keeper(files, SqliteVault(files), quarantined=1).before_dial(1) is False
+        assert (
+            CredentialKeeper(files, SqliteVault(files), keep_quarantined=1).before_dial(1) is False
+        )
     assert "still in the quarantine" in caplog.text
 
 
-def test_deeds_take_turns(files: SessionFiles, keeper: Keeper) -> None:
+def test_deeds_take_turns(files: SessionFiles, keeper: CredentialKeeper) -> None:
     """A snapshot of the living session and a purge come from different threads."""
     write_session(files.database, "a", rows=2000)
     threads = [
@@ -224,7 +236,7 @@ def test_deeds_take_turns(files: SessionFiles, keeper: Keeper) -> None:
 
 
 def test_a_locked_database_keeps_a_purge_waiting_for_seconds_only(
-    files: SessionFiles, keeper: Keeper
+    files: SessionFiles, keeper: CredentialKeeper
 ) -> None:
     write_session(files.database, "a")
     with closing(sqlite3.connect(files.database, isolation_level=None)) as other:

@@ -3,12 +3,12 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from wa_supervisor.errors import ConfigError, StoreError, UnsafePermissions
+from wa_supervisor.hints import Action, Hint
 from wa_supervisor.store import SessionFiles
 from wa_supervisor.store.layout import expand
 
@@ -130,28 +130,24 @@ def test_a_relative_data_dir_becomes_absolute(
 
 
 @pytest.mark.parametrize("mode", [0o750, 0o701, 0o777])
-def test_a_directory_open_to_others_is_refused_with_the_command_that_helps(
-    tmp_path: Path, mode: int
-) -> None:
+def test_a_directory_open_to_others_is_refused_with_what_helps(tmp_path: Path, mode: int) -> None:
     files = SessionFiles.open("shop", tmp_path / "with space")
     files.directory.chmod(mode)
     with pytest.raises(UnsafePermissions) as caught:
         files.prepare()
-    assert str(caught.value.hint) == f"chmod 700 '{files.directory}'"
-    subprocess.run(["sh", "-c", str(caught.value.hint)], check=True, timeout=10)
+    assert caught.value.hint == Hint(Action.MAKE_PRIVATE, str(files.directory))
+    files.directory.chmod(0o700)
     files.prepare()
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o622])
-def test_a_database_open_to_others_is_refused_with_the_command_that_helps(
-    tmp_path: Path, mode: int
-) -> None:
+def test_a_database_open_to_others_is_refused_with_what_helps(tmp_path: Path, mode: int) -> None:
     files = SessionFiles.open("shop", tmp_path)
     files.database.chmod(mode)
     with pytest.raises(UnsafePermissions, match=f"{mode:04o}") as caught:
         files.prepare()
-    assert caught.value.hint is not None
-    subprocess.run(["sh", "-c", str(caught.value.hint)], check=True, timeout=10)
+    assert caught.value.hint == Hint(Action.MAKE_PRIVATE, str(files.database))
+    files.database.chmod(0o600)
     files.prepare()
 
 

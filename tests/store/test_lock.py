@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from wa_supervisor.errors import LockHeld, StoreError
+from wa_supervisor.hints import Action
 from wa_supervisor.store import SessionFiles, SessionLock, read_holder
 
 if TYPE_CHECKING:
@@ -97,7 +98,9 @@ def test_a_second_holder_is_told_who_holds_it(files: SessionFiles, tmp_path: Pat
     assert f"session 'shop' is already supervised by pid {holder.pid}" in message
     assert f"on host {platform.node()} since 20" in message
     assert message.endswith(" UTC (wa-supervisor run)")
-    assert f"kill {holder.pid}" in str(caught.value.hint)
+    assert caught.value.hint is not None
+    assert caught.value.hint.action is Action.STOP
+    assert str(holder.pid) in caught.value.hint.note
 
 
 def test_a_second_lock_of_the_same_process_is_refused_too(files: SessionFiles) -> None:

@@ -152,7 +152,7 @@ def test_a_server_that_answers_no_more_is_left(
     tables: SecretStr, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server's own limits do not help if it is frozen: the connection is cut."""
-    monkeypatch.setattr(module, "DEED_SECONDS", 1.0)
+    monkeypatch.setattr(module, "TASK_SECONDS", 1.0)
     monkeypatch.setattr(module, "STATEMENT_SECONDS", 0)
     begun = time.monotonic()
     with pytest.raises(Unreachable), Database(tables).transaction() as found:

@@ -15,10 +15,17 @@ pytest.importorskip("psycopg")
 from store.crash import _killing_at
 from store.devices import connect, content, seen, write_device
 from wa_supervisor.errors import ConfigError, StoreError, Unreachable
-from wa_supervisor.store import Keeper, Recovered, SessionFiles, open_vault, quarantined
+from wa_supervisor.hints import Action, Hint
+from wa_supervisor.store import (
+    CredentialKeeper,
+    Recovered,
+    SessionFiles,
+    SqliteVault,
+    open_vault,
+    quarantined,
+)
 from wa_supervisor.store import intent as intents
 from wa_supervisor.store.postgres.database import Tables
-from wa_supervisor.store.vault import SqliteVault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,8 +50,8 @@ def vault(files: SessionFiles, tables: SecretStr) -> Vault:
 
 
 @pytest.fixture
-def keeper(files: SessionFiles, vault: Vault) -> Iterator[Keeper]:
-    yield Keeper(files, vault)
+def keeper(files: SessionFiles, vault: Vault) -> Iterator[CredentialKeeper]:
+    yield CredentialKeeper(files, vault)
     vault.release()
 
 
@@ -65,7 +72,7 @@ def test_the_setting_alone_chooses_where_the_keys_are(
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(ConfigError) as caught:
         open_vault(files, tables)
-    assert str(caught.value.hint) == "pip install 'wa-supervisor[postgres]'"
+    assert caught.value.hint == Hint(Action.INSTALL, "wa-supervisor[postgres]")
 
 
 def test_a_new_session_dials_unpaired_and_leaves_no_file(
@@ -73,13 +80,13 @@ def test_a_new_session_dials_unpaired_and_leaves_no_file(
 ) -> None:
     """The database is empty: whatsmeow makes its tables when it starts."""
     vault = open_vault(files, postgres)
-    assert Keeper(files, vault).before_dial(1) is False
+    assert CredentialKeeper(files, vault).before_dial(1) is False
     assert list(files.directory.iterdir()) == []
     vault.release()
 
 
 def test_every_dial_with_credentials_leaves_a_copy_and_an_unchanged_one_is_not_copied(
-    files: SessionFiles, keeper: Keeper, tables: SecretStr
+    files: SessionFiles, keeper: CredentialKeeper, tables: SecretStr
 ) -> None:
     write_device(tables, "a")
     assert keeper.before_dial(1) is True
@@ -92,7 +99,7 @@ def test_every_dial_with_credentials_leaves_a_copy_and_an_unchanged_one_is_not_c
 
 
 def test_a_purge_takes_rows_and_copies_away_and_the_next_pairing_begins_clean(
-    files: SessionFiles, keeper: Keeper, tables: SecretStr
+    files: SessionFiles, keeper: CredentialKeeper, tables: SecretStr
 ) -> None:
     copies(keeper.vault, tables, "a", "b")
     write_device(tables, "c")
@@ -111,7 +118,7 @@ def test_a_purge_takes_rows_and_copies_away_and_the_next_pairing_begins_clean(
 
 
 def test_what_whatsmeow_leaves_when_it_deletes_the_device_goes_as_well(
-    files: SessionFiles, keeper: Keeper, tables: SecretStr
+    files: SessionFiles, keeper: CredentialKeeper, tables: SecretStr
 ) -> None:
     copies(keeper.vault, tables, "a")
     write_device(tables, "a", paired=False)
@@ -120,7 +127,7 @@ def test_what_whatsmeow_leaves_when_it_deletes_the_device_goes_as_well(
 
 
 def test_keys_that_no_purge_took_are_put_back_before_the_dial(
-    files: SessionFiles, keeper: Keeper, tables: SecretStr
+    files: SessionFiles, keeper: CredentialKeeper, tables: SecretStr
 ) -> None:
     copies(keeper.vault, tables, "a", "b")
     write_device(tables, "b", paired=False)
@@ -151,7 +158,7 @@ def test_no_copy_goes_into_a_database_without_tables(
 ) -> None:
     """The URL names the wrong database: pairing there would lose sight of the right one."""
     copies(vault, tables, "a")
-    other = Keeper(files, open_vault(files, postgres))
+    other = CredentialKeeper(files, open_vault(files, postgres))
     with pytest.raises(StoreError, match="is it the right one"):
         other.before_dial(2)
     other.purge("operator")

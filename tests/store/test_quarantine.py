@@ -14,9 +14,11 @@ import pytest
 
 from store.sessions import JID, SECRET, mark_of, seen, write_session
 from wa_supervisor.errors import StoreError
-from wa_supervisor.store import SessionFiles, expire, is_paired, purge, quarantined, take_snapshot
-from wa_supervisor.store.disk import sha256
+from wa_supervisor.hints import Action, Hint
+from wa_supervisor.private_files import sha256
+from wa_supervisor.store import SessionFiles, SqliteVault, expire, quarantined
 from wa_supervisor.store.intent import MANIFEST
+from wa_supervisor.store.sqlite.device import is_paired
 
 
 @pytest.fixture
@@ -27,11 +29,11 @@ def files(tmp_path: Path) -> SessionFiles:
 
 
 def test_the_whole_session_is_set_aside_and_the_rest_stays(files: SessionFiles) -> None:
-    take_snapshot(files, 3)
+    SqliteVault(files).take_snapshot(3)
     write_session(files.database, "b")
     files.lock.touch(mode=0o600)
     files.journal.touch(mode=0o600)
-    entry = purge(files, "logged_out", 3)
+    entry = SqliteVault(files).purge("logged_out", 3)
     assert entry is not None
     assert seen(files) == (None, (), (("logged_out", "b", "a"),))
     assert {path.name for path in files.directory.iterdir()} == {
@@ -45,7 +47,7 @@ def test_the_manifest_says_why_and_what_and_no_secret(files: SessionFiles) -> No
     write_session(files.database, "b")
     expected = sha256(files.database)
     before = datetime.now(UTC)
-    entry = purge(files, "login_rejected", 9)
+    entry = SqliteVault(files).purge("login_rejected", 9)
     assert entry is not None
     written = (entry.directory / MANIFEST).read_text()
     content = json.loads(written)
@@ -70,30 +72,30 @@ def test_the_manifest_says_why_and_what_and_no_secret(files: SessionFiles) -> No
 
 def test_nothing_there_is_nothing_to_set_aside(tmp_path: Path) -> None:
     files = SessionFiles.at("shop", tmp_path)
-    assert purge(files, "logged_out") is None
+    assert SqliteVault(files).purge("logged_out") is None
     files.prepare()
-    assert purge(files, "logged_out") is None
+    assert SqliteVault(files).purge("logged_out") is None
     assert list(files.directory.iterdir()) == []
 
 
 def test_the_next_database_is_fresh_and_private(files: SessionFiles) -> None:
-    purge(files, "logged_out")
+    SqliteVault(files).purge("logged_out")
     files.prepare()
     assert not is_paired(files.database)
     assert files.database.stat().st_mode & 0o777 == 0o600
 
 
 def test_two_purges_in_one_second_are_two_entries(files: SessionFiles) -> None:
-    purge(files, "logged_out")
+    SqliteVault(files).purge("logged_out")
     write_session(files.database, "b")
-    purge(files, "logged_out")
+    SqliteVault(files).purge("logged_out")
     assert seen(files) == (None, (), (("logged_out", "b"), ("logged_out", "a")))
 
 
 def test_a_session_in_wal_mode_is_set_aside_as_one_whole_file(files: SessionFiles) -> None:
     with closing(sqlite3.connect(files.database, isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
-    entry = purge(files, "logged_out")
+    entry = SqliteVault(files).purge("logged_out")
     assert entry is not None
     assert [path.name for path in entry.directory.glob("session.db*")] == ["session.db"]
     assert entry.has_keys
@@ -104,7 +106,7 @@ def test_a_damaged_database_is_set_aside_as_it_is_with_its_sidecars(files: Sessi
     for path in files.sidecars:
         path.write_bytes(b"and this its sidecar")
         path.chmod(0o600)
-    entry = purge(files, "operator")
+    entry = SqliteVault(files).purge("operator")
     assert entry is not None
     assert entry.manifest is not None
     assert {file.name for file in entry.manifest.files} == {
@@ -138,12 +140,12 @@ def test_a_database_that_another_process_uses_is_not_moved(files: SessionFiles, 
         assert other.stdout.readline() == b"in\n"
         begun = time.monotonic()
         with pytest.raises(StoreError, match=r"session\.db is locked: another process") as caught:
-            purge(files, "logged_out")
+            SqliteVault(files).purge("logged_out")
         assert time.monotonic() - begun < 6
-        assert "fuser" in str(caught.value.hint)
+        assert caught.value.hint == Hint(Action.FIND_USER, str(files.database))
         assert not files.quarantine.exists()
         other.communicate(timeout=10)
-    assert purge(files, "logged_out") is not None
+    assert SqliteVault(files).purge("logged_out") is not None
     assert seen(files) == (None, (), (("logged_out", "a"),))
 
 
@@ -152,7 +154,7 @@ def test_a_reader_in_wal_mode_is_noticed_too(files: SessionFiles) -> None:
         other.execute("PRAGMA journal_mode=WAL")
         other.execute("UPDATE mark SET value = 'b'")
         with pytest.raises(StoreError, match="locked"):
-            purge(files, "logged_out")
+            SqliteVault(files).purge("logged_out")
     assert mark_of(files.database) == "b"
 
 
@@ -160,7 +162,7 @@ def test_a_directory_in_the_place_of_the_database_is_an_error(files: SessionFile
     files.database.unlink()
     (files.database / "inside").mkdir(parents=True)
     with pytest.raises(StoreError) as caught:
-        purge(files, "logged_out")
+        SqliteVault(files).purge("logged_out")
     assert str(files.directory) not in str(caught.value)
     assert (files.database / "inside").exists()
 
@@ -170,7 +172,7 @@ def test_a_symbolic_link_is_not_followed(files: SessionFiles, tmp_path: Path) ->
     files.database.rename(elsewhere)
     files.database.symlink_to(elsewhere)
     with pytest.raises(StoreError, match="cannot set the session aside"):
-        purge(files, "logged_out")
+        SqliteVault(files).purge("logged_out")
     assert elsewhere.exists()
     assert files.database.is_symlink()
 
@@ -178,7 +180,7 @@ def test_a_symbolic_link_is_not_followed(files: SessionFiles, tmp_path: Path) ->
 def fill(files: SessionFiles, *marks: str) -> None:
     for mark in marks:
         write_session(files.database, mark.lstrip("-"), paired=not mark.startswith("-"))
-        purge(files, "operator")
+        SqliteVault(files).purge("operator")
 
 
 def marks(files: SessionFiles) -> list[object]:

@@ -15,7 +15,8 @@ import pytest
 
 from store.sessions import mark_of, seen, write_session
 from wa_supervisor.errors import Damaged, StoreError, UnsafePermissions
-from wa_supervisor.store import SessionFiles, snapshots, take_snapshot
+from wa_supervisor.hints import Action, Hint
+from wa_supervisor.store import SessionFiles, SqliteVault
 from wa_supervisor.store.stamp import next_stamp
 
 
@@ -30,7 +31,7 @@ def test_a_snapshot_is_a_whole_private_copy_named_by_time_and_generation(
     files: SessionFiles,
 ) -> None:
     before = datetime.now(UTC).replace(microsecond=0)
-    made = take_snapshot(files, 7)
+    made = SqliteVault(files).take_snapshot(7)
     assert made is not None
     assert made.path.parent == files.snapshots
     assert made.generation == 7
@@ -46,51 +47,51 @@ def test_an_unpaired_database_is_never_kept(tmp_path: Path, rows: int) -> None:
     files = SessionFiles.open("shop", tmp_path)
     if rows:
         write_session(files.database, "a", paired=False)
-    assert take_snapshot(files, 1) is None
-    assert snapshots(files) == ()
+    assert SqliteVault(files).take_snapshot(1) is None
+    assert SqliteVault(files).snapshots() == ()
     assert not files.snapshots.exists()
     assert not files.staging.exists()
 
 
 def test_an_unpaired_database_does_not_rotate_the_good_copies_away(files: SessionFiles) -> None:
     """A locked or banned account (403, 406) lost its row: what was copied before stays."""
-    take_snapshot(files, 1)
+    SqliteVault(files).take_snapshot(1)
     write_session(files.database, "a", paired=False)
     for generation in range(2, 9):
-        assert take_snapshot(files, generation, keep=1) is None
+        assert SqliteVault(files).take_snapshot(generation, keep=1) is None
     assert seen(files) == ("-a", ("a",), ())
 
 
 def test_an_unchanged_database_is_not_copied_again(files: SessionFiles) -> None:
-    first = take_snapshot(files, 1)
+    first = SqliteVault(files).take_snapshot(1)
     assert first is not None
     untouched = first.path.stat()
-    assert take_snapshot(files, 2) == first
-    assert snapshots(files) == (first,)
+    assert SqliteVault(files).take_snapshot(2) == first
+    assert SqliteVault(files).snapshots() == (first,)
     assert first.path.stat().st_mtime_ns == untouched.st_mtime_ns
     os.utime(files.database)
-    assert take_snapshot(files, 2) == first
+    assert SqliteVault(files).take_snapshot(2) == first
 
 
 def test_the_smallest_change_is_copied_even_within_one_tick_of_the_clock(
     files: SessionFiles,
 ) -> None:
     """Times and sizes are no proof: the content is compared."""
-    first = take_snapshot(files, 1)
+    first = SqliteVault(files).take_snapshot(1)
     status = files.database.stat()
     write_session(files.database, "b")
     os.utime(files.database, ns=(status.st_atime_ns, status.st_mtime_ns))
-    second = take_snapshot(files, 1)
+    second = SqliteVault(files).take_snapshot(1)
     assert files.database.stat().st_size == status.st_size
     assert second != first
-    assert [mark_of(each.path) for each in snapshots(files)] == ["b", "a"]
+    assert [mark_of(each.path) for each in SqliteVault(files).snapshots()] == ["b", "a"]
 
 
 def test_only_the_newest_are_kept(files: SessionFiles) -> None:
     for generation, mark in enumerate("abcde"):
         write_session(files.database, mark)
-        take_snapshot(files, generation, keep=3)
-    assert [mark_of(each.path) for each in snapshots(files)] == ["e", "d", "c"]
+        SqliteVault(files).take_snapshot(generation, keep=3)
+    assert [mark_of(each.path) for each in SqliteVault(files).snapshots()] == ["e", "d", "c"]
 
 
 @pytest.mark.parametrize("journal_mode", ["delete", "wal"])
@@ -120,7 +121,7 @@ def test_what_a_killed_process_left_half_written_is_rolled_back_or_taken_along(
         env={"PYTHONPATH": f"{Path(__file__).parents[1]}:{Path(__file__).parents[2] / 'src'}"},
     )
     assert any(path.exists() for path in files.sidecars), "no journal: the test tests nothing"
-    made = take_snapshot(files, 1)
+    made = SqliteVault(files).take_snapshot(1)
     assert made is not None
     assert mark_of(made.path) == "b"
     assert [path.name for path in files.snapshots.iterdir()] == [made.path.name]
@@ -130,12 +131,12 @@ def test_a_copy_of_a_database_in_wal_mode_stands_alone(files: SessionFiles) -> N
     with closing(sqlite3.connect(files.database, isolation_level=None)) as living:
         living.execute("PRAGMA journal_mode=WAL")
         living.execute("UPDATE mark SET value = 'b'")
-        made = take_snapshot(files, 1)
+        made = SqliteVault(files).take_snapshot(1)
         assert made is not None
         assert [path.name for path in files.snapshots.iterdir()] == [made.path.name]
-        assert take_snapshot(files, 1) == made
+        assert SqliteVault(files).take_snapshot(1) == made
         living.execute("UPDATE mark SET value = 'c'")
-        later = take_snapshot(files, 1)
+        later = SqliteVault(files).take_snapshot(1)
     assert later is not None
     assert [mark_of(made.path), mark_of(later.path)] == ["b", "c"]
 
@@ -177,7 +178,7 @@ def test_a_copy_made_beside_a_busy_writer_is_one_moment(
         moments = []
         while writer.poll() is None:
             try:
-                made = take_snapshot(files, 1, keep=1)
+                made = SqliteVault(files).take_snapshot(1, keep=1)
             except StoreError as error:
                 assert "locked" in str(error)  # noqa: PT017 - a writer may win for 2 s
                 continue
@@ -198,20 +199,21 @@ def test_a_database_locked_for_too_long_is_an_error_within_seconds(files: Sessio
         other.execute("BEGIN EXCLUSIVE")
         begun = time.monotonic()
         with pytest.raises(StoreError, match=r"session\.db is locked: another process"):
-            take_snapshot(files, 1)
+            SqliteVault(files).take_snapshot(1)
         assert time.monotonic() - begun < 6
     assert seen(files) == ("a", (), ())
 
 
 def test_a_damaged_database_is_refused_and_the_good_copies_stay(files: SessionFiles) -> None:
-    take_snapshot(files, 1)
+    SqliteVault(files).take_snapshot(1)
     content = bytearray(files.database.read_bytes())
     content[4096 * 3 : 4096 * 5] = os.urandom(4096 * 2)
     files.database.write_bytes(content)
     with pytest.raises(Damaged) as caught:
-        take_snapshot(files, 2)
-    assert "wa-supervisor restore" in str(caught.value.hint)
-    assert [mark_of(each.path) for each in snapshots(files)] == ["a"]
+        SqliteVault(files).take_snapshot(2)
+    assert caught.value.hint is not None
+    assert caught.value.hint.action is Action.RESTORE
+    assert [mark_of(each.path) for each in SqliteVault(files).snapshots()] == ["a"]
     assert not files.staging.exists()
 
 
@@ -219,8 +221,8 @@ def test_a_directory_open_to_others_is_refused(files: SessionFiles) -> None:
     files.snapshots.mkdir()
     files.snapshots.chmod(0o755)
     with pytest.raises(UnsafePermissions) as caught:
-        take_snapshot(files, 1)
-    assert str(caught.value.hint).startswith("chmod 700 ")
+        SqliteVault(files).take_snapshot(1)
+    assert caught.value.hint == Hint(Action.MAKE_PRIVATE, str(files.snapshots))
 
 
 def test_a_symbolic_link_is_not_followed(files: SessionFiles, tmp_path: Path) -> None:
@@ -228,17 +230,17 @@ def test_a_symbolic_link_is_not_followed(files: SessionFiles, tmp_path: Path) ->
     elsewhere.mkdir(mode=0o700)
     files.snapshots.symlink_to(elsewhere)
     with pytest.raises(StoreError, match="symbolic link"):
-        take_snapshot(files, 1)
+        SqliteVault(files).take_snapshot(1)
     assert list(elsewhere.iterdir()) == []
 
 
 def test_foreign_files_are_no_snapshots_and_are_left_alone(files: SessionFiles) -> None:
-    take_snapshot(files, 1)
+    SqliteVault(files).take_snapshot(1)
     (files.snapshots / "notes.txt").write_text("mine")
     (files.snapshots / "backup.db").write_text("mine")
     write_session(files.database, "b")
-    take_snapshot(files, 2, keep=1)
-    assert len(snapshots(files)) == 1
+    SqliteVault(files).take_snapshot(2, keep=1)
+    assert len(SqliteVault(files).snapshots()) == 1
     assert len(list(files.snapshots.iterdir())) == 3
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import textwrap
 from datetime import UTC
 from typing import TYPE_CHECKING, Annotated
@@ -28,7 +29,9 @@ def crashes(
     chosen = Chosen(session, data_dir, config)
     files = chosen.files()
     with chosen.telling():
-        found = reports.read(files.directory)
+        found, unreadable = reports.read(files.directory)
+    for each in unreadable:
+        print(f"warning: {each}; look at {each.path}, or remove it", file=sys.stderr)
     for report in found[-limit:]:
         print(report.model_dump_json() if json else "\n".join(_lines(report)))
     if not json:

@@ -16,13 +16,14 @@ from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
 
+from .. import private_files
 from ..errors import StoreError
 from ..journal import amend
 from ..lifecycle import Reason
 from ..store import SessionFiles, SessionLock, claimed, expire, open_vault, quarantined
 from ..store.layout import give_back
 from ..store.quarantine import has_keys
-from ..store.snapshot import Snapshot
+from ..store.snapshots import Snapshot
 from .session_options import Chosen, ConfigOption, DataDirOption, SessionOption
 
 if TYPE_CHECKING:
@@ -188,14 +189,14 @@ def _list(files: SessionFiles, vault: Vault) -> list[Listed]:
     found = []
     everything: tuple[Snapshot | Quarantined, ...] = (*vault.snapshots(), *quarantined(files))
     for each in everything:
-        copies = tuple(path for path in vault.copies_in(each) if path.is_file())
+        copies = tuple(filter(private_files.is_regular, vault.copies_in(each)))
         found.append(
             Listed(
                 id=each.id,
                 kind="snapshot" if isinstance(each, Snapshot) else "quarantined",
                 taken=each.taken if isinstance(each, Snapshot) else each.created,
                 size=sum(path.stat().st_size for path in copies),
-                usable=any(_has_keys(path) for path in copies),
+                usable=any(each.flaw_in(path) is None and _has_keys(path) for path in copies),
             )
         )
     return found

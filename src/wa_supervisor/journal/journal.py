@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Self
 
 from pydantic import ValidationError
 
+from .. import private_files
 from ..errors import JournalError
 from ..settings import JournalSettings
-from ..store.layout import make_private_file
+from ..store.sqlite.errors import says_damaged
 from . import schema
 from .entries import Entry, insert, select, sortable
 from .memory import Memory
@@ -76,14 +77,14 @@ class Journal:
             try:
                 return cls._open(path, settings)
             except (sqlite3.DatabaseError, ValidationError) as error:
-                if not isinstance(error, ValidationError) and not schema.is_unreadable(error):
+                if not isinstance(error, ValidationError) and not says_damaged(error):
                     raise
                 schema.set_aside(path)
             return cls._open(path, settings)
 
     @classmethod
     def _open(cls, path: Path, settings: JournalSettings) -> Self:
-        make_private_file(path)
+        private_files.make_empty(path)
         journal = cls(path, schema.connect(path), settings)
         try:
             journal._read_memory()
@@ -107,7 +108,7 @@ class Journal:
                 try:
                     self._write(record, memory)
                 except sqlite3.DatabaseError as error:
-                    if not schema.is_unreadable(error):
+                    if not says_damaged(error):
                         raise
                     self._begin_anew()
                     self._write(record, memory)
@@ -190,7 +191,7 @@ class Journal:
     def _begin_anew(self) -> None:
         self._connection.close()
         schema.set_aside(self.path)
-        make_private_file(self.path)
+        private_files.make_empty(self.path)
         self._connection = schema.connect(self.path)
 
     @contextlib.contextmanager

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
+from .. import private_files
 from ..errors import JournalError
-from ..store.layout import make_private_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +40,7 @@ class Reserve:
     def prepare(self) -> None:
         """Take the room on the disk, once."""
         with self._explained("make"):
-            make_private_file(self._path)
+            private_files.make_empty(self._path)
             if self._path.stat().st_size < _SIZE:
                 self._write(_Kept())
 

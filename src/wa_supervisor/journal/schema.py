@@ -11,7 +11,6 @@ import contextlib
 import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeGuard
 
 from pydantic import ValidationError
 
@@ -61,7 +60,6 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 
 _SIDECARS = ("-wal", "-shm", "-journal")  # https://sqlite.org/tempfiles.html
 _ASIDE = ".corrupt-"
-_UNREADABLE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -69,7 +67,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
     The file must exist; an empty one is new. A commit is on the disk when it returns. Raises
     JournalError if the file is of a newer version, sqlite3.Error for anything else: see
-    `is_unreadable`.
+    `sqlite.errors.says_damaged`.
     """
     connection = sqlite3.connect(
         path, timeout=TIMEOUT, isolation_level=None, check_same_thread=False
@@ -104,13 +102,6 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
 def is_empty(connection: sqlite3.Connection) -> bool:
     """Say whether nothing was ever laid out here: the supervisor has not run yet."""
     return _version(connection) == 0
-
-
-def is_unreadable(error: Exception) -> TypeGuard[sqlite3.DatabaseError]:
-    """Say whether SQLite means that the file is no journal, or no longer one."""
-    if not isinstance(error, sqlite3.DatabaseError):
-        return False
-    return (getattr(error, "sqlite_errorcode", 0) & 0xFF) in _UNREADABLE
 
 
 def set_aside(path: Path) -> Path:

@@ -7,13 +7,12 @@ that is not ours is never overwritten.
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
 import stat
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
+from .. import private_files
 from ..errors import ConfigError, StoreError
 from .matrix import FILE_BORDER, MARK, make_matrix, png, svg
 
@@ -22,10 +21,8 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 _WHAT_WE_WRITE = 1 << 16  # bytes to look at; our images are marked at the start
 _MARKED_WITHIN = 300  # bytes
-_PRIVATE = 0o600
 _ONE_WORD = re.compile(rb"\S{1,4096}")
 
 
@@ -86,15 +83,9 @@ class FileSink(ABC):
 
     def _write(self, content: bytes) -> None:
         try:
-            self._draft.unlink(missing_ok=True)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW
-            with os.fdopen(os.open(self._draft, flags, _PRIVATE), "wb") as file:
-                file.write(content)
-                made = os.fstat(file.fileno())
-            self._draft.replace(self.path)
+            # Not durable: no code outlives a power cut.
+            made = private_files.replace(self.path, content, draft=self._draft, durable=False)
         except OSError as error:
-            with contextlib.suppress(OSError):  # the first error is the one to tell
-                self._draft.unlink(missing_ok=True)
             raise StoreError(
                 f"cannot write {self.path.name}: {error.strerror}",
                 hint=f"check {self.path.parent}, or choose another place with --qr",
@@ -105,13 +96,11 @@ class FileSink(ABC):
         try:
             self._draft.unlink(missing_ok=True)
             try:
-                descriptor = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | _NOFOLLOW)
+                mode = self.path.lstat().st_mode
+                content = private_files.read(self.path, _WHAT_WE_WRITE)
             except FileNotFoundError:
                 return
-            with os.fdopen(descriptor, "rb") as file:
-                mode = os.fstat(descriptor).st_mode
-                content = file.read(_WHAT_WE_WRITE) if stat.S_ISREG(mode) else b""
-            if not stat.S_ISREG(mode) or (content and not self.is_ours(content, mode)):
+            if content and not self.is_ours(content, mode):
                 raise self._taken()
             self.path.unlink(missing_ok=True)
         except OSError as error:
@@ -163,4 +152,7 @@ class PayloadFile(FileSink):
 
     def is_ours(self, content: bytes, mode: int) -> bool:
         """Accept one private word: the text cannot carry a mark."""
-        return stat.S_IMODE(mode) == _PRIVATE and _ONE_WORD.fullmatch(content) is not None
+        return (
+            stat.S_IMODE(mode) == private_files.FILE_MODE
+            and _ONE_WORD.fullmatch(content) is not None
+        )

@@ -1,23 +1,24 @@
-"""Where a session's files live: layout, lock, paired or not, snapshots, quarantine, restore.
+"""Where a session's keys and files live: layout, lock, snapshots, quarantine, restore.
 
-Everything here is synchronous and short; the supervisor calls it in a worker thread.
+`Vault` is the one interface to the keys; `sqlite/` and `postgres/` are its two kinds. Everything
+here is synchronous and short; the supervisor calls it in a worker thread.
 """
 
 from __future__ import annotations
 
-from .credential_keeper import Keeper
-from .intent import Recovered, recover
+from .credential_keeper import CredentialKeeper
+from .intent import Recovered
 from .layout import SessionFiles
 from .lock import Holder, SessionLock, read_holder
-from .quarantine import Manifest, Quarantined, expire, purge, quarantined
-from .restore import Restored, restore
-from .snapshot import Snapshot, snapshots, take_snapshot
-from .sqlite.device import is_paired
+from .quarantine import Manifest, Quarantined, expire, quarantined
+from .restore import Restored
+from .snapshots import Snapshot
+from .sqlite.vault import SqliteVault
 from .vault import Vault, claimed, open_vault
 
 __all__ = [
+    "CredentialKeeper",
     "Holder",
-    "Keeper",
     "Manifest",
     "Quarantined",
     "Recovered",
@@ -25,16 +26,11 @@ __all__ = [
     "SessionFiles",
     "SessionLock",
     "Snapshot",
+    "SqliteVault",
     "Vault",
     "claimed",
     "expire",
-    "is_paired",
     "open_vault",
-    "purge",
     "quarantined",
     "read_holder",
-    "recover",
-    "restore",
-    "snapshots",
-    "take_snapshot",
 ]

@@ -1,4 +1,4 @@
-"""When to copy, set aside and put back: the policy over the deeds of this package.
+"""When a session's keys are copied, set aside and put back.
 
 One keeper serves one run of one session, under the session's lock. Its methods block for a short
 time and may be called from any thread; only one of them acts at a time. Each first sees that the
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..errors import Damaged, StoreError
-from . import quarantine, snapshot
+from . import quarantine, snapshots
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,24 +25,24 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("wa_supervisor")
 
-_PATIENCE = 20.0
-"""Seconds one deed waits for another. Each is bounded by the disk and by `database.TIMEOUT`."""
+_TURN_TIMEOUT = 20.0
+"""Seconds one task waits for another. Each is bounded by the disk and by `database.TIMEOUT`."""
 
 
 @dataclass
-class Keeper:
+class CredentialKeeper:
     """Keeps one session's credentials."""
 
     files: SessionFiles
     vault: Vault
-    """Where the keys are; all deeds on them are its own."""
-    snapshots: int = snapshot.KEEP
+    """Where the keys are; it does all that is done to them."""
+    keep_snapshots: int = snapshots.KEEP
     """How many snapshots are kept."""
-    quarantined: int = quarantine.KEEP
-    """How many quarantined sessions are kept, each for `days` at most."""
-    days: float = quarantine.DAYS
-    lease: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
-    """Entered for every deed: keeps the session ours until it is done, see `SessionLock.shared`."""
+    keep_quarantined: int = quarantine.KEEP
+    """How many quarantined sessions are kept, each for `keep_days` at most."""
+    keep_days: float = quarantine.DAYS
+    holding_lock: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
+    """Entered for every task: keeps the session ours until it is done, see `SessionLock.shared`."""
     _generation: int = 0
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
@@ -65,7 +65,7 @@ class Keeper:
             if not paired and vault.snapshots():
                 log.warning(
                     "the session's keys are gone, but no purge took them: putting the newest copy "
-                    "back (`wa-supervisor purge` sets it aside, to pair afresh)"
+                    "back (a purge sets it aside, to pair afresh)"
                 )
                 paired = self._restore()
             self._expire()
@@ -116,7 +116,7 @@ class Keeper:
         return True
 
     def _copy(self) -> None:
-        self.vault.take_snapshot(self._generation, keep=self.snapshots)
+        self.vault.take_snapshot(self._generation, keep=self.keep_snapshots)
 
     def _copy_or_do_with_an_older_one(self) -> None:
         try:
@@ -133,15 +133,15 @@ class Keeper:
 
     def _expire(self) -> None:
         try:
-            quarantine.expire(self.files, keep=self.quarantined, days=self.days)
+            quarantine.expire(self.files, keep=self.keep_quarantined, days=self.keep_days)
         except StoreError as error:
             log.warning("an expired session is still in the quarantine: %s", error)
 
     @contextlib.contextmanager
     def _acting(self) -> Iterator[None]:
-        with self.lease():
-            if not self._turn.acquire(timeout=_PATIENCE):
-                raise StoreError("another deed on the session's files does not end")
+        with self.holding_lock():
+            if not self._turn.acquire(timeout=_TURN_TIMEOUT):
+                raise StoreError("another task on the session's files does not end")
             try:
                 self.vault.claim()
                 yield

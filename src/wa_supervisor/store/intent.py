@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
+from .. import private_files
 from ..errors import StoreError
-from .disk import discard, move, sync_directory, telling, write_private
-from .layout import make_private_directory
+from ..hints import Action, Hint
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,7 +49,7 @@ def _part_name(value: str) -> str:
     return value
 
 
-class Deed(enum.Enum):
+class Operation(enum.Enum):
     """What a move of files is for."""
 
     PURGE = "purge"
@@ -62,7 +62,7 @@ class Intent(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: Literal[1] = 1
-    deed: Deed
+    operation: Operation
     entry: Annotated[str, AfterValidator(entry_name)] | None
     """The quarantine's entry that receives `parts`; None: there is nothing to move aside."""
     parts: tuple[Annotated[str, AfterValidator(_part_name)], ...] = ()
@@ -80,7 +80,7 @@ class Recovered(enum.Enum):
     RESTORED = "a half-done restore was finished"
 
 
-_FINISHED = {Deed.PURGE: Recovered.PURGED, Deed.RESTORE: Recovered.RESTORED}
+_FINISHED = {Operation.PURGE: Recovered.PURGED, Operation.RESTORE: Recovered.RESTORED}
 
 
 def incoming(files: SessionFiles) -> Path:
@@ -90,7 +90,7 @@ def incoming(files: SessionFiles) -> Path:
 
 def begin(files: SessionFiles) -> None:
     """Make an empty staging directory. To be called when `recover` has run."""
-    make_private_directory(files.staging)
+    private_files.make_directory(files.staging, durable=False)
 
 
 def perform(files: SessionFiles, intent: Intent) -> None:
@@ -105,50 +105,54 @@ def perform(files: SessionFiles, intent: Intent) -> None:
 def declare(files: SessionFiles, intent: Intent) -> None:
     """Make the intent durable. Raises OSError."""
     draft = files.staging / "intent.json"
-    write_private(draft, intent.model_dump_json().encode())
-    sync_directory(files.staging)
-    move(draft, files.intent)
-    sync_directory(files.directory)
+    private_files.create(draft, intent.model_dump_json().encode())
+    private_files.sync_directory(files.staging)
+    private_files.rename(draft, files.intent)
+    private_files.sync_directory(files.directory)
 
 
 def recover(files: SessionFiles) -> Recovered:
     """Finish or undo what a crash left half done. To be called under the session's lock.
 
-    It is also called at the start of every deed of this package. No session process may live.
+    It is also called at the start of every operation of this package. No session process may live.
     Raises StoreError if it cannot be finished; nothing is lost then, and it can be tried again.
     """
     if not os.path.lexists(files.intent):
         if not os.path.lexists(files.staging):
             return Recovered.NOTHING
-        with telling("clean up after a crash", files.directory):
+        with private_files.explained("clean up after a crash", files.directory):
             worthless = not any(files.staging.iterdir())
-            discard(files.staging)
-        return Recovered.NOTHING if worthless else _told(files, Recovered.UNDONE)
+            private_files.remove_tree(files.staging)
+        return Recovered.NOTHING if worthless else _logged(files, Recovered.UNDONE)
     intent = read_intent(files)
-    with telling(f"finish a half-done {intent.deed.value}", files.directory):
+    with private_files.explained(f"finish a half-done {intent.operation.value}", files.directory):
         carry_out(files, intent)
-    return _told(files, _FINISHED[intent.deed])
+    return _logged(files, _FINISHED[intent.operation])
 
 
 def read_intent(files: SessionFiles) -> Intent:
     """Read the intent that is there. Raises StoreError."""
     try:
-        return Intent.model_validate_json(files.intent.read_bytes())
+        return Intent.model_validate_json(private_files.read(files.intent))
     except (ValidationError, OSError) as error:
         raise StoreError(
             f"{files.intent.name} cannot be understood ({type(error).__name__}): "
             "a purge or restore is half done, perhaps by a newer version",
-            hint=f"use the newer version, or look at {files.staging} and remove {files.intent}",
+            hint=Hint(
+                Action.REMOVE,
+                str(files.intent),
+                first=f"use the newer version, or look at {files.staging}",
+            ),
         ) from None
 
 
 def withdraw(files: SessionFiles) -> Recovered:
     """Take back an intent of which nothing was carried out. Raises StoreError."""
-    with telling("clean up after a crash", files.directory):
+    with private_files.explained("clean up after a crash", files.directory):
         files.intent.unlink()
-        sync_directory(files.directory)
-        discard(files.staging)
-    return _told(files, Recovered.UNDONE)
+        private_files.sync_directory(files.directory)
+        private_files.remove_tree(files.staging)
+    return _logged(files, Recovered.UNDONE)
 
 
 def carry_out(files: SessionFiles, intent: Intent) -> None:
@@ -158,8 +162,8 @@ def carry_out(files: SessionFiles, intent: Intent) -> None:
     if intent.incoming and os.path.lexists(incoming(files)):
         _let_in(files)
     files.intent.unlink()
-    sync_directory(files.directory)
-    discard(files.staging)
+    private_files.sync_directory(files.directory)
+    private_files.remove_tree(files.staging)
 
 
 def _move_aside(files: SessionFiles, entry: str, parts: tuple[str, ...]) -> None:
@@ -167,14 +171,15 @@ def _move_aside(files: SessionFiles, entry: str, parts: tuple[str, ...]) -> None
     if os.path.lexists(final):
         return
     for part in parts:
+        source, target = files.directory / part, waiting / part
         # A database that appeared where one was moved away is the empty one of `prepare`.
-        if os.path.lexists(files.directory / part) and not os.path.lexists(waiting / part):
-            move(files.directory / part, waiting / part)
-    sync_directory(waiting)
-    sync_directory(files.directory)
-    move(waiting, final)
-    sync_directory(files.quarantine)
-    sync_directory(files.staging)
+        if os.path.lexists(source) and not os.path.lexists(target):
+            private_files.rename(source, target)
+    private_files.sync_directory(waiting)
+    private_files.sync_directory(files.directory)
+    private_files.rename(waiting, final)
+    private_files.sync_directory(files.quarantine)
+    private_files.sync_directory(files.staging)
 
 
 def _let_in(files: SessionFiles) -> None:
@@ -182,13 +187,13 @@ def _let_in(files: SessionFiles) -> None:
     if os.path.lexists(database) and database.lstat().st_size:
         raise StoreError(
             f"{database.name} appeared in the middle of a restore",
-            hint=f"move it away and try again: {database}",
+            hint=Hint(Action.MOVE_AWAY, str(database), note="then try again"),
         )
     incoming(files).replace(database)
-    sync_directory(files.directory)
-    sync_directory(files.staging)
+    private_files.sync_directory(files.directory)
+    private_files.sync_directory(files.staging)
 
 
-def _told(files: SessionFiles, recovered: Recovered) -> Recovered:
+def _logged(files: SessionFiles, recovered: Recovered) -> Recovered:
     log.warning("session %s: after a crash, %s", files.name, recovered.value)
     return recovered

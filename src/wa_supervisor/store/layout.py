@@ -8,10 +8,8 @@ the empty file is made here first; SQLite gives its sidecars the mode of the dat
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-import shlex
 import stat
 import sys
 from dataclasses import dataclass
@@ -21,16 +19,16 @@ from typing import TYPE_CHECKING
 
 from platformdirs import user_state_path
 
-from ..errors import ConfigError, StoreError, UnsafePermissions
+from .. import private_files
+from ..errors import ConfigError
+from ..hints import Action, Hint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
 APP_NAME = "wa-supervisor"
 
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}", re.ASCII)
-_OTHERS = 0o077  # any permission of the group or of the world
-_CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
 _SIDECARS = ("-wal", "-shm", "-journal")  # https://sqlite.org/tempfiles.html
 
 
@@ -112,25 +110,21 @@ class SessionFiles:
         Raises UnsafePermissions if others could read the files, StoreError if they cannot be
         made or are not what they should be (a symbolic link is never followed).
         """
-        with self._telling():
-            make_private_directory(self.directory)
-            make_private_file(self.database)
+        with self._explained():
+            private_files.make_directory(self.directory, parents=True)
+            private_files.make_empty(self.database)
 
     def prepare_directory(self) -> None:
         """Make or check the directory only: the keys are elsewhere. Raises as `prepare` does."""
-        with self._telling():
-            make_private_directory(self.directory)
+        with self._explained():
+            private_files.make_directory(self.directory, parents=True)
 
-    @contextlib.contextmanager
-    def _telling(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise StoreError(
-                f"cannot prepare the files of session {self.name!r}: "
-                f"{Path(error.filename or self.directory).name}: {error.strerror}",
-                hint=f"check who owns {self.directory}, or choose another place with --data-dir",
-            ) from error
+    def _explained(self) -> AbstractContextManager[None]:
+        return private_files.explained(
+            f"prepare the files of session {self.name!r}",
+            self.directory,
+            note="or choose another place with `data_dir`",
+        )
 
 
 def validate_name(name: str) -> str:
@@ -139,7 +133,7 @@ def validate_name(name: str) -> str:
         raise ConfigError(
             f"{name[:80]!r} cannot be a session name: use 1 to 64 letters, digits, '.', '_' "
             "or '-', and no '.' at the start",
-            hint="for example --session shop",
+            hint=Hint(Action.SET, "session", note="for example `shop`"),
         )
     return name
 
@@ -166,40 +160,13 @@ def _substitute(part: str) -> str:
     except KeyError as error:
         raise ConfigError(
             f"data_dir uses the environment variable {error.args[0]}, which is not set",
-            hint=f"set {error.args[0]}, or write the path out",
+            hint=Hint(Action.SET_VARIABLE, error.args[0], note="or write the path out"),
         ) from None
     except ValueError:
         raise ConfigError(
             f"data_dir has a '$' that starts no variable name, in {part!r}",
-            hint="write '$$' for a dollar sign",
+            hint=Hint(note="write '$$' for a dollar sign"),
         ) from None
-
-
-def make_private_directory(directory: Path) -> None:
-    """Make the directory and its parents (0700), or check the one that exists.
-
-    Raises UnsafePermissions if others may enter it, StoreError if it is something else; a
-    symbolic link is something else. Raises OSError if it cannot be made.
-    """
-    # Path.mkdir(parents=True) gives its mode to the leaf only.
-    missing = []
-    for path in (directory, *directory.parents):
-        if os.path.lexists(path):
-            break
-        missing.append(path)
-    for path in reversed(missing):
-        path.mkdir(mode=0o700, exist_ok=True)
-    _check(directory, stat.S_ISDIR, "directory", 0o700)
-
-
-def make_private_file(path: Path) -> None:
-    """Make an empty file that only its owner may open, or check the one that exists.
-
-    Raises UnsafePermissions or StoreError if that one is not so, OSError if it cannot be made.
-    """
-    with contextlib.suppress(FileExistsError):
-        os.close(os.open(path, _CREATE, 0o600))
-    _check(path, stat.S_ISREG, "regular file", 0o600)
 
 
 def give_back(directory: Path) -> None:
@@ -216,19 +183,3 @@ def give_back(directory: Path) -> None:
             found = os.stat(name, dir_fd=where, follow_symlinks=False)
             if found.st_uid == 0 and (stat.S_ISDIR(found.st_mode) or found.st_nlink == 1):
                 os.chown(name, owner.st_uid, owner.st_gid, dir_fd=where, follow_symlinks=False)
-
-
-def _check(path: Path, is_kind: Callable[[int], bool], kind: str, mode: int) -> None:
-    found = path.lstat().st_mode
-    if not is_kind(found):
-        what = "a symbolic link" if stat.S_ISLNK(found) else "something else"
-        raise StoreError(
-            f"{path.name!r} should be a {kind}, but is {what}",
-            hint=f"move it away: {path}",
-        )
-    if sys.platform != "win32" and stat.S_IMODE(found) & _OTHERS:
-        raise UnsafePermissions(
-            f"others could open {path.name!r}: its mode is {stat.S_IMODE(found):04o}, "
-            f"but it guards the keys of a linked device and must be {mode:04o}",
-            hint=f"chmod {mode:o} {shlex.quote(str(path))}",
-        )

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import LockHeld, StoreError
+from ..hints import Action, Hint
 
 if sys.platform == "win32":
     import msvcrt
@@ -36,8 +37,9 @@ if TYPE_CHECKING:
 
     from .layout import SessionFiles
 
-PATIENCE = 0.3  # seconds to wait for a `read_holder` looking
-DYING = 5.0
+READER_TIMEOUT = 0.3
+"""Seconds to wait for a `read_holder` that is looking."""
+DYING_TIMEOUT = 5.0
 """Seconds to wait for the session process of a supervisor that was killed: the kernel kills it."""
 
 _OPEN = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
@@ -67,7 +69,7 @@ class Holder(BaseModel):
 class SessionLock:
     """The exclusive right to run one session, as a context manager.
 
-    `command` is what a second starter is told about us. It must not hold arguments of the user:
+    `command` is what a second starter reads about us. It must not hold arguments of the user:
     they may be phone numbers. No child inherits the lock, forked or executed: it is handed over.
     """
 
@@ -78,7 +80,7 @@ class SessionLock:
         self._sharing = threading.Lock()
 
     def acquire(self) -> None:
-        """Take the lock, waiting `DYING` seconds for what a dead supervisor left, else `PATIENCE`.
+        """Take the lock: within `READER_TIMEOUT`, or `DYING_TIMEOUT` if a dead supervisor left it.
 
         Raises LockHeld, which names the holder, and StoreError if the file cannot be used.
         """
@@ -88,15 +90,15 @@ class SessionLock:
             try:
                 descriptor = os.open(self._files.lock, _OPEN, 0o600)
                 undo.callback(os.close, descriptor)
-                if not _lock_within(descriptor, PATIENCE):
+                if not _lock_within(descriptor, READER_TIMEOUT):
                     left = _left_behind(descriptor)
-                    if not left or not _lock_within(descriptor, DYING):
+                    if not left or not _lock_within(descriptor, DYING_TIMEOUT):
                         raise self._held(descriptor, left)
                 self._write_record(descriptor)
             except OSError as error:
                 raise StoreError(
                     f"cannot lock session {self._files.name!r}: lock: {error.strerror}",
-                    hint=f"check {self._files.lock}",
+                    hint=Hint(Action.CHECK_DISK, str(self._files.lock)),
                 ) from error
             undo.pop_all()
         self._descriptor = descriptor
@@ -163,13 +165,14 @@ class SessionLock:
             return LockHeld(
                 f"session {self._files.name!r} is still used by pid {pids}, which the supervisor "
                 f"before ({holder or 'nobody knows which'}) left behind",
-                hint=f"it should die by itself; look at it (`ps {pids}`), then `kill -9 {pids}`",
+                hint=Hint(
+                    Action.END_PROCESS, pids, first="wait: it should die by itself; look at it"
+                ),
             )
-        who = str(holder) if holder else "another process"
-        stop = f"`kill {holder.pid}` on {holder.host}" if holder else "end that process"
+        other = f"or end process {holder.pid} on {holder.host}" if holder else ""
         return LockHeld(
-            f"session {self._files.name!r} is already supervised by {who}",
-            hint=f"stop that one first ({stop}), or run another session with --session NAME",
+            f"session {self._files.name!r} is already supervised by {holder or 'another process'}",
+            hint=Hint(Action.STOP, note=other),
         )
 
 
@@ -209,15 +212,15 @@ def _left_behind(descriptor: int) -> tuple[int, ...]:
     found = set()
     for info in Path("/proc").glob("[0-9]*/fdinfo/*"):
         with contextlib.suppress(OSError):  # it ended, or is another user's
-            told = info.read_text()  # proc(5): `lock:  1: FLOCK  ADVISORY  WRITE 16 fe:00:2147 ...`
-            if any("FLOCK" in line and inode in line for line in told.splitlines()):
+            text = info.read_text()  # proc(5): `lock:  1: FLOCK  ADVISORY  WRITE 16 fe:00:2147 ...`
+            if any("FLOCK" in line and inode in line for line in text.splitlines()):
                 found.add(int(info.parts[2]))
     return () if holder is None or holder.pid in found else tuple(sorted(found))
 
 
 def _read_record(descriptor: int) -> Holder | None:
     # A new holder writes right after it locks: give it that moment.
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + READER_TIMEOUT
     while True:
         os.lseek(descriptor, 0, os.SEEK_SET)
         try:

@@ -22,16 +22,16 @@ from functools import cache
 from importlib import metadata
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, ValidationError
 
+from .. import private_files
 from ..errors import Damaged
-from .disk import discard, list_names, move, sha256, sync_directory, telling, write_private
-from .intent import MANIFEST, Deed, Intent, begin, entry_name, perform, recover
-from .layout import make_private_directory
+from . import intent
+from .intent import MANIFEST, entry_name
 from .postgres import rows
-from .snapshot import in_directory
-from .sqlite.database import inspect, settle
-from .stamp import moment, next_stamp
+from .snapshots import list_snapshots
+from .sqlite import database
+from .stamp import is_stamped, moment, next_stamp
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,9 +59,10 @@ class FileRecord(BaseModel):
     """Relative to the entry's directory, with `/`."""
     size: int
     """Bytes."""
-    sha256: str
+    sha256: str | None
+    """None if it could not be read."""
     paired: bool | None
-    """Whether a device's keys are in it; None for a sidecar or a damaged database."""
+    """Whether a device's keys are in it; None for a sidecar, or what is damaged or unreadable."""
 
 
 class Manifest(BaseModel):
@@ -72,7 +73,7 @@ class Manifest(BaseModel):
     id: Annotated[str, AfterValidator(entry_name)]
     session: str
     reason: str
-    created: datetime
+    created: AwareDatetime
     generation: int
     """The number of the last session process."""
     files: tuple[FileRecord, ...]
@@ -102,52 +103,30 @@ class Quarantined:
         """Whether a device's keys are in it, as far as it is known."""
         return self.manifest is None or any(file.paired for file in self.manifest.files)
 
-    @property
-    def databases(self) -> tuple[Path, ...]:
-        """The files that may hold a device's keys, the freshest first."""
-        return self.copies(".db")
-
     def copies(self, suffix: str) -> tuple[Path, ...]:
         """The files of one kind that may hold a device's keys, the freshest first."""
-        copies = (copy.path for copy in in_directory(self.directory / "snapshots", suffix))
+        copies = (copy.path for copy in list_snapshots(self.directory / "snapshots", suffix))
         return (self.directory / f"session{suffix}", *copies)
 
-    def vouches_for(self, path: Path) -> bool:
-        """Whether a file still is what the manifest says. Raises OSError."""
+    def flaw_in(self, path: Path) -> str | None:
+        """Say why one of its files is not to be trusted; None if it is what the manifest says."""
         if self.manifest is None:
-            return True
+            return f"{MANIFEST} is missing or cannot be read, so nothing vouches for {path.name}"
         name = path.relative_to(self.directory).as_posix()
-        return any(
-            file.name == name and file.sha256 == sha256(path) for file in self.manifest.files
-        )
+        try:
+            digest = private_files.sha256(path)
+        except OSError as error:
+            return f"{path.name}: {error.strerror}"
+        if any(file.name == name and file.sha256 == digest for file in self.manifest.files):
+            return None
+        return f"{path.name} is not what its manifest says"
 
 
 def quarantined(files: SessionFiles) -> tuple[Quarantined, ...]:
     """List the sessions that were set aside, the newest first. Raises StoreError."""
-    names = list_names(files.quarantine)
-    return tuple(_read(files.quarantine / name) for name in names if _is_entry(name))
-
-
-def purge(files: SessionFiles, reason: str, generation: int = 0) -> Quarantined | None:
-    """Set the database, its sidecars and the snapshots aside; None if there was nothing.
-
-    `reason` is a code of lower-case letters, digits and `_`. It is crash-atomic, see `intent`.
-    Afterwards the names are gone, and that is verified. Raises StoreError if a file is locked or
-    cannot be moved; nothing is lost then, and it may be called again.
-    """
-    recover(files)
-    with telling("set the session aside", files.directory):
-        settle(files.database)
-        parts = parts_of(files, with_snapshots=True)
-        entry = None
-        if parts:
-            begin(files)
-            entry = stage(files, reason, generation, parts)
-            perform(files, Intent(deed=Deed.PURGE, entry=entry, parts=parts))
-        files.database.unlink(missing_ok=True)  # the empty one of `prepare`, if any
-        if files.directory.exists():
-            sync_directory(files.directory)
-    return None if entry is None else _read(files.quarantine / entry)
+    with private_files.explained("list the quarantine", files.directory):
+        names = private_files.list_names(files.quarantine)
+    return tuple(read_entry(files.quarantine / name) for name in names if _is_entry(name))
 
 
 def parts_of(files: SessionFiles, *, with_snapshots: bool) -> tuple[str, ...]:
@@ -171,15 +150,15 @@ def stage(
 
     `content` is what a Postgres database holds; it is written into the entry at once.
     """
-    make_private_directory(files.quarantine)
+    private_files.make_directory(files.quarantine)
     now = datetime.now(UTC)
-    taken = (name for name in list_names(files.quarantine) if _is_entry(name))
+    taken = (name for name in private_files.list_names(files.quarantine) if _is_entry(name))
     entry = entry_name(f"{next_stamp(taken, now)}-{reason}")
     waiting = files.staging / entry
-    make_private_directory(waiting)
+    private_files.make_directory(waiting, durable=False)
     saved = []
     if content is not None:
-        write_private(waiting / ROWS, content)
+        private_files.create(waiting / ROWS, content)
         saved = [_record(waiting / ROWS, ROWS, is_copy=True)]
     manifest = Manifest(
         id=entry,
@@ -190,7 +169,7 @@ def stage(
         files=(*saved, *_records(files, parts)),
         versions=_versions(),
     )
-    write_private(waiting / MANIFEST, manifest.model_dump_json(indent=2).encode() + b"\n")
+    private_files.create(waiting / MANIFEST, manifest.model_dump_json(indent=2).encode() + b"\n")
     return entry
 
 
@@ -199,18 +178,18 @@ def expire(files: SessionFiles, *, keep: int = KEEP, days: float = DAYS) -> tupl
 
     Each is renamed away before it is removed, so a crash leaves no half entry. Raises StoreError.
     """
-    recover(files)
+    intent.recover(files)
     now = datetime.now(UTC)
     # Newest first, those with keys before those without: whatever is too much is at the end.
     kept = sorted(quarantined(files), key=lambda each: not each.has_keys)
     old = timedelta(days=days)
     gone = [each for i, each in enumerate(kept) if i >= keep or now - each.created > old]
-    with telling("remove an expired session from the quarantine", files.directory):
+    with private_files.explained("remove an expired session from the quarantine", files.directory):
         for each in gone:
-            begin(files)
-            move(each.directory, files.staging / each.id)
-            sync_directory(files.quarantine)
-            discard(files.staging)
+            intent.begin(files)
+            private_files.rename(each.directory, files.staging / each.id)
+            private_files.sync_directory(files.quarantine)
+            private_files.remove_tree(files.staging)
             log.info("session %s: quarantined %s expired and was removed", files.name, each.id)
     return tuple(each.id for each in gone)
 
@@ -219,27 +198,37 @@ def _records(files: SessionFiles, parts: tuple[str, ...]) -> Iterator[FileRecord
     for part in parts:
         path = files.directory / part
         if path == files.snapshots:
-            for snapshot in (*in_directory(path), *in_directory(path, rows.SUFFIX)):
-                yield _record(snapshot.path, f"{part}/{snapshot.path.name}", is_copy=True)
+            for snapshot in (
+                *list_snapshots(path, database.SUFFIX),
+                *list_snapshots(path, rows.SUFFIX),
+            ):
+                yield _record_copy(snapshot.path, f"{part}/{snapshot.path.name}")
         else:
             yield _record(path, part, is_copy=path == files.database)
 
 
 def _record(path: Path, name: str, *, is_copy: bool) -> FileRecord:
-    digest = sha256(path)
     return FileRecord(
         name=name,
         size=path.lstat().st_size,
-        sha256=digest,
+        sha256=private_files.sha256(path),
         paired=_paired(path) if is_copy else None,
     )
+
+
+def _record_copy(path: Path, name: str) -> FileRecord:
+    """Record a snapshot, which goes along even if it cannot be read."""
+    try:
+        return _record(path, name, is_copy=True)
+    except OSError:
+        return FileRecord(name=name, size=path.lstat().st_size, sha256=None, paired=None)
 
 
 def has_keys(copy: Path) -> bool:
     """Check a copy of either kind, and say whether a device is in it. Raises Damaged, OSError."""
     if copy.suffix == rows.SUFFIX:
-        return rows.decode(copy.read_bytes(), copy.name).device is not None
-    return inspect(copy)
+        return rows.decode(private_files.read(copy), copy.name).device is not None
+    return database.inspect(copy)
 
 
 def _paired(path: Path) -> bool | None:
@@ -249,9 +238,10 @@ def _paired(path: Path) -> bool | None:
         return None
 
 
-def _read(directory: Path) -> Quarantined:
+def read_entry(directory: Path) -> Quarantined:
+    """Read an entry of the quarantine that exists."""
     try:
-        manifest = Manifest.model_validate_json((directory / MANIFEST).read_bytes())
+        manifest = Manifest.model_validate_json(private_files.read(directory / MANIFEST))
     except (OSError, ValidationError):
         manifest = None
     return Quarantined(directory, manifest)
@@ -259,7 +249,7 @@ def _read(directory: Path) -> Quarantined:
 
 def _is_entry(name: str) -> bool:
     try:
-        return bool(entry_name(name))
+        return is_stamped(entry_name(name))
     except ValueError:
         return False
 

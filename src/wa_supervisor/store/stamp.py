@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _FORMAT = "%Y%m%dT%H%M%SZ"
+_NEVER = 9999  # no later time could be written
 LENGTH = 16
 """Characters of a stamp."""
 
@@ -25,6 +26,14 @@ def next_stamp(names: Iterable[str], now: datetime) -> str:
     return now.strftime(_FORMAT)
 
 
+def is_stamped(name: str) -> bool:
+    """Say whether a name begins with a time that there is."""
+    try:
+        return moment(name).year < _NEVER
+    except ValueError:
+        return False
+
+
 def moment(name: str) -> datetime:
     """Read the time a name begins with. Raises ValueError."""
-    return datetime.strptime(name[:LENGTH], _FORMAT).replace(tzinfo=UTC)
+    return datetime.fromisoformat(name[:LENGTH])

@@ -1,15 +1,17 @@
-"""What is done with a session's keys, wherever the client keeps them."""
+"""What can be done with a session's keys: one interface, whatever the client keeps them in.
+
+`sqlite.vault` and `postgres.vault` are the two there are; `open_vault` chooses.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from ..errors import ConfigError
-from . import intent, quarantine, snapshot
-from .restore import choose, restore
-from .sqlite.device import is_paired
+from ..hints import Action, Hint
+from .snapshots import KEEP
+from .sqlite.vault import SqliteVault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,11 +23,11 @@ if TYPE_CHECKING:
     from .layout import SessionFiles
     from .quarantine import Quarantined
     from .restore import Restored
-    from .snapshot import Snapshot
+    from .snapshots import Snapshot
 
 
 class Vault(Protocol):
-    """The deeds on one session's keys. Each is short, and raises StoreError if it cannot be done.
+    """One session's keys. Every method is short, and raises StoreError if it cannot be done.
 
     Only one may run at a time, under the session's lock and its claim; all but `take_snapshot` and
     the lists only while no session process lives.
@@ -52,7 +54,7 @@ class Vault(Protocol):
     def snapshots(self) -> tuple[Snapshot, ...]:
         """List the copies, the newest first."""
 
-    def take_snapshot(self, generation: int, *, keep: int) -> Snapshot | None:
+    def take_snapshot(self, generation: int, *, keep: int = KEEP) -> Snapshot | None:
         """Copy the keys, unless the newest copy holds the same; None if there are none."""
 
     def purge(self, reason: str, generation: int = 0) -> Quarantined | None:
@@ -66,46 +68,6 @@ class Vault(Protocol):
 
     def copies_in(self, source: Snapshot | Quarantined) -> tuple[Path, ...]:
         """Name the files that `restore` could take from there."""
-
-
-@dataclass(frozen=True)
-class SqliteVault:
-    """The keys are in the session's own file."""
-
-    files: SessionFiles
-
-    def prepare(self) -> None:
-        self.files.prepare()
-
-    def claim(self) -> None:
-        """Do nothing: who has the directory has the keys."""
-
-    def release(self) -> None:
-        """Do nothing."""
-
-    def recover(self) -> Recovered:
-        return intent.recover(self.files)
-
-    def is_paired(self) -> bool:
-        return is_paired(self.files.database)
-
-    def snapshots(self) -> tuple[Snapshot, ...]:
-        return snapshot.snapshots(self.files)
-
-    def take_snapshot(self, generation: int, *, keep: int) -> Snapshot | None:
-        return snapshot.take_snapshot(self.files, generation, keep=keep)
-
-    def purge(self, reason: str, generation: int = 0) -> Quarantined | None:
-        return quarantine.purge(self.files, reason, generation)
-
-    def restore(self, wanted: str | None = None, *, generation: int = 0) -> Restored | None:
-        return restore(self.files, wanted, generation=generation)
-
-    def choose(self, wanted: str) -> Snapshot | Quarantined:
-        return choose(self.files, wanted, self.snapshots())
-
-    def copies_in(self, source: Snapshot | Quarantined) -> tuple[Path, ...]:
-        return (source.path,) if isinstance(source, snapshot.Snapshot) else source.databases
 
 
 @contextlib.contextmanager
@@ -132,6 +94,6 @@ def open_vault(files: SessionFiles, database: SecretStr | None) -> Vault:
     except ImportError as error:
         raise ConfigError(
             f"database: the driver for Postgres cannot be loaded ({type(error).__name__})",
-            hint="pip install 'wa-supervisor[postgres]'",
+            hint=Hint(Action.INSTALL, "wa-supervisor[postgres]"),
         ) from error
     return PostgresVault(files, Database(database))

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any, Final
 import psycopg
 
 from ...errors import LockHeld, StoreError
-from .database import DEED_SECONDS
+from ...hints import Hint
+from .database import TASK_SECONDS
 
 if TYPE_CHECKING:
     from .database import Database
@@ -34,7 +35,7 @@ PROBE_SECONDS: Final = 5
 PROBES: Final = 3
 FREED_SECONDS: Final = IDLE_SECONDS + PROBE_SECONDS * PROBES
 """How long the lock of a host that died without a word is kept."""
-PATIENCE: Final = 1.0
+HOLDER_TIMEOUT: Final = 1.0
 """Seconds to wait for a holder that is dying."""
 
 _POLL: Final = 0.05  # seconds
@@ -44,7 +45,7 @@ _SETTINGS: Final = {
     "tcp_keepalives_interval": PROBE_SECONDS,
     "tcp_keepalives_count": PROBES,
     "tcp_user_timeout": FREED_SECONDS * 1000,
-    "statement_timeout": DEED_SECONDS * 1000,
+    "statement_timeout": TASK_SECONDS * 1000,
     "idle_session_timeout": 0,
 }
 _SET: Final = """
@@ -59,7 +60,7 @@ AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()
 class Claim:
     """The exclusive right to a database, for one supervisor or command. Safe in any thread.
 
-    Its name, which others are told, has this host and process in it.
+    Its name, which others see, has this host and process in it.
     """
 
     def __init__(self, database: Database) -> None:
@@ -79,10 +80,10 @@ class Claim:
         Raises LockHeld, which names the owner; Unreachable if the server does not answer.
         """
         self._wanted = True
-        if not self._turn.acquire(timeout=2 * DEED_SECONDS):
+        if not self._turn.acquire(timeout=2 * TASK_SECONDS):
             raise StoreError("another look at the session's Postgres database does not end")
         try:
-            with self._database.explaining():
+            with self._database.explained():
                 if not self._holds():
                     self._take()
         finally:
@@ -130,7 +131,7 @@ class Claim:
         self._connection = connection
 
     def _lock(self, connection: psycopg.Connection[Any]) -> None:
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + HOLDER_TIMEOUT
         while True:
             for pid, name, *_ in self._holders(connection):
                 if name == self._name:
@@ -146,15 +147,15 @@ class Claim:
         return connection.execute(_HELD, self._key).fetchall()
 
     def _held(self, connection: psycopg.Connection[Any]) -> LockHeld:
-        who, stop = "another program", "end that one first"
+        who, stop = "another program", "end that one"
         for pid, name, address, since in self._holders(connection):
             where = f", from {address}" if address else ""
             begun = f" since {since}" if since else ""
             who = f"{name or 'another program'}{where}{begun} (Postgres pid {pid})"
-            stop = f"stop that one first; `SELECT pg_terminate_backend({pid})` cuts it off"
+            stop = f"stop that one, or cut it off with `SELECT pg_terminate_backend({pid})`"
         return LockHeld(
             f"the session's Postgres database is already used by {who}",
-            hint=f"{stop}. If its host is dead, wait {FREED_SECONDS} s",
+            hint=Hint(first=stop, note=f"if its host is dead, wait {FREED_SECONDS} s"),
         )
 
     def _drop(self) -> None:

@@ -19,8 +19,10 @@ import psycopg
 from psycopg import IsolationLevel, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from ...errors import ConfigError, Damaged, StoreError, Unreachable
+from ...errors import ConfigError, Damaged, StoreError
+from ...hints import Action, Hint
 from ...redaction import Redactor, url_secrets
+from . import errors
 from .rows import DEVICES, Column, Copy, Table, plain
 
 if TYPE_CHECKING:
@@ -34,8 +36,8 @@ STATEMENT_SECONDS: Final = 10.0
 """For one statement, by the server's clock."""
 LOCK_SECONDS: Final = 2.0
 """For another process that writes the tables."""
-DEED_SECONDS: Final = 15.0
-"""For all of one deed: then the connection is cut, also from a server that is frozen."""
+TASK_SECONDS: Final = 15.0
+"""For all of one task: then the connection is cut, also from a server that is frozen."""
 
 _VERSION: Final = "whatsmeow_version"
 _TABLES: Final = """
@@ -50,11 +52,6 @@ _COLUMNS: Final = """
 SELECT a.attname, t.typname FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
 WHERE a.attrelid = %s::regclass AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
 ORDER BY a.attnum"""
-# What says that the server is away or overloaded, not that we are wrong
-# (https://www.postgresql.org/docs/current/errcodes-appendix.html).
-_PASSING: Final = ("08", "53", "57", "58")
-_AT_THE_DOOR: Final = "FATAL:"  # the server answered and refused; psycopg has no code of that
-_COMING_AND_GOING: Final = ("the database system is", "too many clients", "connection slots")
 
 
 class Tables:
@@ -80,7 +77,7 @@ class Tables:
             raise StoreError(
                 f"the Postgres database holds {count} devices, but whatsmeow takes any of them: "
                 "a session needs a database of its own",
-                hint="make one with `createdb NAME` and set `database` to it",
+                hint=Hint(Action.SET, "database", first="make one with `createdb NAME`"),
             )
         return bool(count)
 
@@ -157,7 +154,7 @@ class Database:
         try:
             conninfo_to_dict(url)
         except psycopg.Error as error:
-            why = Redactor(url_secrets(url))(_first_line(error))
+            why = self._redact(errors.first_line(error))
             raise ConfigError(f"database: libpq cannot read the URL: {why}") from None
 
     @contextlib.contextmanager
@@ -168,7 +165,7 @@ class Database:
         Raises Unreachable if the server does not answer, StoreError if it refuses. Whether a
         commit that was cut off took place is not known then.
         """
-        with self.explaining(), contextlib.closing(self.connect("wa-supervisor")) as connection:
+        with self.explained(), contextlib.closing(self.connect("wa-supervisor")) as connection:
             # A moment that began before the lock would miss what was written in between.
             connection.isolation_level = (
                 IsolationLevel.READ_COMMITTED if alone else IsolationLevel.REPEATABLE_READ
@@ -177,7 +174,7 @@ class Database:
                 settings = {
                     "statement_timeout": STATEMENT_SECONDS,
                     "lock_timeout": LOCK_SECONDS,
-                    "idle_in_transaction_session_timeout": DEED_SECONDS,
+                    "idle_in_transaction_session_timeout": TASK_SECONDS,
                 }
                 for name, seconds in settings.items():  # SET LOCAL: a pooler may not know options
                     connection.execute(
@@ -190,20 +187,20 @@ class Database:
 
     def connect(self, name: str, **options: int) -> psycopg.Connection[Any]:
         """Open a connection, to be closed, that the server lists by this name. Raises psycopg's."""
-        told = make_conninfo(
+        parameters = make_conninfo(
             self.url.get_secret_value(),
             connect_timeout=CONNECT_SECONDS,
             application_name=name,
             **options,
         )
         # A pooler may give the next transaction another server.
-        return psycopg.connect(told, autocommit=True, prepare_threshold=None)
+        return psycopg.connect(parameters, autocommit=True, prepare_threshold=None)
 
     @contextlib.contextmanager
     def bounded(self, connection: psycopg.Connection[Any]) -> Iterator[None]:
-        """Cut the connection if this lasts longer than `DEED_SECONDS`."""
+        """Cut the connection if this lasts longer than `TASK_SECONDS`."""
         line = os.dup(connection.fileno())
-        cut = threading.Timer(DEED_SECONDS, _cut, (line,))
+        cut = threading.Timer(TASK_SECONDS, _cut, (line,))
         cut.daemon = True
         cut.start()
         try:
@@ -214,39 +211,18 @@ class Database:
             os.close(line)
 
     @contextlib.contextmanager
-    def explaining(self) -> Iterator[None]:
+    def explained(self) -> Iterator[None]:
         """Make of psycopg's errors ours: Unreachable or StoreError."""
         try:
             yield
         except psycopg.Error as error:
             # None of it is chained: the details of a constraint quote numbers and keys.
-            raise self._explained(error) from None
+            raise errors.store_error(error, self._redact) from None
 
-    def _explained(self, error: psycopg.Error) -> StoreError:
-        state, text = error.sqlstate or "", str(error)
-        refused = _AT_THE_DOOR in text and not any(word in text for word in _COMING_AND_GOING)
-        why = error.diag.message_primary if state else _first_line(error)
-        why = Redactor(url_secrets(self.url.get_secret_value()))(why or type(error).__name__)
-        if state.startswith(_PASSING) or not (state or refused):
-            return Unreachable(
-                f"the session's Postgres database does not answer: {why}",
-                hint="check that its server runs and the URL in `database`; nothing was lost",
-            )
-        if state.startswith("55P03"):
-            return Unreachable(
-                "the session's tables are locked: another program writes to them",
-                hint="end it first; `SELECT * FROM pg_stat_activity` in that database names it",
-            )
-        return StoreError(
-            f"cannot use the session's Postgres database: {why}",
-            hint="check the URL in `database` and the rights of its user; nothing was lost",
-        )
+    def _redact(self, text: str) -> str:
+        return Redactor(url_secrets(self.url.get_secret_value()))(text)
 
 
 def _cut(descriptor: int) -> None:
     with socket.socket(fileno=os.dup(descriptor)) as line, contextlib.suppress(OSError):
         line.shutdown(socket.SHUT_RDWR)  # it was closed at the other end
-
-
-def _first_line(error: psycopg.Error) -> str:
-    return (str(error).strip().splitlines() or [""])[0]

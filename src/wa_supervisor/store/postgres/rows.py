@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from ...errors import Damaged
+from ...hints import Action, Hint
 
 SUFFIX = ".json"
 DEVICES = "whatsmeow_device"
@@ -116,5 +117,5 @@ def plain(value: object) -> Value:
 def _damaged(name: str, why: str) -> Damaged:
     return Damaged(
         f"{name} is damaged: {why}",
-        hint="`wa-supervisor snapshots` lists the other copies",
+        hint=Hint(Action.SNAPSHOTS),
     )

@@ -1,6 +1,6 @@
 """A session's keys in Postgres: copied into files, set aside, put back.
 
-The rows are in the database; snapshots and quarantine are files, as for SQLite. A deed that changes
+The rows are in the database; snapshots and quarantine are files, as for SQLite. What changes
 both is one transaction, and its commit decides. In this order:
 
 1. lock the tables, read the rows, write them into the staging directory;
@@ -22,13 +22,14 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ... import private_files
 from ...errors import Damaged, StoreError
+from ...hints import Action, Hint
 from .. import intent, quarantine
-from ..disk import discard, sync_directory, telling, write_private
-from ..intent import Deed, Intent, Recovered
+from ..intent import Intent, Operation, Recovered
 from ..quarantine import ROWS, Quarantined
 from ..restore import REASON, Restored, choose
-from ..snapshot import Snapshot, in_directory, publish, rotate
+from ..snapshots import KEEP, Snapshot, list_snapshots, publish, rotate
 from . import rows
 from .claim import Claim
 
@@ -70,13 +71,13 @@ class PostgresVault:
         files = self.files
         if not os.path.lexists(files.intent):
             return intent.recover(files)
-        told = intent.read_intent(files)
-        waiting = files.staging / (told.entry or "")
-        if told.entry is None or not waiting.is_dir() or (waiting / "snapshots").exists():
+        declared = intent.read_intent(files)
+        waiting = files.staging / (declared.entry or "")
+        if declared.entry is None or not waiting.is_dir() or (waiting / "snapshots").exists():
             return intent.recover(files)  # files were moved: it was committed
-        with telling("read what was set aside", files.directory):
-            staged = (waiting / ROWS).read_bytes() if (waiting / ROWS).exists() else None
-        if staged is None and told.deed is Deed.PURGE:
+        with private_files.explained("read what was set aside", files.directory):
+            staged = private_files.read(waiting / ROWS) if (waiting / ROWS).exists() else None
+        if staged is None and declared.operation is Operation.PURGE:
             return intent.recover(files)  # there were no rows to delete
         with self.database.transaction() as tables:
             unchanged = _written(tables.read()) == staged
@@ -89,9 +90,9 @@ class PostgresVault:
 
     def snapshots(self) -> tuple[Snapshot, ...]:
         """List the copies, the newest first. Raises StoreError."""
-        return in_directory(self.files.snapshots, rows.SUFFIX)
+        return list_snapshots(self.files.snapshots, rows.SUFFIX)
 
-    def take_snapshot(self, generation: int, *, keep: int) -> Snapshot | None:
+    def take_snapshot(self, generation: int, *, keep: int = KEEP) -> Snapshot | None:
         """Copy the rows, unless the newest copy holds the same; None if it is not paired.
 
         Safe while a session process lives. Raises StoreError.
@@ -102,17 +103,19 @@ class PostgresVault:
             copy = tables.read()
         if copy is None or copy.device is None:
             return None
-        with telling("keep a snapshot", files.directory):
+        with private_files.explained("keep a snapshot", files.directory):
             known = self.snapshots()
-            made = known[0] if known and known[0].path.read_bytes() == copy.encode() else None
+            made = (
+                known[0] if known and private_files.read(known[0].path) == copy.encode() else None
+            )
             if made is None:
                 intent.begin(files)
                 try:
                     draft = files.staging / f"snapshot{rows.SUFFIX}"
-                    write_private(draft, copy.encode())
+                    private_files.create(draft, copy.encode())
                     made = publish(files, draft, known, generation)
                 finally:
-                    discard(files.staging)
+                    private_files.remove_tree(files.staging)
             rotate(self.snapshots(), keep)
         return made
 
@@ -120,16 +123,16 @@ class PostgresVault:
         """Set the rows and the snapshots aside; None if there was nothing. Raises StoreError."""
         files = self.files
         self.recover()
-        with telling("set the session aside", files.directory):
+        with private_files.explained("set the session aside", files.directory):
             with self.database.transaction(alone=True) as tables:
-                deed = self._declare(
-                    Deed.PURGE, reason, generation, tables.read(), with_snapshots=True
+                declared = self._declare(
+                    Operation.PURGE, reason, generation, tables.read(), with_snapshots=True
                 )
                 tables.clear()
-            if deed is None:
+            if declared is None:
                 return None
-            intent.carry_out(files, deed)
-        return self._entry(deed)
+            intent.carry_out(files, declared)
+        return self._entry(declared)
 
     def restore(self, wanted: str | None = None, *, generation: int = 0) -> Restored | None:
         """Put the newest good copy back, or what `wanted` names; None if there is no good one.
@@ -142,26 +145,28 @@ class PostgresVault:
         sources = self.snapshots() if wanted is None else (self.choose(wanted),)
         if not sources:
             return None
-        with telling("restore the session", files.directory):
+        with private_files.explained("restore the session", files.directory):
             with self.database.transaction(alone=True) as tables:
                 now = tables.read()
                 if now is None:
                     raise StoreError(
                         "the Postgres database has no tables of whatsmeow, so no copy can be put "
                         "back: is it the right one?",
-                        hint="`wa-supervisor purge` sets the copies aside, to pair afresh",
+                        hint=Hint(Action.PURGE),
                     )
                 found = self._first_good(sources, now.version)
                 if found is None:
                     return None
                 source, copy = found
                 aside = isinstance(source, Quarantined)
-                deed = self._declare(Deed.RESTORE, REASON, generation, now, with_snapshots=aside)
+                declared = self._declare(
+                    Operation.RESTORE, REASON, generation, now, with_snapshots=aside
+                )
                 tables.clear()
                 tables.fill(copy)
-            if deed is not None:
-                intent.carry_out(files, deed)
-        return Restored(source.id, deed.entry if deed else None)
+            if declared is not None:
+                intent.carry_out(files, declared)
+        return Restored(source.id, declared.entry if declared else None)
 
     def choose(self, wanted: str) -> Snapshot | Quarantined:
         """Find what an operator's ID means. Raises ConfigError."""
@@ -172,7 +177,13 @@ class PostgresVault:
         return (source.path,) if isinstance(source, Snapshot) else source.copies(rows.SUFFIX)
 
     def _declare(
-        self, deed: Deed, reason: str, generation: int, now: Copy | None, *, with_snapshots: bool
+        self,
+        operation: Operation,
+        reason: str,
+        generation: int,
+        now: Copy | None,
+        *,
+        with_snapshots: bool,
     ) -> Intent | None:
         """Save what is there now, and make the intent durable; None if there is nothing."""
         files, content = self.files, _written(now)
@@ -182,44 +193,43 @@ class PostgresVault:
             return None
         intent.begin(files)
         entry = quarantine.stage(files, reason, generation, parts, content)
-        sync_directory(files.staging / entry)
-        told = Intent(deed=deed, entry=entry, parts=parts)
-        intent.declare(files, told)
-        return told
+        private_files.sync_directory(files.staging / entry)
+        declared = Intent(operation=operation, entry=entry, parts=parts)
+        intent.declare(files, declared)
+        return declared
 
     def _first_good(
         self, sources: tuple[Snapshot | Quarantined, ...], version: int
     ) -> tuple[Snapshot | Quarantined, Copy] | None:
         for source in sources:
             for path in self.copies_in(source):
-                try:
-                    copy = _read(source, path, version)
-                except FileNotFoundError:
+                if not os.path.lexists(path):
                     continue
-                except Damaged as error:
-                    log.warning(
-                        "session %s: %s is passed over: %s", self.files.name, source.id, error
-                    )
-                    continue
-                if copy.device is not None:
-                    return source, copy
+                flaw = source.flaw_in(path)
+                if flaw is None:
+                    try:
+                        copy = _read(path, version)
+                    except Damaged as error:
+                        flaw = str(error)
+                    else:
+                        if copy.device is not None:
+                            return source, copy
+                        continue
+                log.warning("session %s: %s is passed over: %s", self.files.name, source.id, flaw)
         return None
 
-    def _entry(self, deed: Intent) -> Quarantined | None:
-        return next(
-            (each for each in quarantine.quarantined(self.files) if each.id == deed.entry), None
-        )
+    def _entry(self, declared: Intent) -> Quarantined | None:
+        entries = quarantine.quarantined(self.files)
+        return next((each for each in entries if each.id == declared.entry), None)
 
 
 def _written(copy: Copy | None) -> bytes | None:
     return None if copy is None or copy.is_empty else copy.encode()
 
 
-def _read(source: Snapshot | Quarantined, path: Path, version: int) -> Copy:
+def _read(path: Path, version: int) -> Copy:
     """Read a copy that can be put back. Raises Damaged if it cannot, OSError."""
-    copy = rows.decode(path.read_bytes(), path.name)
-    if isinstance(source, Quarantined) and not source.vouches_for(path):
-        raise Damaged(f"{path.name} is not what its manifest says")
+    copy = rows.decode(private_files.read(path), path.name)
     if copy.version != version:
         # Only whatsmeow can bring rows from one version to another, and only its own tables.
         raise Damaged(
@@ -227,3 +237,10 @@ def _read(source: Snapshot | Quarantined, path: Path, version: int) -> Copy:
             f"but the database is at {version}"
         )
     return copy
+
+
+def _holds(snapshot: Snapshot, content: bytes) -> bool:
+    try:
+        return private_files.read(snapshot.path) == content
+    except OSError:
+        return False

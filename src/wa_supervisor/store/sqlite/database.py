@@ -8,29 +8,32 @@ client, too; what must not be done then says so.
 
 from __future__ import annotations
 
-import os
+import hashlib
 import sqlite3
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from ...errors import Damaged, StoreError, Unreachable
+from ... import private_files
+from . import errors
 
 if TYPE_CHECKING:
     from pathlib import Path
     from typing import Literal
 
+SUFFIX = ".db"
+"""Of copies of such a file."""
+
 TIMEOUT = 2.0
 """Seconds to wait for another process that writes the database."""
 
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-_BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _MAGIC = b"SQLite format 3\0"  # https://sqlite.org/fileformat2.html, 1.3
 _POLL = 0.02  # seconds
 _CHUNK = 1 << 20  # bytes
 # What a copy has of its own in its header: change counter, schema cookie, version-valid-for
 # (https://sqlite.org/fileformat2.html, 1.3). Everything else is copied page by page.
-_OWN_BYTES = ((24, 28), (40, 44), (92, 96))
+_COUNTERS = ((24, 28), (40, 44), (92, 96))
 
 
 def connect(
@@ -39,11 +42,6 @@ def connect(
     """Open a file that exists, whatever characters are in its path; none is made."""
     uri = f"{database.absolute().as_uri()}?mode={mode}"
     return sqlite3.connect(uri, uri=True, timeout=timeout, isolation_level=None)
-
-
-def primary_code(error: sqlite3.Error) -> int:
-    """SQLite's code without its extension, 0 if it has none (https://sqlite.org/rescode.html)."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 def has_device(connection: sqlite3.Connection) -> bool:
@@ -81,16 +79,16 @@ def copy_database(database: Path, target: Path) -> bool:
             copy.execute("PRAGMA journal_mode = DELETE")
             return is_sound(copy, database.name)
     except TimeoutError:
-        raise _held(database) from None
+        raise errors.in_use(database) from None
     except sqlite3.Error as error:
-        raise explained(database, error) from error
+        raise errors.store_error(database, error) from error
 
 
 def is_sound(connection: sqlite3.Connection, name: str) -> bool:
     """Check every page and index, and say whether a device is there. Raises Damaged."""
     (verdict,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
     if verdict != "ok":
-        raise _damaged(name, "SQLite's integrity check failed")
+        raise errors.damaged(name, "SQLite's integrity check failed")
     return has_device(connection)
 
 
@@ -105,7 +103,7 @@ def inspect(copy: Path) -> bool:
         with closing(sqlite3.connect(uri, uri=True)) as connection:
             return is_sound(connection, copy.name)
     except sqlite3.Error as error:
-        raise _damaged(copy.name, error) from error
+        raise errors.damaged(copy.name, error) from error
 
 
 def settle(database: Path) -> None:
@@ -114,7 +112,7 @@ def settle(database: Path) -> None:
     To be called before the file is moved, while no session process lives. A broken file is left
     as it is, with its sidecars: SQLite would throw those away. Raises StoreError if another process
     uses the file, as far as it can be seen: by its transaction, or in WAL mode by its mere
-    presence.
+    presence; OSError if it cannot be read.
     """
     if not _looks_like_a_database(database):
         return
@@ -123,73 +121,39 @@ def settle(database: Path) -> None:
             connection.execute("BEGIN EXCLUSIVE")
             connection.execute("ROLLBACK")
     except sqlite3.Error as error:
-        if primary_code(error) in _BROKEN:
+        if errors.says_damaged(error):
             return
-        raise explained(database, error) from error
+        raise errors.store_error(database, error) from error
     wal = database.with_name(f"{database.name}-wal")
     if wal.exists() and wal.stat().st_size:
-        raise _held(database)  # the last one to close it removes it
+        raise errors.in_use(database)  # the last one to close it removes it
 
 
 def same_content(database: Path, copy: Path) -> bool:
     """Whether a copy holds what the database holds, apart from what each header counts.
 
-    To be asked of a database without sidecars: what is in a journal or WAL is not seen.
+    To be asked of a database without sidecars: what is in a journal or WAL is not seen. A copy that
+    cannot be read holds nothing. Raises OSError if the database cannot be read.
     """
-    if database.stat().st_size != copy.stat().st_size:
+    size, content = database.stat().st_size, _content(database)
+    try:
+        return copy.lstat().st_size == size and _content(copy) == content
+    except OSError:
         return False
-    with database.open("rb") as one, copy.open("rb") as other:
-        if _without_counters(one.read(_CHUNK)) != _without_counters(other.read(_CHUNK)):
-            return False
-        while chunk := one.read(_CHUNK):
-            if chunk != other.read(_CHUNK):
-                return False
-    return True
-
-
-def explained(database: Path, error: sqlite3.Error) -> StoreError:
-    """Make the StoreError that says what SQLite could not do with the database."""
-    code = primary_code(error)
-    if code in _BUSY:
-        return _held(database)
-    if code in _BROKEN:
-        return _damaged(database.name, error)
-    return StoreError(
-        f"cannot use {database.name}: {error}",
-        hint=f"check the rights and the free space of {database.parent}; nothing was lost",
-    )
 
 
 def _looks_like_a_database(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            return file.read(len(_MAGIC)) == _MAGIC
-    except FileNotFoundError:
-        return False
-    except OSError as error:
-        raise StoreError(
-            f"cannot read {path.name}: {error.strerror}",
-            hint=f"check the rights of {path.parent}; nothing was lost",
-        ) from error
+    return path.exists() and private_files.read(path, len(_MAGIC)) == _MAGIC
 
 
-def _damaged(name: str, why: object) -> Damaged:
-    return Damaged(
-        f"{name} is damaged: {why}",
-        hint="`wa-supervisor restore` puts the newest good snapshot back; "
-        "`wa-supervisor purge` moves everything aside, to pair anew",
-    )
-
-
-def _held(database: Path) -> Unreachable:
-    return Unreachable(
-        f"{database.name} is locked: another process uses it",
-        hint=f"end it first; `fuser -v {os.fspath(database)}` names it",
-    )
-
-
-def _without_counters(head: bytes) -> bytearray:
-    masked = bytearray(head)
-    for start, end in _OWN_BYTES:
-        masked[start:end] = bytes(len(masked[start:end]))
-    return masked
+def _content(path: Path) -> str:
+    """Hash what is in a database file but its counters. Raises OSError."""
+    digest = hashlib.sha256()
+    with private_files.reading(path) as file:
+        head = bytearray(file.read(_CHUNK))
+        for start, end in _COUNTERS:
+            head[start:end] = bytes(len(head[start:end]))
+        digest.update(head)
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -6,7 +6,8 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from .database import connect, explained, has_device, primary_code
+from . import errors
+from .database import connect, has_device
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,12 +30,12 @@ def is_paired(database: Path) -> bool:
     try:
         return _ask(database, "ro")
     except sqlite3.DatabaseError as error:
-        if primary_code(error) not in _NEEDS_WRITER:
-            raise explained(database, error) from error
+        if errors.primary_code(error) not in _NEEDS_WRITER:
+            raise errors.store_error(database, error) from error
     try:
         return _ask(database, "rw")
     except sqlite3.DatabaseError as error:
-        raise explained(database, error) from error
+        raise errors.store_error(database, error) from error
 
 
 def _ask(database: Path, mode: Literal["ro", "rw"]) -> bool:

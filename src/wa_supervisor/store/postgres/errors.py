@@ -1,0 +1,67 @@
+"""What Postgres' errors mean for a session's keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from ...errors import StoreError, Unreachable
+from ...hints import Action, Hint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import psycopg
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """What to say of one kind of error; `{}` stands for Postgres' words."""
+
+    error: type[StoreError]
+    sentence: str
+    hint: Hint
+    states: tuple[str, ...] = ()
+    """The beginnings of its SQLSTATEs
+    (https://www.postgresql.org/docs/current/errcodes-appendix.html)."""
+
+
+_LOCKED: Final = _Kind(
+    Unreachable,
+    "the session's tables are locked: another program writes to them",
+    Hint(note="`SELECT * FROM pg_stat_activity` in that database names it"),
+    ("55P03",),
+)
+_AWAY: Final = _Kind(  # the server is away or overloaded; it is not we who are wrong
+    Unreachable,
+    "the session's Postgres database does not answer: {}",
+    Hint(Action.SET, "database", first="check that its server runs", note="nothing was lost"),
+    ("08", "53", "57", "58"),
+)
+_REFUSED: Final = _Kind(
+    StoreError,
+    "cannot use the session's Postgres database: {}",
+    Hint(Action.SET, "database", note="and the rights of its user; nothing was lost"),
+)
+_AT_THE_DOOR: Final = "FATAL:"  # the server answered and refused; psycopg has no code of that
+_COMING_AND_GOING: Final = ("the database system is", "too many clients", "connection slots")
+
+
+def store_error(error: psycopg.Error, redact: Callable[[str], str]) -> StoreError:
+    """Make an error of ours of psycopg's. Never chain it: its details quote numbers and keys."""
+    state = error.sqlstate or ""
+    kind = _kind(state, str(error))
+    why = error.diag.message_primary if state else first_line(error)
+    return kind.error(kind.sentence.format(redact(why or type(error).__name__)), hint=kind.hint)
+
+
+def first_line(error: psycopg.Error) -> str:
+    """Postgres' words without the details that follow."""
+    return (str(error).strip().splitlines() or [""])[0]
+
+
+def _kind(state: str, text: str) -> _Kind:
+    if not state:
+        refused = _AT_THE_DOOR in text and not any(word in text for word in _COMING_AND_GOING)
+        return _REFUSED if refused else _AWAY
+    return next((kind for kind in (_LOCKED, _AWAY) if state.startswith(kind.states)), _REFUSED)
