@@ -145,6 +145,13 @@ def test_an_identity_is_made_of_the_addresses_of_one_sender() -> None:
     )
 
 
+def test_a_bot_is_nobody_whatever_else_it_is_called() -> None:
+    bot = parse("13135550002@s.whatsapp.net")
+    assert (
+        Identity.of(LID, bot) is Identity.of(bot, PHONE) is Identity.of(PHONE, Group("1")) is None
+    )
+
+
 def test_of_two_addresses_of_one_kind_the_senders_own_counts() -> None:
     assert Identity.of(PHONE, Phone("1"), Lid("2"), LID) == Identity(Lid("2"), PHONE)
 

@@ -16,12 +16,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Final, Protocol, final
+from typing import ClassVar, Final, final
 
 
 @dataclass(frozen=True, repr=False)
-class Address:
-    """An address without agent and device; only its kinds below are ever made."""
+class _Address:
+    """An address without agent and device. The base of the kinds below; never made itself."""
 
     user: str
     """What stands before the server, in the clear."""
@@ -38,7 +38,7 @@ class Address:
 
 @final
 @dataclass(frozen=True, repr=False)
-class Phone(Address):
+class Phone(_Address):
     """A person by phone number: the digits of E.164 without the `+`."""
 
     server = "s.whatsapp.net"
@@ -46,7 +46,7 @@ class Phone(Address):
 
 @final
 @dataclass(frozen=True, repr=False)
-class Lid(Address):
+class Lid(_Address):
     """A person by LID, the number that WhatsApp shows instead of the phone number."""
 
     server = "lid"
@@ -54,7 +54,7 @@ class Lid(Address):
 
 @final
 @dataclass(frozen=True, repr=False)
-class Group(Address):
+class Group(_Address):
     """A group or a community."""
 
     server = "g.us"
@@ -62,7 +62,7 @@ class Group(Address):
 
 @final
 @dataclass(frozen=True, repr=False)
-class Newsletter(Address):
+class Newsletter(_Address):
     """A channel that anybody may follow; nobody in it is named as a sender."""
 
     server = "newsletter"
@@ -70,7 +70,7 @@ class Newsletter(Address):
 
 @final
 @dataclass(frozen=True, repr=False)
-class Broadcast(Address):
+class Broadcast(_Address):
     """Somebody's broadcast list that we are on."""
 
     server = "broadcast"
@@ -78,7 +78,7 @@ class Broadcast(Address):
 
 @final
 @dataclass(frozen=True, repr=False)
-class Status(Address):
+class Status(_Address):
     """The status updates of all contacts, `status@broadcast`."""
 
     user: str = "status"
@@ -88,7 +88,7 @@ class Status(Address):
 
 @final
 @dataclass(frozen=True, repr=False)
-class Other(Address):
+class Other(_Address):
     """Nobody the gate could allow: a bot, WhatsApp's own announcements, or what we cannot read."""
 
     at: str = ""
@@ -100,7 +100,11 @@ class Other(Address):
 
 
 Person = Phone | Lid
+Address = Phone | Lid | Group | Newsletter | Broadcast | Status | Other
 
+_Kind = type[Phone] | type[Lid] | type[Group] | type[Newsletter] | type[Broadcast]
+
+_E164: Final = re.compile("[1-9][0-9]{6,14}")
 _DIGITS: Final = re.compile("[1-9][0-9]*")
 _GROUP: Final = re.compile("[1-9][0-9]*(-[0-9]+)?")  # the older ones: creator's number, time
 _BOT: Final = re.compile("1313555[0-9]{4}|131655500[0-9]{2}")
@@ -108,10 +112,10 @@ _BOT: Final = re.compile("1313555[0-9]{4}|131655500[0-9]{2}")
 _JID: Final = re.compile(r"([^@.:]*)(?:\.[0-9]{1,3})?(?::[0-9]{1,5})?@([a-z.]+)")
 """User, agent, device, server (whatsmeow, types/jid.go `ParseJID`)."""
 
-_SERVERS: Final[Mapping[str, tuple[re.Pattern[str], type[Address]]]] = {
-    "s.whatsapp.net": (_DIGITS, Phone),
-    "c.us": (_DIGITS, Phone),  # the name of s.whatsapp.net before there were many devices
-    "hosted": (_DIGITS, Phone),  # a business whose device is hosted by Meta
+_SERVERS: Final[Mapping[str, tuple[re.Pattern[str], _Kind]]] = {
+    "s.whatsapp.net": (_E164, Phone),
+    "c.us": (_E164, Phone),  # the name of s.whatsapp.net before there were many devices
+    "hosted": (_E164, Phone),  # a business whose device is hosted by Meta
     "lid": (_DIGITS, Lid),
     "hosted.lid": (_DIGITS, Lid),
     "g.us": (_GROUP, Group),
@@ -124,31 +128,18 @@ def address(user: str, server: str) -> Address:
     """Return the typed address of a user without agent and device at a server."""
     if (user, server) == (Status().user, Status.server):
         return Status()
-    pattern, kind = _SERVERS.get(server, (_DIGITS, Other))
-    if kind is Other or pattern.fullmatch(user) is None:
+    if server not in _SERVERS:
         return Other(user, server)
-    if kind is Phone and _BOT.fullmatch(user) is not None:
-        return Other(user, server)
-    return kind(user)
+    pattern, kind = _SERVERS[server]
+    readable = pattern.fullmatch(user) is not None
+    bot = kind is Phone and _BOT.fullmatch(user) is not None
+    return kind(user) if readable and not bot else Other(user, server)
 
 
 def parse(jid: str) -> Address:
     """Return the typed address of a JID in text, as mentions and quotations carry it."""
     match = _JID.fullmatch(jid)
     return Other(jid) if match is None else address(match[1], match[2])
-
-
-class WireJid(Protocol):
-    """A JID as neonize hands it out (`Neonize_pb2.JID`); an absent one is there, and empty."""
-
-    User: str
-    Server: str
-    IsEmpty: bool
-
-
-def from_wire(jid: WireJid) -> Address | None:
-    """Return the typed address of a JID of neonize, or None if it is an empty one."""
-    return None if jid.IsEmpty else address(jid.User, jid.Server)
 
 
 @dataclass(frozen=True)
@@ -167,18 +158,26 @@ class Identity:
 
     @classmethod
     def of(cls, *addresses: Address | None) -> Identity | None:
-        """Return the person of these addresses, or None if none of them is a person's.
+        """Return the person with these addresses; None if there is none, or one is no person's.
 
         They must all be told of one sender, as Sender and SenderAlt of a message are. Of two of
-        one kind the first counts, so Sender goes before SenderAlt.
+        one kind the first counts, so Sender goes before SenderAlt. A bot stays a bot, whatever
+        else it is called.
         """
+        if not all(isinstance(each, Person | None) for each in addresses):
+            return None
         lid = next((each for each in addresses if isinstance(each, Lid)), None)
         phone = next((each for each in addresses if isinstance(each, Phone)), None)
         return None if lid is None and phone is None else cls(lid, phone)
 
+    @property
+    def addresses(self) -> tuple[Person, ...]:
+        """The addresses that are known, the phone number first; never empty."""
+        return tuple(each for each in (self.phone, self.lid) if each is not None)
+
     def includes(self, other: Address | None) -> bool:
         """Tell whether an address is this person's; never true across kinds."""
-        return other is not None and other in (self.lid, self.phone)
+        return other in self.addresses
 
     def resolve(self, phones: Mapping[Lid, Phone]) -> Identity:
         """Return the identity with the phone number that the client has stored for its LID.
