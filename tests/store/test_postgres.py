@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import threading
 import time
@@ -182,11 +183,13 @@ def test_a_server_that_only_listens_is_not_waited_for(monkeypatch: pytest.Monkey
 def test_no_thread_and_no_descriptor_is_left_behind(tables: SecretStr) -> None:
     with Database(tables).transaction():
         pass
-    before = len(list(Path("/proc/self/fd").iterdir())), threading.active_count()
+    gc.collect()  # what earlier tests left, so that it does not end in between
+    descriptors, threads = len(list(Path("/proc/self/fd").iterdir())), threading.active_count()
     for _ in range(3):
         with Database(tables).transaction():
             pass
-    assert (len(list(Path("/proc/self/fd").iterdir())), threading.active_count()) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) <= descriptors
+    assert threading.active_count() <= threads
 
 
 @pytest.mark.parametrize(
