@@ -1,8 +1,8 @@
 """Reports of session processes that died: one private file each, beside the journal.
 
 A report says how the process ended, what Go said last, what had happened just before, and on which
-versions. It holds no secret: what a process printed is redacted where it is read, and facts are
-told by name.
+versions. What a process printed is redacted where it is read, but of a bot it may hold the text of
+messages: hence it is here and nowhere else. Facts are given by name.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from . import private_files
-from .session.parent.output_tail import go_died
+from .session.shared.neonize_texts import go_died
 from .session.shared.spec import ExitCode
 
 if TYPE_CHECKING:
@@ -70,18 +70,18 @@ class CrashReport(BaseModel):
     versions: dict[str, str]
 
     @classmethod
-    def of(cls, exited: ChildExited, session: str, last_facts: Iterable[str]) -> Self:
-        """Tell of a process that ended without being asked to."""
+    def of(cls, exited: ChildExited, session: str, last_facts: Iterable[str], printed: str) -> Self:
+        """Report a process that ended without being asked to, and the end of what it printed."""
         versions = {name: metadata.version(name) for name in _PACKAGES}
         versions |= {"python": platform.python_version(), "platform": platform.platform()}
         return cls(
             ts=datetime.now(UTC),
             session=session,
             generation=exited.generation,
-            culprit=culprit_of(exited),
+            culprit=culprit_of(exited, printed),
             returncode=exited.returncode,
             signal=exited.signal,
-            printed=exited.detail,
+            printed=printed,
             last_facts=tuple(last_facts),
             versions=versions,
         )
@@ -108,9 +108,9 @@ _SENTENCES = {
 }
 
 
-def culprit_of(exited: ChildExited) -> Culprit:
+def culprit_of(exited: ChildExited, printed: str) -> Culprit:
     """Put a crash down to somebody: Go says so itself, and nobody else exits with own codes."""
-    if go_died(exited.detail):
+    if go_died(printed):
         return Culprit.GO
     if exited.signal is not None:
         return Culprit.KILLED

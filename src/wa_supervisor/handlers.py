@@ -127,7 +127,8 @@ class Handlers:
             and crashed(fact)
             and (step.phase_before in ACTIVE or fact.generation == self._failed)
         ):
-            report = CrashReport.of(fact, self.settings.session, self._recent)
+            printed = self.link.printed(fact.generation)
+            report = CrashReport.of(fact, self.settings.session, self._recent, printed)
             self._start(self._report(report))
         if step.taken:
             self._recent.append(step.fact.name)

@@ -36,6 +36,11 @@ _NUMBER: Final = re.compile(
     r"|(?:\+|00)?\(?\d(?:[ ()-]{0,2}\d){6,}"
 )
 
+# Control characters but tab, line and paragraph separators, bidirectional overrides and isolates.
+_UNPRINTABLE: Final = re.compile(
+    "[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
 
 def redact(text: str) -> str:
     """Replace everything in `text` that is shaped like a secret of a session.
@@ -50,6 +55,15 @@ def redact(text: str) -> str:
     text = _BLOB.sub(_blob, text)
     text = _PAIR_CODE.sub("<code>", text)
     return _NUMBER.sub(lambda match: match["keep"] or "<number>", text)
+
+
+def printable(text: str) -> str:
+    """Return `text` as one line that a terminal shows as it stands, and cannot obey.
+
+    Line breaks, escapes and what turns the direction of writing become visible: what another wrote
+    shall neither forge a line of a log nor move the cursor.
+    """
+    return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 def url_secrets(url: str) -> tuple[str, ...]:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .lifecycle import Reason, Step
     from .lifecycle.facts import Fact
     from .pairing.sink import Sink
+    from .session.parent.launch import Launcher
     from .settings import Settings
     from .store import Vault
 
@@ -60,8 +61,8 @@ class Supervisor:
 
     `sinks` say where a QR or pair code is shown; without them `settings.pairing.qr` does. With
     `on_give_up="wait"` the supervisor rests in GaveUp until an operator calls `resume`, `relink`
-    or `stop`; with "exit" `run` returns instead. `start_method` is for tests; None takes what the
-    platform does best.
+    or `stop`; with "exit" `run` returns instead. Supervisors of one event loop that are given the
+    same `launcher`, a `ForkServers`, share a fork server; who made it closes it.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class Supervisor:
         *,
         sinks: Iterable[Sink] | None = None,
         on_give_up: Literal["wait", "exit"] = "wait",
-        start_method: Literal["fork", "spawn"] | None = None,
+        launcher: Launcher | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.settings = settings
@@ -78,7 +79,7 @@ class Supervisor:
         self._vault = open_vault(self.files, settings.database)
         self._sinks = tuple(map(parse_sink, settings.pairing.qr) if sinks is None else sinks)
         self._on_give_up = on_give_up
-        self._start_method: Literal["fork", "spawn"] | None = start_method
+        self._launcher = launcher
         self._keeper: Keeper | None = None
         self._handlers: Handlers | None = None
         self._core = SessionCore(policy=settings.policy, jitter=jitter)
@@ -138,7 +139,11 @@ class Supervisor:
         await asyncio.to_thread(self._vault.prepare)
         post = self._inbox.put_nowait
         async with _owned(SessionLock(self.files), self._vault) as lock:
-            link = SessionLink(post, start_method=self._start_method, lease=lock.descriptor)
+            link = SessionLink(
+                post,
+                launcher=self._launcher,
+                lock_descriptor=lock.descriptor,
+            )
             keeper = self._keeper = await Keeper.open(
                 self.files, self.settings.journal, lock.shared
             )

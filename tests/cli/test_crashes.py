@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from cli.calling import Cli
 
-BOT = ChildExited(7, ExitCode.BOT_FAILED, None, "Traceback ...\nKeyError: 'TOKEN'")
+BOT = ChildExited(7, ExitCode.BOT_FAILED, None)
+PRINTED = "Traceback ...\nKeyError: 'TOKEN'"
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def test_a_session_without_crashes_says_so(shop: Cli) -> None:
 
 
 def test_a_report_is_shown_with_its_last_words(shop: Cli, files: SessionFiles) -> None:
-    crashes.write(files.directory, CrashReport.of(BOT, "shop", ["Start", "BotFailed"]))
+    crashes.write(files.directory, CrashReport.of(BOT, "shop", ["Start", "BotFailed"], PRINTED))
     answer = shop("crashes")
     assert answer.code == 0
     assert "the bot ended the process, or could not be started (exit code 5)" in answer.out
@@ -44,8 +45,9 @@ def test_a_report_is_shown_with_its_last_words(shop: Cli, files: SessionFiles) -
 
 def test_the_newest_are_shown_last_and_the_rest_on_demand(shop: Cli, files: SessionFiles) -> None:
     for number in range(5):
-        exited = ChildExited(number, None, 9, f"number {number}")
-        crashes.write(files.directory, CrashReport.of(exited, "shop", []))
+        exited = ChildExited(number, None, 9)
+        report = CrashReport.of(exited, "shop", [], f"number {number}")
+        crashes.write(files.directory, report)
     out = shop("crashes").out
     assert [number for number in range(5) if f"number {number}" in out] == [2, 3, 4]
     assert "the process was killed from outside (Killed)" in out
@@ -57,9 +59,9 @@ def test_the_newest_are_shown_last_and_the_rest_on_demand(shop: Cli, files: Sess
 def test_a_file_that_is_no_report_is_named_and_hides_no_other(
     shop: Cli, files: SessionFiles
 ) -> None:
-    path = crashes.write(files.directory, CrashReport.of(BOT, "shop", []))
+    path = crashes.write(files.directory, CrashReport.of(BOT, "shop", [], PRINTED))
     path.write_text("{}")
-    crashes.write(files.directory, CrashReport.of(BOT, "shop", []))
+    crashes.write(files.directory, CrashReport.of(BOT, "shop", [], PRINTED))
     answer = shop("crashes")
     assert answer.code == 0
     assert "KeyError: 'TOKEN'" in answer.out

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from wa_supervisor.session.child import adapter, preload
+from wa_supervisor.session.shared import neonize_texts
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 
@@ -38,7 +39,7 @@ def test_the_release_is_one_that_this_suite_knows() -> None:
 def test_the_login_status_hook_has_its_name() -> None:
     assert _inside(f"""
         from neonize.client import NewClient
-        print(json.dumps(callable(getattr(NewClient, {preload.LOGIN_STATUS_HOOK!r}, None))))
+        print(json.dumps(callable(getattr(NewClient, {neonize_texts.LOGIN_STATUS_HOOK!r}, None))))
     """)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from contract_neonize.conftest import QUIET, devices
 from wa_loopback import Failure, LoopbackError, PairFault, Refs
-from wa_supervisor.session.child import adapter
+from wa_supervisor.session.shared import neonize_texts
 
 if TYPE_CHECKING:
     from lab.bare import BareClient
@@ -83,9 +83,9 @@ async def test_any_number_of_qrs_but_six_shows_each_for_20_s_and_then_the_status
     await client.expect("qr")
     began = time.monotonic()
     await client.expect("qr", within=60)
-    assert time.monotonic() - began > adapter.QR_LIFETIME - 1
+    assert time.monotonic() - began > neonize_texts.QR_LIFETIME - 1
     await client.expect("login-status", status="timeout", within=60)
-    assert time.monotonic() - began > 2 * adapter.QR_LIFETIME - 1
+    assert time.monotonic() - began > 2 * neonize_texts.QR_LIFETIME - 1
 
 
 async def test_stream_error_515_while_a_qr_shows_is_redialled_and_shows_another(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from e2e.canary import SecretLeaked
+from e2e.fork_servers import CA_FILE, fork_servers
 from e2e.harness import World
 from lab.bare import fast_directory
 from wa_loopback import LoopbackServer
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from wa_supervisor.session.parent.fork_servers import ForkServers
+
+
+__all__ = ["fork_servers", "world"]
+
 
 @pytest.fixture
 async def world(
@@ -21,6 +27,7 @@ async def world(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
+    fork_servers: ForkServers,
 ) -> AsyncIterator[World]:
     # Should an endpoint ever be forgotten, nothing is reached all the same.
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
@@ -28,8 +35,8 @@ async def world(
     caplog.set_level(logging.DEBUG, "wa_supervisor")
     caplog.set_level(logging.DEBUG, "whatsmeow")
     with fast_directory(tmp_path) as data_dir:
-        async with LoopbackServer() as server:
-            world = World(server, data_dir, tmp_path, monkeypatch, caplog, capfd)
+        async with LoopbackServer(ca_file=CA_FILE) as server:
+            world = World(server, data_dir, tmp_path, monkeypatch, caplog, capfd, fork_servers)
             try:
                 yield world
             finally:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pytest
 
     from wa_loopback import Connection, Device, LoopbackServer
+    from wa_supervisor.session.parent.fork_servers import ForkServers
 
 QUICK = Backoff(base=0.1, cap=0.5, jitter=0)
 
@@ -48,6 +49,7 @@ class World:
     monkeypatch: pytest.MonkeyPatch
     caplog: pytest.LogCaptureFixture
     capfd: pytest.CaptureFixture[str]
+    fork_servers: ForkServers
     canary: Canary = field(default_factory=Canary)
     runs: list[Run] = field(default_factory=list)
     commands: list[Command] = field(default_factory=list)
@@ -71,7 +73,8 @@ class World:
 
     def start(self, *, options: dict[str, Any] | None = None, **settings: Any) -> Run:
         """Start a supervisor in this loop."""
-        run = Run(self.canary, self.settings(**settings), **options or {})
+        options = {"launcher": self.fork_servers} | (options or {})
+        run = Run(self.canary, self.settings(**settings), **options)
         self.runs.append(run)
         return run
 
@@ -126,6 +129,11 @@ class World:
         """Start a run in this loop and pair it."""
         return await self.connected(self.start(**settings))
 
+    def started(self) -> list[int]:
+        """The processes that this test has started and that live."""
+        known = self.fork_servers.pids
+        return [pid for pid in descendants_of(os.getpid()) if pid not in known]
+
     async def finish(self) -> None:
         """End what runs, and check what must hold at the end of every test."""
         try:
@@ -140,7 +148,7 @@ class World:
         finally:
             for command in self.commands:
                 await command.clear_away()
-        assert descendants_of(os.getpid()) == []
+        assert self.started() == []
         check_server(self.server)
 
     def gather_output(self) -> None:

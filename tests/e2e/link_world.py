@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import SecretStr
 
+from e2e.fork_servers import CA_FILE
 from wa_loopback import LoopbackServer
 from wa_supervisor.lifecycle import facts
 from wa_supervisor.session.parent.link import ChildSpec, Endpoint, SessionLink
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import pytest
 
     from wa_loopback import Connection
+    from wa_supervisor.session.parent.fork_servers import ForkServers
 
 _F = TypeVar("_F", bound=facts.ChildFact)
 
@@ -27,13 +29,14 @@ _F = TypeVar("_F", bound=facts.ChildFact)
 class LinkWorld:
     """A server, a link, and the facts that were posted."""
 
-    def __init__(self, server: LoopbackServer, directory: Path) -> None:
+    def __init__(self, server: LoopbackServer, directory: Path, servers: ForkServers) -> None:
         self.server = server
         self.directory = directory
+        self.fork_servers = servers
         self.heard: list[facts.ChildFact] = []
         self._inbox: asyncio.Queue[facts.ChildFact] = asyncio.Queue()
         self._generation = 0
-        self.link = SessionLink(self._post)
+        self.use(launcher=servers)
 
     def use(self, **options: Any) -> None:
         self.link = SessionLink(self._post, **options)
@@ -91,12 +94,14 @@ class LinkWorld:
 
 
 @contextlib.asynccontextmanager
-async def link_world(directory: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LinkWorld]:
+async def link_world(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, fork_servers: ForkServers
+) -> AsyncIterator[LinkWorld]:
     """A world whose end checks that every start was answered by one exit."""
     # Should an endpoint ever be forgotten, nothing is reached all the same.
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    async with LoopbackServer() as server:
-        world = LinkWorld(server, directory)
+    async with LoopbackServer(ca_file=CA_FILE) as server:
+        world = LinkWorld(server, directory, fork_servers)
         try:
             yield world
         finally:

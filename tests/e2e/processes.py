@@ -52,3 +52,9 @@ def marked(mark: str) -> list[int]:
             if mark.encode() in (process / "environ").read_bytes() and alive(int(process.name)):
                 found.append(int(process.name))
     return found
+
+
+def parent_of(pid: int | None) -> int:
+    """The process that forked this one: of a session process, its fork server."""
+    stat = Path(f"/proc/{pid}/stat").read_text()
+    return int(stat.rpartition(")")[2].split()[1])

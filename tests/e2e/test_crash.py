@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from e2e.harness import QUICK, quick
-from e2e.processes import until
+from e2e.processes import parent_of, until
 from lab.faults.processes import alive
 from wa_supervisor.store.sqlite.device import is_paired
 
@@ -58,11 +58,11 @@ async def test_a_client_killed_while_its_qr_shows_shows_another(world: World) ->
 
 async def test_a_dead_fork_server_is_replaced(world: World) -> None:
     run, _ = await world.paired()
-    server = run.link._launcher.pid
+    server = parent_of(run.pid)
     os.kill(server, signal.SIGKILL)
     await run.reach("Backoff", reason="child_exited")
     await run.reach("Connected")
-    assert run.link._launcher.pid != server
+    assert server not in world.fork_servers.pids
 
 
 async def test_a_client_that_keeps_dying_is_given_up_with_its_keys_kept(world: World) -> None:

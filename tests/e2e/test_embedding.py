@@ -20,6 +20,7 @@ import pytest
 from e2e.processes import until
 from lab.faults.processes import alive, descendants_of, holds_neonize
 from wa_supervisor import LockHeld, Supervisor
+from wa_supervisor.session.parent.launch import SpawnLauncher
 from wa_supervisor.store import CredentialKeeper, read_holder
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ async def test_a_cancelled_run_leaves_nothing_behind(world: World) -> None:
         run.task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await run.end(within=5)
-        assert descendants_of(os.getpid()) == []
+        assert world.started() == []
         await until(lambda: not world.server.connections)
 
     await one_run()  # opens what is opened once
@@ -77,12 +78,12 @@ async def test_a_cancelled_run_leaves_nothing_behind(world: World) -> None:
 async def test_a_run_cancelled_at_any_moment_of_its_start_leaves_nothing(
     world: World, moment: float
 ) -> None:
-    run = world.start()
+    run = world.start(options={"launcher": None})  # the start of its fork server, too
     await asyncio.sleep(moment)
     run.task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await run.end(within=5)
-    assert descendants_of(os.getpid()) == []
+    assert world.started() == []
 
 
 async def test_a_cancelled_run_keeps_the_session_until_the_work_on_its_files_is_done(
@@ -117,7 +118,7 @@ async def test_a_timeout_around_a_run_ends_it(world: World) -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(2):
             await supervisor.run()
-    assert descendants_of(os.getpid()) == []
+    assert world.started() == []
 
 
 async def test_it_is_steered_from_any_thread(world: World) -> None:
@@ -148,7 +149,7 @@ async def test_a_second_supervisor_of_a_session_is_refused(world: World) -> None
 
 
 async def test_without_fork_it_works_just_the_same(world: World) -> None:
-    run, _ = await world.paired(options={"start_method": "spawn"})
+    run, _ = await world.paired(options={"launcher": SpawnLauncher()})
     run.kill()
     await run.reach("Connected")
     assert len(run.codes.shown) == 1

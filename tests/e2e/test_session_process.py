@@ -19,19 +19,25 @@ from pydantic import SecretStr
 
 from e2e.link_world import LinkWorld as World
 from e2e.link_world import link_world
+from e2e.processes import parent_of
 from wa_loopback import Failure, Refs, Silence, StreamError
 from wa_supervisor.lifecycle import Logout, facts
-from wa_supervisor.session.parent.link import ExitCode
+from wa_supervisor.session.parent.launch import SpawnLauncher
+from wa_supervisor.session.parent.link import ExitCode, Watch
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from wa_supervisor.session.parent.fork_servers import ForkServers
 
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
 
 
 @pytest.fixture
-async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
-    async with link_world(tmp_path, monkeypatch) as world:
+async def world(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fork_servers: ForkServers
+) -> AsyncIterator[World]:
+    async with link_world(tmp_path, monkeypatch, fork_servers) as world:
         yield world
 
 
@@ -63,11 +69,12 @@ async def _until(condition: Callable[[], bool], within: float = 5.0) -> None:
 # -- pairing and logging in ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("start_method", ["fork", "spawn"])
+@pytest.mark.parametrize("spawns", [False, True], ids=["fork", "spawn"])
 async def test_a_new_device_pairs_and_a_killed_one_logs_in_again(
-    world: World, start_method: str
+    world: World, *, spawns: bool
 ) -> None:
-    world.use(start_method=start_method)
+    if spawns:
+        world.use(launcher=SpawnLauncher())
     qr = await world.pair()
     assert qr.lifetime == 60
     assert qr.payload.get_secret_value().startswith("https://wa.me/settings/linked_devices#")
@@ -89,12 +96,12 @@ async def test_go_is_in_the_session_process_and_nowhere_else(world: World) -> No
     handlers, level = logging.getLogger().handlers[:], logging.getLogger().level
     await world.start()
     await world.expect(facts.QrOffered)
-    launcher: Any = world.link._launcher
     assert world.link.pid is not None
+    server = parent_of(world.link.pid)
     assert _maps_neonize(world.link.pid)
-    assert not _maps_neonize(launcher.pid)
+    assert not _maps_neonize(server)
     assert not _maps_neonize(os.getpid())
-    assert _entries(f"/proc/{launcher.pid}/task") == 1
+    assert _entries(f"/proc/{server}/task") == 1
     assert (logging.getLogger().handlers, logging.getLogger().level) == (handlers, level)
 
 
@@ -238,10 +245,12 @@ async def test_a_go_panic_is_an_exit_that_says_why_and_no_secret(world: World) -
     await connection.panic()
     gone = await world.expect(facts.ChildExited)
     assert gone.signal == signal.SIGABRT
-    assert "panic:" in gone.detail
-    assert "goroutine" in gone.detail
+    assert gone.detail == "neonize's Go library panicked"
+    printed = world.link.printed(gone.generation)
+    assert "panic:" in printed
+    assert "goroutine" in printed
     for secret in (payload := qr.payload.get_secret_value(), *payload.partition("#")[2].split(",")):
-        assert len(secret) < 4 or secret not in gone.detail
+        assert len(secret) < 4 or secret not in printed
 
 
 async def test_the_supervisors_death_leaves_no_process(world: World, tmp_path: Path) -> None:
@@ -265,7 +274,7 @@ async def test_the_supervisors_death_leaves_no_process(world: World, tmp_path: P
                 database = Path({str(tmp_path / "s.db")!r})
                 await link.start(ChildSpec("s", database, 1, endpoint=endpoint))
                 fact = await facts.get()
-                print(fact.name, link.pid, link._launcher.pid, flush=True)
+                print(fact.name, link.pid, *link._launcher.pids, flush=True)
                 await asyncio.sleep(60)
 
             asyncio.run(main())
@@ -287,8 +296,8 @@ async def test_the_supervisors_death_leaves_no_process(world: World, tmp_path: P
 async def test_the_fork_servers_death_is_one_exit_and_no_more(world: World) -> None:
     await world.start()
     await world.expect(facts.QrOffered)
-    launcher: Any = world.link._launcher
-    pid, server = world.link.pid, launcher.pid
+    pid = world.link.pid
+    server = parent_of(pid)
     os.kill(server, signal.SIGKILL)
     gone = await world.expect(facts.ChildExited)
     assert (gone.returncode, gone.signal) == (None, None)
@@ -297,17 +306,18 @@ async def test_the_fork_servers_death_is_one_exit_and_no_more(world: World) -> N
 
     await world.start()
     await world.expect(facts.QrOffered)
-    assert launcher.pid not in (None, server)
+    assert server not in world.fork_servers.pids
+    assert parent_of(world.link.pid) in world.fork_servers.pids
 
 
 async def test_many_starts_leave_no_descriptor_no_task_and_no_zombie(world: World) -> None:
     await world.start()
     await world.expect(facts.QrOffered)
+    server = parent_of(world.link.pid)
     await world.stop(pairing=True)
-    launcher: Any = world.link._launcher
 
     def held() -> tuple[int, int, int]:
-        ours, servers = (_entries(f"/proc/{pid}/fd") for pid in ("self", launcher.pid))
+        ours, servers = (_entries(f"/proc/{pid}/fd") for pid in ("self", server))
         return ours, servers, len(asyncio.all_tasks())
 
     await _until(lambda: not world.server.connections)
@@ -319,7 +329,7 @@ async def test_many_starts_leave_no_descriptor_no_task_and_no_zombie(world: Worl
     with contextlib.suppress(TimeoutError):  # the server's own end takes a moment
         await _until(lambda: held() == before, 3)
     assert held() == before
-    assert _children(launcher.pid) == []
+    assert _children(server) == []
 
 
 # -- stopping --------------------------------------------------------------------------------------
@@ -403,26 +413,81 @@ async def test_a_bots_handlers_run_beside_ours(
 
 
 _BROKEN_BOTS = [
-    ("absent:register", "", "No module named 'absent'"),
     ("bot0:register", "import absent_dependency", "absent_dependency"),
-    ("bot1:other", "def register(client): ...", "other"),
-    ("bot2:register", "def register(client): raise SystemExit('no')", "SystemExit: no"),
-    ("bot3:register", "def register(c): raise OSError('+1 555 000 ' + '1111')", "OSError: <num"),
-    ("bot4", "", "module:function"),
+    ("bot1:register", "def register(client): raise SystemExit('no')", "SystemExit: no"),
+    ("bot2:register", "def register(c): raise OSError('+1 555 000 ' + '1111')", "OSError: <num"),
+]
+_NO_BOTS = [
+    ("absent:register", "", "there is no module 'absent'; looked in "),
+    ("bot3.absent:register", "", "there is no module 'bot3.absent'; looked in "),
+    (
+        "bot4:registre",
+        "def register(client): ...",
+        "has no 'registre'; did you mean bot4:register?",
+    ),
+    ("bot5:register", "register = 5", "'register' in the module bot5 ("),
+    ("bot6:register", "async def register(client): ...", "is async, which nobody awaits"),
+    (
+        "bot7:register",
+        "async def begin(client): ...\ndef register(client): return begin(client)",
+        "returned an awaitable",
+    ),
+    ("bot8", "", "a bot is written module:function, not 'bot8'"),
+    ("__main__:register", "", "__main__ is another program in the session process"),
+    (
+        "bot9:register",
+        "from wa_supervisor.session.parent.link import SessionLink\nSessionLink(print)",
+        "the bot's module starts a supervisor when it is imported",
+    ),
 ]
 
 
-async def test_a_broken_bot_is_reported_with_its_traceback(
+async def _fails(world: World, bot: str, source: str) -> tuple[str, str]:
+    """Start a bot that fails; return what is reported of it, and what it printed."""
+    module = bot.partition(":")[0].partition(".")[0]
+    if module.startswith("bot"):
+        (world.directory / f"{module}.py").write_text(source)
+    await world.start(bot=bot)
+    detail = (await world.expect(facts.BotFailed)).detail
+    gone = await world.expect(facts.ChildExited)
+    assert (gone.returncode, gone.detail) == (ExitCode.BOT_FAILED, "")
+    return detail, world.link.printed(gone.generation)
+
+
+async def test_a_broken_bot_is_reported_and_its_traceback_kept(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for bot, source, said in _BROKEN_BOTS:
-        (tmp_path / f"{bot.partition(':')[0]}.py").write_text(source)
-        if bot.startswith("absent"):
-            (tmp_path / "absent.py").unlink()
-        await world.start(bot=bot)
-        assert said in (await world.expect(facts.BotFailed)).detail
-        gone = await world.expect(facts.ChildExited)
-        assert gone.returncode == ExitCode.BOT_FAILED, gone
-        assert "Traceback" in gone.detail
-        assert said in gone.detail
+        detail, printed = await _fails(world, bot, source)
+        assert said in detail
+        assert "Traceback" in printed
+        assert said in printed
+
+
+async def test_what_is_no_bot_is_reported_with_what_was_looked_for_and_where(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for bot, source, said in _NO_BOTS:
+        detail, printed = await _fails(world, bot, source)
+        assert said in detail
+        if "looked in" in said:
+            assert f"looked in {tmp_path}, " in detail
+        assert "Traceback" not in printed
+
+
+async def test_a_bot_that_never_begins_is_named_with_the_place_where_it_is(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    source = "import time\ndef register(client):\n    time.sleep(60)\n"
+    (tmp_path / "botx.py").write_text(source)
+    await world.start(bot="botx:register", watch=Watch(bot_start=0.5))
+    detail = (await world.expect(facts.BotFailed)).detail
+    assert detail.startswith(
+        f"botx:register did not return within 0.5 s; it is at {tmp_path}/botx.py, line 3."
+    )
+    gone = await world.expect(facts.ChildExited)
+    assert gone.returncode == ExitCode.BOT_FAILED
+    assert "time.sleep(60)" in world.link.printed(gone.generation)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from wa_supervisor.session.parent.fork_servers import ForkServers
+
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
 
 # goneonize prints a line before it enters its event loop. A standard error that is full for a
@@ -50,9 +52,11 @@ HELD_UP = """
 
 
 @pytest.fixture
-async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LinkWorld]:
+async def world(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fork_servers: ForkServers
+) -> AsyncIterator[LinkWorld]:
     monkeypatch.chdir(tmp_path)
-    async with link_world(tmp_path, monkeypatch) as world:
+    async with link_world(tmp_path, monkeypatch, fork_servers) as world:
         yield world
 
 

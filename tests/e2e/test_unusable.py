@@ -7,7 +7,7 @@ import sqlite3
 import sys
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,11 +16,13 @@ from e2e.processes import until
 from wa_supervisor.crashes import Culprit, read
 from wa_supervisor.lifecycle.policy import Limit
 from wa_supervisor.session.child import loopback_patch
+from wa_supervisor.session.parent.launch import SpawnLauncher
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from e2e.harness import World
+    from wa_supervisor.session.parent.launch import Launcher
 
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
 
@@ -61,7 +63,7 @@ def _of_a_release_nobody_knows(neonize: Path) -> None:
     init.write_text(text.replace('__version__ = "0.', '__version__ = "99.'))
 
 
-@pytest.mark.parametrize("start_method", ["fork", "spawn"])
+@pytest.mark.parametrize("launcher", [None, SpawnLauncher()], ids=["fork", "spawn"])
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
@@ -75,10 +77,10 @@ async def test_an_unusable_neonize_is_given_up_at_once_with_what_to_do(
     neonize: Path,
     damage: Callable[[Path], None],
     said: tuple[str, str],
-    start_method: Literal["fork", "spawn"],
+    launcher: Launcher | None,
 ) -> None:
     damage(neonize)
-    run = world.start(options={"start_method": start_method})
+    run = world.start(options={"launcher": launcher})
     gave_up = await run.reach("GaveUp", reason="client_unusable")
     assert gave_up.generation == 1
     assert all(words in run.supervisor.status.detail for words in said)

@@ -21,7 +21,7 @@ def main() -> None:
     facts = []
     for name, fields in json.load(sys.stdin):
         fact = adapter.fact_of_event(name, getattr(messages, name)(**fields), 7)
-        facts.append(None if fact is None else protocol.fact_frame(fact).model_dump())
+        facts.append(None if fact is None else protocol.fact_frame(fact).model_dump(mode="json"))
     json.dump(
         {
             "facts": facts,

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from wa_supervisor.lifecycle import Logout, facts
 from wa_supervisor.session.child import adapter
-from wa_supervisor.session.shared import protocol
+from wa_supervisor.session.shared import neonize_texts, protocol
 
 READER = Path(__file__).with_name("read_events.py")
 
@@ -57,6 +57,11 @@ EVENTS: list[tuple[str, dict[str, Any], facts.ChildFact | None]] = [
     ),
     ("TemporaryBan", {"Code": "BROADCAST_LIST", "Expire": 0}, facts.TemporaryBan(7, 106, None)),
     ("TemporaryBan", {}, facts.TemporaryBan(7, None, None)),
+    (
+        "TemporaryBan",
+        {"Code": "BROADCAST_LIST", "Expire": 2**62},
+        facts.TemporaryBan(7, 106, protocol.MAX_SECONDS),
+    ),
     ("ConnectFailure", {"Reason": "GENERIC", "Message": "m"}, facts.ConnectFailure(7, 400)),
     ("ConnectFailure", {"Reason": "EXPERIMENTAL"}, facts.ConnectFailure(7, 501)),
     ("ConnectFailure", {"Reason": "BAD_USER_AGENT"}, facts.BadUserAgent(7)),
@@ -83,15 +88,16 @@ def read() -> dict[str, Any]:
 
 def test_every_event_is_read_as_its_fact(read: dict[str, Any]) -> None:
     expected = [
-        None if fact is None else protocol.fact_frame(fact).model_dump() for *_, fact in EVENTS
+        None if fact is None else protocol.fact_frame(fact).model_dump(mode="json")
+        for *_, fact in EVENTS
     ]
     assert read["facts"] == expected
 
 
 def test_the_tables_name_what_neonize_has(read: dict[str, Any]) -> None:
     assert read["unknown_events"] == []
-    assert set(read["failures"]) == set(adapter._FAILURES)
-    assert set(read["bans"]) == set(adapter._BANS)
+    assert set(read["failures"]) == set(neonize_texts.FAILURES)
+    assert set(read["bans"]) == set(neonize_texts.BANS)
     assert set(adapter.EVENTS) <= {name for name, _, _ in EVENTS}
 
 
@@ -172,10 +178,14 @@ def test_a_qr_whose_secret_was_retired_lives_as_long_as_it_did() -> None:
 @settings(deadline=None)  # two cores shared by many
 @given(st.text(), st.binary())
 def test_no_text_is_an_exception(text: str, payload: bytes) -> None:
-    adapter.fact_of_status(text, 1)
-    adapter.fact_of_error(text, 1)
-    adapter.fact_of_pair_error(text, 1)
-    adapter.Qrs().fact(payload, 1)
+    for fact in (
+        adapter.fact_of_status(text, 1),
+        adapter.fact_of_error(text, 1),
+        adapter.fact_of_pair_error(text, 1),
+        adapter.Qrs().fact(payload, 1),
+    ):
+        if fact is not None:
+            protocol.fact_frame(fact)
 
 
 @pytest.mark.parametrize(

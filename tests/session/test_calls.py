@@ -23,11 +23,11 @@ class Line:
         return self.listens
 
 
-async def test_an_answer_without_trouble_is_none() -> None:
+async def test_an_answer_without_a_problem_is_none() -> None:
     assert await Line().calls.ask("probe", 1) is None
 
 
-async def test_no_answer_in_time_is_told() -> None:
+async def test_no_answer_in_time_is_a_problem() -> None:
     assert await Line(answers=False).calls.ask("probe", 0.01) == "no answer within 0.01 s"
 
 

@@ -16,8 +16,9 @@ ROOT = "ab" * 32
     ["http://127.0.0.1:8080", "https://user:word@proxy.example:3128", "socks5://[::1]:1080"],
 )
 def test_a_proxy_url_is_taken_as_it_is(proxy: str) -> None:
-    variables = Endpoint(proxy=SecretStr(proxy)).environment({})
-    assert {variables[name] for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY")} == {proxy}
+    taken = Endpoint(proxy=SecretStr(proxy)).proxy
+    assert taken is not None
+    assert taken.get_secret_value() == proxy
 
 
 @pytest.mark.parametrize(
@@ -61,23 +62,3 @@ def test_a_test_server_on_loopback_may_be_trusted(host: str) -> None:
 def test_a_malformed_test_setting_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match=next(iter(wrong))):
         Endpoint.model_validate({"proxy": "http://127.0.0.1:1", **wrong})
-
-
-def test_with_a_proxy_nothing_bypasses_it() -> None:
-    base = {"NO_PROXY": "*", "no_proxy": ".net", "HTTPS_PROXY": "http://old:1", "HOME": "/h"}
-    variables = Endpoint(proxy=SecretStr("http://127.0.0.1:1")).environment(base)
-    assert "NO_PROXY" not in variables
-    assert "no_proxy" not in variables
-    assert variables["HTTPS_PROXY"] == "http://127.0.0.1:1"
-    assert variables["HOME"] == "/h"
-    assert base["NO_PROXY"] == "*"
-
-
-def test_without_a_proxy_the_environment_is_the_users_own() -> None:
-    base = {"HTTPS_PROXY": "http://corporate:1", "NO_PROXY": "intern"}
-    assert Endpoint().environment(base) == base
-
-
-def test_the_authority_is_named_by_its_full_path() -> None:
-    endpoint = Endpoint(proxy=SecretStr("http://127.0.0.1:1"), ca_file=Path("ca.pem"))
-    assert endpoint.environment({})["SSL_CERT_FILE"] == str(Path.cwd() / "ca.pem")

@@ -20,12 +20,15 @@ from pydantic import SecretStr
 
 from wa_supervisor.errors import SessionError
 from wa_supervisor.lifecycle import facts
-from wa_supervisor.session.parent.launch import ForkLauncher, SpawnLauncher
+from wa_supervisor.session.parent.fork_servers import ForkServers
+from wa_supervisor.session.parent.launch import SpawnLauncher
 from wa_supervisor.session.parent.link import ChildSpec, Endpoint, SessionLink, StopBounds
 from wa_supervisor.session.parent.process import OwnProcess
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from wa_supervisor.session.parent.launch import Launcher
 
 BOUNDS = StopBounds(ask=0.3, term=0.2, kill=1.0)
 PREAMBLE = """
@@ -34,8 +37,13 @@ line = socket.socket(fileno=int(sys.argv[1]))
 def say(**frame):
     line.sendall(json.dumps({"generation": 1, **frame}).encode() + b"\\n")
 def fact(name, **data):
-    say(kind="fact", name=name, data=data)
-run = line.recv(65536)
+    say(kind=name, **data)
+def hear():
+    heard = b""
+    while not heard.endswith(b"\\n"):
+        heard += line.recv(1)
+    return json.loads(heard)
+run = hear()
 """
 
 
@@ -43,16 +51,19 @@ class ScriptLauncher(SpawnLauncher):
     """Starts a script in place of the session process."""
 
     def __init__(self, script: str) -> None:
-        super().__init__(Endpoint())
+        super().__init__()
         self._script = PREAMBLE + textwrap.dedent(script)
 
-    async def launch(self, line: int, output: int, *lease: int) -> OwnProcess:
+    async def launch(
+        self, endpoint: Endpoint, line: int, output: int, *lock_descriptors: int
+    ) -> OwnProcess:
+        del endpoint
         return OwnProcess(
             subprocess.Popen(  # noqa: ASYNC220 - as the launchers do
                 [sys.executable, "-I", "-c", self._script, str(line)],
                 stdout=output,
                 stderr=output,
-                pass_fds=(line, *lease),
+                pass_fds=(line, *lock_descriptors),
             )
         )
 
@@ -60,11 +71,15 @@ class ScriptLauncher(SpawnLauncher):
 class Bench:
     def __init__(self) -> None:
         self.facts: asyncio.Queue[facts.ChildFact] = asyncio.Queue()
-        self.link = SessionLink(self.facts.put_nowait, bounds=BOUNDS)
+        self.use(ForkServers())
         self.spec = ChildSpec("s", Path("s.db"), 1, phone=SecretStr("15550001111"))
 
+    def use(self, launcher: Launcher) -> None:
+        self.launcher = launcher
+        self.link = SessionLink(self.facts.put_nowait, launcher=launcher, bounds=BOUNDS)
+
     async def start(self, script: str) -> None:
-        self.link._launcher, self.link._endpoint = ScriptLauncher(script), self.spec.endpoint
+        self.use(ScriptLauncher(script))
         await self.link.start(self.spec)
 
     async def next(self) -> facts.ChildFact:
@@ -91,6 +106,7 @@ async def bench() -> AsyncIterator[Bench]:
     before = _descriptors()
     yield bench
     await bench.link.aclose()
+    await bench.launcher.aclose()
     gc.collect()
     if before:
         assert _descriptors() <= before
@@ -106,24 +122,28 @@ async def test_all_it_said_is_posted_before_its_exit(bench: Bench) -> None:
     """)
     for errors in range(500):
         assert await bench.next() == facts.KeepAliveTimeout(1, errors)
-    assert await bench.exit() == facts.ChildExited(1, 3, None, "the end")
+    assert await bench.exit() == facts.ChildExited(1, 3, None)
+    assert bench.link.printed(1) == "the end"
+    assert bench.link.printed(2) == ""
 
 
 async def test_it_is_told_what_to_run_on_the_line_and_not_in_its_arguments(bench: Bench) -> None:
     await bench.start("""
-        assert json.loads(run)["phone"] == "15550001111"
+        assert run["phone"] == "15550001111"
         assert not any("5550001111" in word for word in sys.argv)
         assert not any("5550001111" in word for word in os.environ.values())
         print("called +15550001111")
     """)
-    assert await bench.exit() == facts.ChildExited(1, 0, None, "called +<secret>")
+    assert await bench.exit() == facts.ChildExited(1, 0, None)
+    assert bench.link.printed(1) == "called +<secret>"
 
 
 @pytest.mark.parametrize(
     "garbage",
     [
         'line.sendall(b"Press Ctrl+C to exit\\n")',
-        'say(kind="fact", name="ChildExited", data={"returncode": 0, "signal": None})',
+        'fact("ChildExited", returncode=0, signal=None, detail="")',
+        'fact("Connected", generation=2)',
         'say(kind="run", session="s", database="d")',
         'line.sendall(b"x" * 100_000)',
     ],
@@ -144,7 +164,7 @@ async def test_who_only_closes_the_line_is_not_left_unheard(bench: Bench) -> Non
 @pytest.mark.parametrize(
     ("script", "ended_by"),
     [
-        ("json.loads(line.recv(99)); sys.exit(0)", None),
+        ("hear(); sys.exit(0)", None),
         ("fact('Connected'); time.sleep(60)", signal.SIGTERM),
         (
             "signal.signal(signal.SIGTERM, signal.SIG_IGN); fact('Connected'); time.sleep(60)",
@@ -205,7 +225,8 @@ async def test_secrets_it_has_shown_are_scrubbed_from_all_it_says_later(
         await bench.next()
         gone = await bench.exit()
     assert gone.signal == signal.SIGABRT
-    assert gone.detail == "panic: <secret> of <secret>"
+    assert bench.link.printed(1) == "panic: <secret> of <secret>"
+    assert gone.detail == "neonize's Go library panicked"
     assert "whatsmeow: saw <secret>" in caplog.text
     assert "shaped" not in caplog.text
 
@@ -226,7 +247,8 @@ async def test_what_somebody_else_prints_later_is_not_waited_for(bench: Bench) -
         os._exit(0)
     """)
     begun = time.monotonic()
-    assert (await bench.exit()).detail == "bye"
+    await bench.exit()
+    assert bench.link.printed(1) == "bye"
     assert time.monotonic() - begun < 10
 
 
@@ -236,11 +258,10 @@ async def test_a_fork_server_that_cannot_import_neonize_is_a_fact_and_an_exit(
 ) -> None:
     (tmp_path / "neonize.py").write_text("raise ImportError('it is broken')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    bench.link._launcher, bench.link._endpoint = ForkLauncher(Endpoint()), Endpoint()
     await bench.link.start(bench.spec)
-    told = await bench.next()
-    assert isinstance(told, facts.ClientUnusable)
-    assert "it is broken" in told.detail
+    unusable = await bench.next()
+    assert isinstance(unusable, facts.ClientUnusable)
+    assert "it is broken" in unusable.detail
     gone = await bench.exit()
     assert (gone.returncode, gone.signal) == (None, None)
     with pytest.raises(SessionError, match="it is broken"):
@@ -251,8 +272,8 @@ async def test_an_interpreter_that_is_not_there_is_an_exit(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    for launcher in (SpawnLauncher(Endpoint()), ForkLauncher(Endpoint())):
-        bench.link._launcher, bench.link._endpoint = launcher, Endpoint()
+    for launcher in (SpawnLauncher(), ForkServers()):
+        bench.use(launcher)
         await bench.link.start(bench.spec)
         assert "/nowhere/python" in (await bench.exit()).detail
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from wa_supervisor.session.parent.output_tail import Tail
+from wa_supervisor.session.parent.output import OutputPipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,12 +22,13 @@ def pipe() -> Iterator[tuple[int, int]]:
 
 async def _text(pipe: tuple[int, int], printed: str) -> str:
     reading, writing = pipe
-    tail = Tail(reading)
+    output = OutputPipe(reading)
+    output.watch()
     for start in range(0, len(printed), 1000):
         os.write(writing, printed[start : start + 1000].encode())
         await asyncio.sleep(0)
-    tail.close()
-    return tail.text()
+    output.close()
+    return output.tail.text()
 
 
 async def test_the_last_forty_lines_are_kept(pipe: tuple[int, int]) -> None:
@@ -53,18 +54,18 @@ async def test_a_line_without_end_is_cut_short(pipe: tuple[int, int]) -> None:
 
 async def test_what_is_left_in_the_pipe_is_read_at_the_close(pipe: tuple[int, int]) -> None:
     seen: list[str] = []
-    tail = Tail(pipe[0], seen.append)
+    output = OutputPipe(pipe[0], seen.append)
     os.write(pipe[1], b"last words\nunfinished")
-    tail.close()
-    tail.close()
-    assert tail.text() == "last words\nunfinished"
+    output.close()
+    output.close()
+    assert output.tail.text() == "last words\nunfinished"
     assert seen == ["last words"]
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(pipe[0])
 
 
 async def test_what_is_no_text_is_kept_as_far_as_it_goes(pipe: tuple[int, int]) -> None:
-    tail = Tail(pipe[0])
+    output = OutputPipe(pipe[0])
     os.write(pipe[1], b"\xff\xfe ok\n")
-    tail.close()
-    assert tail.text().endswith(" ok")
+    output.close()
+    assert output.tail.text().endswith(" ok")

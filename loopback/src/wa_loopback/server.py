@@ -64,6 +64,10 @@ class _Running:
 class LoopbackServer(World):
     """A server which the unmodified neonize pairs with, logs in to and is logged out by.
 
+    `ca_file` is where it writes its authority's certificate, else to a directory of its own. Go
+    looks there when it first needs it, so servers that follow one another may share the path, and
+    processes started for one serve the next.
+
     Raises `NotLoopback` when the host is not an IP address of this machine alone.
     """
 
@@ -74,6 +78,7 @@ class LoopbackServer(World):
         port: int = 0,
         qr_refs: int = 6,
         timeout: float = 10.0,
+        ca_file: Path | None = None,
     ) -> None:
         super().__init__(qr_refs=qr_refs, timeout=timeout)
         self._host = host
@@ -82,6 +87,7 @@ class LoopbackServer(World):
         self._listener = Listener(host, port, self._accepted)
         self._identity = ServerIdentity.generate()
         self._false_identity = ServerIdentity.generate()
+        self._ca_file = ca_file
         self._running: _Running | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._bugs: list[Exception] = []
@@ -105,7 +111,7 @@ class LoopbackServer(World):
         directory = tempfile.TemporaryDirectory(prefix="wa-loopback-")
         where = Path(directory.name)
         authority = trustme.CA()
-        ca_file = where / "ca.pem"
+        ca_file = self._ca_file or where / "ca.pem"
         authority.cert_pem.write_to_path(ca_file)
         honest = tls_context(authority, transport.HOST)
         contexts: dict[Impostor | None, ssl.SSLContext] = {

@@ -210,7 +210,7 @@ class BadUserAgent(ChildFact):
 class ChildExited(ChildFact):
     """The session process was reaped: exactly one for each StartChild.
 
-    `returncode` is None if `signal` killed it; `detail` is the redacted tail of its output.
+    `returncode` is None if `signal` killed it; `detail` says why, and nothing that it printed.
     """
 
     returncode: int | None

@@ -1,167 +1,142 @@
-"""What neonize says, as facts: the one module that knows its events, words and error texts.
+"""What neonize says, as facts: each row run against the loopback server.
 
-Tables, read from neonize 0.5.2 (goneonize/main.go, neonize/events.py) and whatsmeow (qrchan.go,
-connectionevents.go), each row run against the loopback server. Nothing here imports neonize:
-events are looked at by the name of their message, so that the supervisor may import this too.
+Nothing here imports neonize: events are looked at by the name of their message.
 """
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import SecretStr
 
 from ...lifecycle import Logout, facts
 from ...redaction import redact
+from ..shared.neonize_texts import (
+    BANS,
+    CODE_LIMITED,
+    FAILURES,
+    FIRST_QR_LIFETIME,
+    LOGGED_OUT_LINE,
+    PAIR_CODE_LIFETIME,
+    QR_LIFETIME,
+    STORAGE_BROKEN,
+    STORAGE_BUSY,
+    UNENCODABLE,
+    UNREACHABLE,
+    Event,
+    LoginStatus,
+)
+from ..shared.protocol import MAX_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ...lifecycle.facts import ChildFact
 
-    Event = Any  # a protobuf message of neonize, which ships no types
-    Reading = Callable[[Event, int], ChildFact | None]
-
-FIRST_QR_LIFETIME: Final = 60.0  # seconds; qrchan.go, for a list of exactly six codes
-QR_LIFETIME: Final = 20.0
-PAIR_CODE_LIFETIME: Final = 160.0  # the QR list it rides on: 60 + 5 x 20
+    Message = Any  # a protobuf message of neonize, which ships no types
+    Reading = Callable[[Message, int], ChildFact | None]
 
 _MAX_DETAIL: Final = 300
+_MAX_COUNT: Final = 2**31 - 1
 
-# neonize encodes WhatsApp's numbers as its own enum (utils/encoder.go); these are the numbers.
-_FAILURES: Final = {
-    "GENERIC": 400,
-    "LOGGED_OUT": 401,
-    "TEMP_BANNED": 402,
-    "MAIN_DEVICE_GONE": 403,
-    "CLIENT_OUTDATED": 405,
-    "UNKNOWN_LOGOUT": 406,
-    "BAD_USER_AGENT": 409,
-    "INTERNAL_SERVER_ERROR": 500,
-    "EXPERIMENTAL": 501,
-    "SERVICE_UNAVAILABLE": 503,
-}
-_BANS: Final = {
-    "SEND_TO_TOO_MANY_PEOPLE": 101,
-    "BLOCKED_BY_USERS": 102,
-    "CREATED_TOO_MANY_GROUPS": 103,
-    "SENT_TOO_MANY_SAME_MESSAGE": 104,
-    "BROADCAST_LIST": 106,
-}
 _LOGOUTS: Final = {401: Logout.REJECTED, 403: Logout.LOCKED, 406: Logout.BANNED}
 
 
-def _enum(event: Event, field: str, numbers: dict[str, int]) -> int | None:
+def _detail(text: str) -> str:
+    return redact(text)[:_MAX_DETAIL]
+
+
+def _enum(event: Message, field: str, numbers: dict[str, int]) -> int | None:
     """Return WhatsApp's number of an enum field, None if it is not set or not known."""
     values = event.DESCRIPTOR.fields_by_name[field].enum_type.values_by_number
     value = values.get(getattr(event, field)) if event.HasField(field) else None
     return None if value is None else numbers.get(value.name)
 
 
-def _pair_status(event: Event, generation: int) -> ChildFact:
+def _pair_status(event: Message, generation: int) -> ChildFact:
     if event.Status == event.SUCCESS:
         return facts.PairSucceeded(generation)
-    return facts.PairingFailed(generation, status=redact(event.Error)[:_MAX_DETAIL] or "error")
+    return facts.PairingFailed(generation, status=_detail(event.Error) or "error")
 
 
-def _logged_out(event: Event, generation: int) -> ChildFact:
+def _logged_out(event: Message, generation: int) -> ChildFact:
     how = Logout.REMOVED
     if event.OnConnect:
-        code = _enum(event, "Reason", _FAILURES)
+        code = _enum(event, "Reason", FAILURES)
         how = _LOGOUTS.get(code or 0, Logout.REJECTED)
     return facts.LoggedOut(generation, how)
 
 
-def _temporary_ban(event: Event, generation: int) -> ChildFact:
+def _temporary_ban(event: Message, generation: int) -> ChildFact:
     # Expire is in seconds (whatsmeow divides by time.Second); 0 says nothing about the end.
+    expires = min(float(event.Expire), MAX_SECONDS)
     return facts.TemporaryBan(
-        generation, code=_enum(event, "Code", _BANS), expires_in=float(event.Expire) or None
+        generation, code=_enum(event, "Code", BANS), expires_in=expires if expires > 0 else None
     )
 
 
-def _connect_failure(event: Event, generation: int) -> ChildFact:
-    code = _enum(event, "Reason", _FAILURES)
-    if code == _FAILURES["BAD_USER_AGENT"]:
+def _connect_failure(event: Message, generation: int) -> ChildFact:
+    code = _enum(event, "Reason", FAILURES)
+    if code == FAILURES["BAD_USER_AGENT"]:
         return facts.BadUserAgent(generation)
     return facts.ConnectFailure(generation, code)
 
 
-# The messages to subscribe to, by name in neonize.proto.Neonize_pb2. Only these: any other event
-# with an unset required field would end connect().
 EVENTS: Final[dict[str, Reading]] = {
-    "PairStatus": _pair_status,
-    "Connected": lambda _, generation: facts.Connected(generation),
-    "KeepAliveTimeout": lambda event, generation: facts.KeepAliveTimeout(
-        generation, errors=int(event.ErrorCount)
+    Event.PAIR_STATUS: _pair_status,
+    Event.CONNECTED: lambda _, generation: facts.Connected(generation),
+    Event.KEEPALIVE_TIMEOUT: lambda event, generation: facts.KeepAliveTimeout(
+        generation, errors=min(int(event.ErrorCount), _MAX_COUNT)
     ),
-    "KeepAliveRestored": lambda _, generation: facts.KeepAliveRestored(generation),
-    "LoggedOut": _logged_out,
-    "StreamReplaced": lambda _, generation: facts.StreamReplaced(generation),
-    "TemporaryBan": _temporary_ban,
-    "ConnectFailure": _connect_failure,
-    "ClientOutdated": lambda _, generation: facts.ClientOutdated(generation),
-    "StreamError": lambda event, generation: facts.StreamError(
-        generation, code=redact(event.Code)[:_MAX_DETAIL]
+    Event.KEEPALIVE_RESTORED: lambda _, generation: facts.KeepAliveRestored(generation),
+    Event.LOGGED_OUT: _logged_out,
+    Event.STREAM_REPLACED: lambda _, generation: facts.StreamReplaced(generation),
+    Event.TEMPORARY_BAN: _temporary_ban,
+    Event.CONNECT_FAILURE: _connect_failure,
+    Event.CLIENT_OUTDATED: lambda _, generation: facts.ClientOutdated(generation),
+    Event.STREAM_ERROR: lambda event, generation: facts.StreamError(
+        generation, code=_detail(event.Code)
     ),
-    "Disconnected": lambda _, generation: facts.Disconnected(generation),
+    Event.DISCONNECTED: lambda _, generation: facts.Disconnected(generation),
 }
+"""The messages to subscribe to. Only these: any other may be one that neonize cannot encode."""
 
-# whatsmeow qrchan.go. "success" says less than the PairStatus that follows it.
+# "success" says less than the PairStatus that follows it.
 _STATUS: Final[dict[str, Callable[[int], ChildFact | None]]] = {
-    "success": lambda _: None,
-    "timeout": facts.PairingTimedOut,
-    "err-client-outdated": facts.ClientOutdated,
-    "err-scanned-without-multidevice": facts.ScannedWithoutMultidevice,
-    "passkey-request": facts.PasskeyRequested,
-    "passkey-confirmation": facts.PasskeyRequested,
+    LoginStatus.SUCCESS: lambda _: None,
+    LoginStatus.TIMEOUT: facts.PairingTimedOut,
+    LoginStatus.OUTDATED: facts.ClientOutdated,
+    LoginStatus.NO_MULTIDEVICE: facts.ScannedWithoutMultidevice,
+    LoginStatus.PASSKEY: facts.PasskeyRequested,
+    LoginStatus.PASSKEY_CONFIRMATION: facts.PasskeyRequested,
 }
 
-# Parts of NeonizeError texts, most telling first.
-_ERRORS: Final[tuple[tuple[str, Callable[[int, str], ChildFact]], ...]] = (
-    ("TemporaryBan.Code", lambda generation, _: facts.TemporaryBan(generation, None, None)),
-    ("ConnectFailure.Reason", lambda generation, _: facts.ConnectFailure(generation, None)),
-    ("failed to dial", facts.DialFailed),
-    ("noise handshake failed", facts.DialFailed),
-    ("database is locked", facts.StorageUnavailable),  # SQLite waited 5 s and gave up
-    # Of a Postgres server: it is away, starts, or is full.
-    ("dial tcp", facts.StorageUnavailable),
-    ("dial unix", facts.StorageUnavailable),
-    ("pq: the database system is", facts.StorageUnavailable),
-    ("pq: sorry, too many clients", facts.StorageUnavailable),
-    ("failed to open database", facts.StorageFailed),
-    ("unable to open database file", facts.StorageFailed),
-    ("file is not a database", facts.StorageFailed),
-    ("disk image is malformed", facts.StorageFailed),
-    ("readonly database", facts.StorageFailed),
-    ("disk I/O error", facts.StorageFailed),
-    ("unsupported database schema version", facts.StorageFailed),
-    ("foreign keys are not enabled", facts.StorageFailed),
-    ("failed to upgrade database", facts.StorageFailed),
-    ("failed to scan session", facts.StorageFailed),
-    ("invalid length", facts.StorageFailed),
-)
+# What an event was about that neonize cannot encode: it has no word for the number it was given.
+_UNENCODABLE: Final[dict[str, Callable[[int], ChildFact]]] = {
+    Event.TEMPORARY_BAN: lambda generation: facts.TemporaryBan(generation, None, None),
+    Event.CONNECT_FAILURE: lambda generation: facts.ConnectFailure(generation, None),
+}
 
-
-# whatsmeow connectionevents.go, at INFO: said before the device is deleted.
-_LOGGED_OUT: Final = re.compile(
-    r"Got (?:(\d+): .* connect failure|device removed stream error), "
-    r"sending LoggedOut event and deleting session"
+# Most telling first.
+_ERRORS: Final[tuple[tuple[tuple[str, ...], Callable[[int, str], ChildFact]], ...]] = (
+    (UNREACHABLE, facts.DialFailed),
+    (STORAGE_BUSY, facts.StorageUnavailable),
+    (STORAGE_BROKEN, facts.StorageFailed),
 )
 
 
 def fact_of_log(message: str, generation: int) -> ChildFact | None:
     """Return the logout in a line of whatsmeow's log, None if it says of none."""
-    said = _LOGGED_OUT.fullmatch(message)
-    if said is None:
+    line = LOGGED_OUT_LINE.fullmatch(message)
+    if line is None:
         return None
     how = Logout.REMOVED
-    if said[1] is not None:
-        how = _LOGOUTS.get(int(said[1]), Logout.REJECTED)
+    if line["code"] is not None:
+        how = _LOGOUTS.get(int(line["code"]), Logout.REJECTED)
     return facts.LoggedOut(generation, how)
 
 
-def fact_of_event(name: str, event: Event, generation: int) -> ChildFact | None:
+def fact_of_event(name: str, event: Message, generation: int) -> ChildFact | None:
     """Return the fact in an event, None for one that is no fact of a lifecycle."""
     reading = EVENTS.get(name)
     return None if reading is None else reading(event, generation)
@@ -171,22 +146,25 @@ def fact_of_status(word: str, generation: int) -> ChildFact | None:
     """Return the fact in a login status; an unknown word means that pairing failed."""
     reading = _STATUS.get(word)
     if reading is None:
-        return facts.PairingFailed(generation, status=redact(word)[:_MAX_DETAIL])
+        return facts.PairingFailed(generation, status=_detail(word))
     return reading(generation)
 
 
 def fact_of_error(text: str, generation: int) -> ChildFact:
     """Return the fact in the error that connect() raised; an unknown one is a failed dial."""
-    detail = redact(text)[:_MAX_DETAIL]
-    for part, reading in _ERRORS:
-        if part in text:
-            return reading(generation, detail)
-    return facts.DialFailed(generation, detail)
+    unencodable = UNENCODABLE.search(text)
+    if unencodable is not None and unencodable["event"] in _UNENCODABLE:
+        return _UNENCODABLE[unencodable["event"]](generation)
+    for parts, reading in _ERRORS:
+        if any(part in text for part in parts):
+            return reading(generation, _detail(text))
+    return facts.DialFailed(generation, _detail(text))
 
 
 def fact_of_pair_error(text: str, generation: int) -> ChildFact:
     """Return the fact in the error that PairPhone raised."""
-    return facts.PairCodeRefused(generation, limited="429" in text or "rate-overlimit" in text)
+    limited = any(part in text for part in CODE_LIMITED)
+    return facts.PairCodeRefused(generation, limited=limited)
 
 
 class Qrs:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 QUEUE: Final = 10_000
 _LOOKS: Final = 4  # at a handler within the patience
@@ -29,8 +29,8 @@ Event = tuple[int, bytes, int]
 class BotThread:
     """Runs neonize's `execute` for every event, in order.
 
-    `busy` is told the seconds, once, when a handler has worked for longer than `patience`; `free`
-    when it is done after all.
+    `busy` is called with the seconds, once, when a handler has worked for longer than `patience`;
+    `free` when it is done after all.
     """
 
     def __init__(
@@ -69,22 +69,22 @@ class BotThread:
             except BaseException as error:  # noqa: BLE001 - SystemExit too: it is not its process
                 # Its text may quote a message; where it happened does not.
                 where = "".join(traceback.format_tb(error.__traceback__))
-                _log.error("A handler of the bot raised %s:\n%s", type(error).__name__, where)
+                log.error("A handler of the bot raised %s:\n%s", type(error).__name__, where)  # noqa: TRY400
             finally:
                 self._since = None
                 self._events.task_done()
 
     def _watch(self) -> None:
-        """Tell of one handler at most once that it is busy, and then that it is free."""
-        told: float | None = None
+        """Report of one handler at most once that it is busy, and then that it is free."""
+        reported: float | None = None
         while True:
             time.sleep(self._patience / _LOOKS)
             since = self._since
-            if told is not None and since != told:
-                told = None
+            if reported is not None and since != reported:
+                reported = None
                 self._free()
-            if since is not None and told is None:
+            if since is not None and reported is None:
                 worked = time.monotonic() - since
                 if worked > self._patience:
-                    told = since
+                    reported = since
                     self._busy(worked)

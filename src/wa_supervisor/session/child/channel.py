@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 _FLUSH_SECONDS: Final = 1.0
 _FIRST_FRAME_SECONDS: Final = 30.0
 _MAX_QUEUED_LOGS: Final = 1000
+_CHUNK: Final = 65536
 
 
-class Wire:
+class Channel:
     """Sends frames without ever blocking the caller; reads them on a thread of its own.
 
     neonize calls back on the thread that feeds it every event: whoever blocks there stops the
@@ -30,17 +31,16 @@ class Wire:
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
-        self._lines = protocol.Lines()
+        self._lines = protocol.Lines(protocol.MAX_LINE_DOWN)
         self._frames = self._read()
         self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._writer = threading.Thread(target=self._write, daemon=True, name="wire-writer")
+        self._writer = threading.Thread(target=self._write, daemon=True, name="channel-writer")
         self._leaving = threading.Lock()
 
     def receive_run(self) -> protocol.Run:
         """Return the first frame, which must say what to run.
 
-        Raises:
-            FrameError: if it is something else, or does not come within 30 s.
+        Raises FrameError if it is something else, or does not come within 30 s.
         """
         self._sock.settimeout(_FIRST_FRAME_SECONDS)
         try:
@@ -67,7 +67,7 @@ class Wire:
                 elif isinstance(frame, protocol.Call):
                     on_call(frame)
 
-        threading.Thread(target=listen, daemon=True, name="wire-reader").start()
+        threading.Thread(target=listen, daemon=True, name="channel-reader").start()
 
     def send(
         self, frame: protocol.Hello | protocol.FactFrame | protocol.Reply | protocol.Bye
@@ -108,7 +108,7 @@ class Wire:
     def _read(self) -> Iterator[protocol.Down]:
         while True:
             try:
-                data = self._sock.recv(protocol.MAX_LINE)
+                data = self._sock.recv(_CHUNK)
             except TimeoutError:
                 raise
             except OSError:

@@ -34,8 +34,7 @@ _MAPPING: Final = re.compile(r"([0-9a-f]+)-([0-9a-f]+) rw-p \S+ \S+ \S+ +(.+)")
 def swap_noise_root(library: str, root: str) -> None:
     """Replace the Noise root key by `root` (64 hex digits). Call before connect().
 
-    Raises:
-        PatchError: if the key is not found exactly once, or this is not Linux.
+    Raises PatchError if the key is not found exactly once, or this is not Linux.
     """
     _replace(library, "the Noise root key", WHATSAPP_ROOT, bytes.fromhex(root))
 
@@ -43,8 +42,7 @@ def swap_noise_root(library: str, root: str) -> None:
 def scale_keepalive(library: str, factor: float) -> None:
     """Multiply the four keepalive timers by `factor`. Call before connect().
 
-    Raises:
-        PatchError: if they are not found exactly once, or this is not Linux.
+    Raises PatchError if they are not found exactly once, or this is not Linux.
     """
     scaled = [seconds * factor for seconds in KEEPALIVE]
     _replace(library, "the keepalive timers", _durations(KEEPALIVE), _durations(scaled))

@@ -20,16 +20,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from ...errors import NeonizeUnusable, NoRoom, SessionError
+from ..shared.neonize_texts import LOGIN_STATUS_HOOK, NO_ROOM
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _REINSTALL: Final = "pip install --force-reinstall neonize"
 _SETTINGS: Final = ("argtypes", "restype", "errcheck")
-
-# The private hook which child.py replaces; without it the end of a pairing would go unseen.
-LOGIN_STATUS_HOOK: Final = "_NewClient__onLoginStatus"
-
 
 # The releases on which tests/contract_neonize passes; pyproject.toml names the same. 0.5.2 is the
 # first in which StreamReplaced does not abort the process, and the newest there is.
@@ -39,18 +36,9 @@ NEWEST: Final = (0, 5, 2)
 _RELEASE_PARTS: Final = 3
 
 
-# What the dynamic loader says then (glibc elf/dl-load.c; strerror of ENOMEM, EMFILE and ENFILE).
-_NO_ROOM: Final = (
-    "failed to map segment",
-    "annot allocate memory",
-    "cannot create shared object descriptor",
-    "oo many open files",
-)
-
-
 def _blamed(what: str, error: Exception, hint: str) -> SessionError:
     """Return what is to be raised for an error of loading: it is neonize's fault or the host's."""
-    if isinstance(error, MemoryError) or any(words in str(error) for words in _NO_ROOM):
+    if isinstance(error, MemoryError) or any(words in str(error) for words in NO_ROOM):
         return NoRoom(f"{what}: {error}", hint="free some memory, or raise the limits of the unit")
     return NeonizeUnusable(f"{what}: {error}", hint=hint)
 
@@ -86,9 +74,8 @@ class LazyLibrary:
     def load(self, version: str) -> None:
         """Load the library, check its version and apply the settings that were noted.
 
-        Raises:
-            NeonizeUnusable: if it cannot be loaded or is not what its Python expects.
-            NoRoom: if there is no memory to load it into.
+        Raises NeonizeUnusable if it cannot be loaded or is not what its Python expects.
+        Raises NoRoom if there is no memory to load it into.
         """
         if self._noted is None:
             return
@@ -126,9 +113,8 @@ def _apply(library: ctypes.CDLL, name: str, settings: dict[str, Any]) -> None:
 def preload() -> types.ModuleType:
     """Import neonize, its client, events and messages; return the package.
 
-    Raises:
-        NeonizeUnusable: if it cannot be imported, or is not the neonize we know.
-        NoRoom: if there is no memory to import it with.
+    Raises NeonizeUnusable if it cannot be imported, or is not the neonize we know. Raises
+    NoRoom if there is no memory to import it with.
     """
     if _is_preloaded():
         return sys.modules["neonize"]
@@ -165,9 +151,8 @@ def _is_preloaded() -> bool:
 def load_library() -> str:
     """Load the Go library into this process; return neonize's version. Call `preload` first.
 
-    Raises:
-        NeonizeUnusable: if it cannot be loaded or is not what its Python expects.
-        NoRoom: if there is no memory to load it into.
+    Raises NeonizeUnusable if it cannot be loaded or is not what its Python expects. Raises
+    NoRoom if there is no memory to load it into.
     """
     version: str = sys.modules["neonize.download"].__GONEONIZE_VERSION__
     sys.modules["neonize._binder"].gocode.load(version)
@@ -183,8 +168,7 @@ def library_path() -> str:
 def require_known_release() -> None:
     """Refuse a neonize on which what we know of it was never tested. Call `preload` first.
 
-    Raises:
-        NeonizeUnusable: if it is older or newer than the releases we know.
+    Raises NeonizeUnusable if it is older or newer than the releases we know.
     """
     version: str = sys.modules["neonize"].__version__
     parts = re.findall(r"\d+", version)[:_RELEASE_PARTS]

@@ -18,6 +18,7 @@ from typing import NoReturn
 from ...errors import NeonizeUnusable
 from ..child import main as session_process
 from ..child import preload
+from ..child.kernel import die_with
 from ..shared import fork_protocol
 from ..shared.spec import ExitCode
 
@@ -51,7 +52,9 @@ class _ForkServer:
                 os.close(fd)
         return True
 
-    def _fork(self, packet: fork_protocol.Fork, line: int, output: int, *lease: int) -> None:
+    def _fork(
+        self, packet: fork_protocol.Fork, line: int, output: int, *lock_descriptors: int
+    ) -> None:
         server = os.getpid()
         try:
             pid = os.fork()
@@ -60,22 +63,24 @@ class _ForkServer:
             fork_protocol.send(self._control, refusal)
             return
         if pid == 0:
-            self._become_session(server, line, output, *lease)
+            self._become_session(server, line, output, *lock_descriptors)
         pidfd = os.pidfd_open(pid)
         self._selector.register(pidfd, selectors.EVENT_READ, pid)
         fork_protocol.send(
             self._control, fork_protocol.Forked(request=packet.request, pid=pid), pidfd
         )
 
-    def _become_session(self, server: int, line: int, output: int, *lease: int) -> NoReturn:
+    def _become_session(
+        self, server: int, line: int, output: int, *lock_descriptors: int
+    ) -> NoReturn:
         try:
-            session_process.die_with(server)
+            die_with(server)
             os.dup2(output, 1)
             os.dup2(output, 2)
             os.close(output)
             self._forget_server()
             gc.enable()
-            session_process.main(socket.socket(fileno=line), *lease)
+            session_process.main(socket.socket(fileno=line), *lock_descriptors)
         except BaseException:  # noqa: BLE001 - nothing may return into the server's loop
             sys.excepthook(*sys.exc_info())
         finally:
@@ -120,6 +125,6 @@ def main(control: socket.socket) -> int:
 
 
 if __name__ == "__main__":
-    session_process.die_with(int(sys.argv[2]))
+    die_with(int(sys.argv[2]))
     os.set_inheritable(int(sys.argv[1]), False)  # noqa: FBT003
     sys.exit(main(socket.socket(fileno=int(sys.argv[1]))))

@@ -46,7 +46,7 @@ class Calls:
         """Hand an answer to whoever waits for it; a late one to nobody."""
         answer = self._waiting.get(reply.id)
         if answer is not None and not answer.done():
-            answer.set_result(reply.trouble)
+            answer.set_result(reply.problem)
 
     def watch(self, watch: Watch, silent: Callable[[], None]) -> None:
         """Ask again and again whether the process lives; call `silent` once if it does not."""

@@ -29,6 +29,10 @@ class ExitStatus:
         return cls(None, -returncode) if returncode < 0 else cls(returncode, None)
 
 
+UNKNOWN_EXIT: Final = ExitStatus(None, None)
+"""The process is gone, and nobody could learn how."""
+
+
 class Process(Protocol):
     """A process that was started for us."""
 
@@ -43,15 +47,16 @@ class Process(Protocol):
         """Return how it ended, once it was reaped."""
 
 
-class Watched:
-    """A process held by its pidfd: a signal can never hit another that got its pid."""
+class PidHandle:
+    """A process held by its pidfd: a signal can never hit another that got its pid.
+
+    It occupies the event loop only while somebody waits in `gone`. Linux only.
+    """
 
     def __init__(self, pid: int, pidfd: int) -> None:
         self.pid: Final = pid
         self._pidfd = pidfd
-        self._loop = asyncio.get_running_loop()
-        self._gone = self._loop.create_future()
-        self._loop.add_reader(pidfd, self._on_exit)
+        self._waiters: list[asyncio.Future[None]] = []
 
     def send_signal(self, number: signal.Signals) -> None:
         """Send a signal; nothing happens if the process has ended."""
@@ -61,14 +66,26 @@ class Watched:
 
     async def gone(self) -> None:
         """Return when the process has ended, reaped or not."""
-        await asyncio.shield(self._gone)
+        if self._pidfd < 0:
+            return
+        loop = asyncio.get_running_loop()
+        waiter = loop.create_future()
+        self._waiters.append(waiter)
+        loop.add_reader(self._pidfd, self._on_exit)
+        try:
+            await waiter
+        finally:
+            self._waiters.remove(waiter)
+            if self._pidfd >= 0 and not self._waiters:
+                loop.remove_reader(self._pidfd)
 
     def _on_exit(self) -> None:
-        self._loop.remove_reader(self._pidfd)
+        asyncio.get_running_loop().remove_reader(self._pidfd)
         os.close(self._pidfd)
         self._pidfd = -1
-        if not self._gone.done():
-            self._gone.set_result(None)
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
 
 
 class OwnProcess:
@@ -76,9 +93,9 @@ class OwnProcess:
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
-        self._watched: Watched | None = None
+        self._handle: PidHandle | None = None
         if sys.platform == "linux":
-            self._watched = Watched(process.pid, os.pidfd_open(process.pid))
+            self._handle = PidHandle(process.pid, os.pidfd_open(process.pid))
 
     @property
     def pid(self) -> int:
@@ -87,15 +104,15 @@ class OwnProcess:
 
     def send_signal(self, number: signal.Signals) -> None:
         """Send a signal; nothing happens if the process has ended."""
-        if self._watched is not None:
-            self._watched.send_signal(number)
+        if self._handle is not None:
+            self._handle.send_signal(number)
         else:
             self._process.send_signal(number)  # polls first; nobody else reaps it
 
     async def wait(self) -> ExitStatus:
         """Return how it ended, once it was reaped."""
-        if self._watched is not None:
-            await self._watched.gone()
+        if self._handle is not None:
+            await self._handle.gone()
             return ExitStatus.of(self._process.wait())
         while (returncode := self._process.poll()) is None:  # noqa: ASYNC110 - see below
             await asyncio.sleep(_POLL_SECONDS)  # no pidfd here, and no thread to wait in

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, Self
+from typing import Annotated, Final, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 _SCHEMES: Final = frozenset({"http", "https", "socks5"})
 
-# Everything Go's ProxyFromEnvironment reads (golang.org/x/net/http/httpproxy), both spellings.
-_PROXY_VARIABLES: Final = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
-_BYPASS_VARIABLES: Final = ("NO_PROXY", "no_proxy")
 _TEST_ONLY: Final = ("ca_file", "noise_root", "keepalive")
 
 
@@ -50,21 +44,6 @@ class Endpoint(BaseModel):
                 "(for example proxy = 'http://127.0.0.1:8443'): they replace what the client trusts"
             )
         return self
-
-    def environment(self, base: Mapping[str, str]) -> dict[str, str]:
-        """Return `base` as the session process must find it when it is executed.
-
-        Go reads its environment once, as it was at exec; what is set later is ignored.
-        """
-        variables = dict(base)
-        if self.proxy is not None:
-            for name in _BYPASS_VARIABLES:
-                variables.pop(name, None)
-            for name in _PROXY_VARIABLES:
-                variables[name] = variables[name.lower()] = self.proxy.get_secret_value()
-        if self.ca_file is not None:
-            variables["SSL_CERT_FILE"] = str(self.ca_file.absolute())
-        return variables
 
 
 def _proxy_host(url: str) -> str:

@@ -2,16 +2,13 @@
 
 One JSON object a line, both ways, over a socket of their own; fd 1 and 2 belong to Go's prints.
 Every frame has a `kind` and the `generation` of the process it concerns. Both ends validate what
-they read. `message` is a reserved kind.
+they read, once: kind, fields, length of every text, range of every number.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import enum
-import functools
-import json
-from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, Final, Literal, Self, TypeAlias, TypeVar, get_type_hints
 
 from pydantic import (
     BaseModel,
@@ -20,57 +17,80 @@ from pydantic import (
     SecretStr,
     TypeAdapter,
     ValidationError,
-    field_serializer,
+    create_model,
 )
 
 from ...errors import FrameError
 from ...lifecycle import facts
+from .inheritance import Inheritance
+from .secret import ON_THE_WIRE, Secret
+from .spec import ChildSpec
 
-# A QR payload is about 350 bytes, a log line rarely over 4 KiB: longer means a broken writer.
-MAX_LINE: Final = 64 * 1024
+MAX_LINE_UP: Final = 64 * 1024
+"""Bytes; a QR is about 350, a line of a log rarely over 4 KiB: longer means a broken writer."""
+MAX_LINE_DOWN: Final = 16 * 1024 * 1024
+"""Bytes; the environment of a program may have some MiB (execve(2))."""
 MAX_MESSAGE: Final = 8 * 1024
+"""Characters of a logged message."""
+MAX_TEXT: Final = 2000
+"""Characters of a text in a fact."""
+MAX_SECONDS: Final = 1e9
+"""Of any time in a fact: 31 years. Longer ones overflow what dates are computed with."""
+
+Text: TypeAlias = Annotated[str, Field(max_length=MAX_TEXT)]
+Number: TypeAlias = Annotated[int, Field(ge=-(2**31), lt=2**31)]
+Seconds: TypeAlias = Annotated[float, Field(ge=0, le=MAX_SECONDS)]
 
 
 class _Frame(BaseModel):
     """One line. Its secrets are revealed by `encode`, on the wire, and nowhere else."""
 
-    # hide_input: the input may hold a QR payload, and errors are logged.
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, strict=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,  # it may hold a QR payload, and errors are logged
+    )
 
-    generation: int
+    generation: Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class Hello(_Frame):
     """The process is up, with the neonize library loaded and its version checked."""
 
     kind: Literal["hello"] = "hello"
-    pid: int
-    neonize: str
+    pid: Number
+    neonize: Text
 
 
 class FactFrame(_Frame):
-    """A fact, by its public name and the fields that are its own."""
+    """A fact. Each has a frame of its own, made below, whose kind is the fact's public name."""
 
-    kind: Literal["fact"] = "fact"
-    name: str
-    data: dict[str, bool | int | float | str | None]
+    kind: str
+
+    @property
+    def fact(self) -> facts.ChildFact:
+        """The fact itself."""
+        fields = {name: getattr(self, name) for name in type(self).model_fields if name != "kind"}
+        return FACTS[self.kind](**fields)
 
 
 class Log(_Frame):
     """A log record of neonize or whatsmeow, redacted at its source."""
 
     kind: Literal["log"] = "log"
-    level: int
-    logger: str
-    message: str
+    level: Number
+    logger: Text
+    message: Annotated[str, Field(max_length=MAX_MESSAGE)]
 
 
 class Reply(_Frame):
-    """The answer to a call; `trouble` says what went wrong, and is empty if nothing did."""
+    """The answer to a call; `problem` says what went wrong, and is empty if nothing did."""
 
     kind: Literal["reply"] = "reply"
-    id: int
-    trouble: str = ""
+    id: Number
+    problem: Text = ""
 
 
 class Bye(_Frame):
@@ -80,23 +100,42 @@ class Bye(_Frame):
 
 
 class Run(_Frame):
-    """The first frame down: what to run. The rest of the endpoint is in the environment."""
+    """The first frame down: what to run, and as part of which program."""
 
     kind: Literal["run"] = "run"
+    inheritance: Inheritance
     session: str
     database: str
-    postgres: SecretStr | None = None
+    postgres: Secret | None = None
     paired: bool = False
-    phone: SecretStr | None = None
+    phone: Secret | None = None
     bot: str | None = None
+    proxy: Secret | None = None
     noise_root: str | None = None
     keepalive: float | None = None
-    bot_patience: float = 30.0
+    bot_patience: Seconds = 30.0
+    bot_start: Seconds = 60.0
     allow_unknown_neonize: bool = False
 
-    @field_serializer("phone", "postgres", when_used="json")
-    def _reveal(self, secret: SecretStr | None) -> str | None:
-        return None if secret is None else secret.get_secret_value()
+    @classmethod
+    def of(cls, spec: ChildSpec, inheritance: Inheritance) -> Self:
+        """Return the frame that has a session process run this."""
+        return cls(
+            generation=spec.generation,
+            inheritance=inheritance,
+            session=spec.session,
+            database=str(spec.database.absolute()),
+            postgres=spec.postgres,
+            paired=spec.paired,
+            phone=spec.phone,
+            bot=spec.bot,
+            proxy=spec.endpoint.proxy,
+            noise_root=spec.endpoint.noise_root,
+            keepalive=spec.endpoint.keepalive,
+            bot_patience=spec.watch.bot_patience,
+            bot_start=spec.watch.bot_start,
+            allow_unknown_neonize=spec.allow_unknown_neonize,
+        )
 
 
 class Stop(_Frame):
@@ -104,48 +143,92 @@ class Stop(_Frame):
 
     kind: Literal["stop"] = "stop"
     log_out: bool
-    within: float
+    within: Seconds
 
 
 class Call(_Frame):
     """A question: a `pulse` asks the process whether it lives, a `probe` asks WhatsApp."""
 
     kind: Literal["call"] = "call"
-    id: int
+    id: Number
     what: Literal["pulse", "probe"]
 
 
-Up: TypeAlias = Hello | FactFrame | Log | Reply | Bye
-Down: TypeAlias = Run | Stop | Call
+# -- facts as frames -------------------------------------------------------------------------------
 
-_UP: Final[TypeAdapter[Up]] = TypeAdapter(Annotated[Up, Field(discriminator="kind")])
-_DOWN: Final[TypeAdapter[Down]] = TypeAdapter(Annotated[Down, Field(discriminator="kind")])
-
-_OF_THE_PARENT: Final = (
+_SEEN_FROM_OUTSIDE: Final = (
     facts.ChildExited,
     facts.ChildSilent,
     facts.ProbeAnswered,
     facts.ProbeFailed,
 )
 
-# All a session process may say. What is seen of it from outside is for the parent to say.
 FACTS: Final[dict[str, type[facts.ChildFact]]] = {
     name: cls
     for name, cls in facts.FACTS.items()
-    if issubclass(cls, facts.ChildFact) and cls not in _OF_THE_PARENT
+    if issubclass(cls, facts.ChildFact) and cls not in _SEEN_FROM_OUTSIDE
 }
+"""All that a session process may state, by public name. The rest is for its parent to state."""
+
+_ON_THE_WIRE: Final[dict[Any, Any]] = {
+    str: Text,
+    int: Number,
+    int | None: Number | None,
+    float: Seconds,
+    float | None: Seconds | None,
+    SecretStr: Secret,
+}
+"""What a field of a fact is on the wire; of other types the same."""
+
+
+def _frame_for(name: str, fact: type[facts.ChildFact]) -> type[FactFrame]:
+    hints = get_type_hints(fact)
+    fields: dict[str, Any] = {
+        field.name: (_ON_THE_WIRE.get(hints[field.name], hints[field.name]), ...)
+        for field in dataclasses.fields(fact)
+        if field.name != "generation"
+    }
+    kind: Any = (Literal[name], name)
+    return create_model(
+        f"{name}Frame", __base__=FactFrame, __doc__=fact.__doc__, kind=kind, **fields
+    )
+
+
+_FACT_FRAMES: Final = {name: _frame_for(name, fact) for name, fact in FACTS.items()}
+
+
+def fact_frame(fact: facts.ChildFact) -> FactFrame:
+    """Return the frame that carries this fact.
+
+    Raises ValidationError if the fact does not fit into one.
+    """
+    values = {field.name: getattr(fact, field.name) for field in dataclasses.fields(fact)}
+    return _FACT_FRAMES[fact.name](**values)
+
+
+# -- lines -----------------------------------------------------------------------------------------
+
+Up: TypeAlias = Hello | FactFrame | Log | Reply | Bye
+Down: TypeAlias = Run | Stop | Call
+
+_frames_up: Any = Hello | Log | Reply | Bye
+for _frame in _FACT_FRAMES.values():
+    _frames_up = _frames_up | _frame
+_UP: Final[TypeAdapter[Up]] = TypeAdapter(Annotated[_frames_up, Field(discriminator="kind")])
+_DOWN: Final[TypeAdapter[Down]] = TypeAdapter(Annotated[Down, Field(discriminator="kind")])
+
+_T = TypeVar("_T")
 
 
 def encode(frame: Up | Down) -> bytes:
     """Return the frame as one line, with its secrets revealed."""
-    return frame.model_dump_json().encode() + b"\n"
+    return frame.model_dump_json(context=ON_THE_WIRE).encode() + b"\n"
 
 
 def parse_up(line: bytes) -> Up:
     """Read a frame of the session process.
 
-    Raises:
-        FrameError: if it is none.
+    Raises FrameError if it is none.
     """
     return _parse(_UP, line)
 
@@ -153,13 +236,9 @@ def parse_up(line: bytes) -> Up:
 def parse_down(line: bytes) -> Down:
     """Read a frame of the supervisor.
 
-    Raises:
-        FrameError: if it is none.
+    Raises FrameError if it is none.
     """
     return _parse(_DOWN, line)
-
-
-_T = TypeVar("_T")
 
 
 def _parse(adapter: TypeAdapter[_T], line: bytes) -> _T:
@@ -172,70 +251,31 @@ def _parse(adapter: TypeAdapter[_T], line: bytes) -> _T:
 def _why(error: ValidationError) -> str:
     """Say what is wrong by field and rule only: messages and input may quote a secret."""
     problems = error.errors(include_url=False, include_context=False, include_input=False)
+    places = (
+        problem["loc"][: -1 if problem["type"] == "extra_forbidden" else None]
+        for problem in problems
+    )
     return "; ".join(
-        f"{'.'.join(map(str, problem['loc'])) or 'line'}: {problem['type']}"
-        for problem in problems[:3]
+        f"{'.'.join(map(str, place)) or 'line'}: {problem['type']}"
+        for place, problem in zip(places, problems[:3], strict=False)
     )
 
 
-def fact_frame(fact: facts.ChildFact) -> FactFrame:
-    """Return the frame that carries this fact."""
-    data = {
-        field.name: _plain(getattr(fact, field.name))
-        for field in dataclasses.fields(fact)
-        if field.name != "generation"
-    }
-    return FactFrame(generation=fact.generation, name=fact.name, data=data)
-
-
-def fact_of(frame: FactFrame) -> facts.ChildFact:
-    """Return the fact a frame carries.
-
-    Raises:
-        FrameError: if there is no such fact, or its fields are not that fact's.
-    """
-    cls = FACTS.get(frame.name)
-    if cls is None:
-        raise FrameError("a fact frame names no fact a session process may state")
-    if surplus := frame.data.keys() - {field.name for field in dataclasses.fields(cls)}:
-        raise FrameError(f"a {cls.name} frame has {len(surplus)} unknown fields")
-    fields = json.dumps({**frame.data, "generation": frame.generation})
-    try:
-        return _fact_adapter(frame.name).validate_json(fields, strict=True)
-    except ValidationError as error:
-        raise FrameError(f"a {cls.name} frame does not hold one: {_why(error)}") from None
-
-
-@functools.cache
-def _fact_adapter(name: str) -> TypeAdapter[facts.ChildFact]:
-    return TypeAdapter(FACTS[name])
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401 - any field of any fact; FactFrame validates it
-    match value:
-        case SecretStr():
-            return value.get_secret_value()
-        case enum.Enum():
-            return value.value
-        case _:
-            return value
-
-
 class Lines:
-    """Cuts a stream of bytes into lines."""
+    """Cuts a stream of bytes into lines of at most `longest` bytes."""
 
-    def __init__(self) -> None:
+    def __init__(self, longest: int) -> None:
+        self._longest = longest
         self._rest = bytearray()
 
     def feed(self, data: bytes) -> list[bytes]:
         """Return the lines that `data` completes.
 
-        Raises:
-            FrameError: if a line grows over MAX_LINE bytes.
+        Raises FrameError if a line is too long.
         """
         self._rest += data
         *lines, rest = self._rest.split(b"\n")
         self._rest = rest
-        if len(rest) > MAX_LINE or any(len(line) > MAX_LINE for line in lines):
-            raise FrameError(f"a line grew over {MAX_LINE} bytes")
+        if any(len(line) > self._longest for line in (*lines, rest)):
+            raise FrameError(f"a line grew over {self._longest} bytes")
         return [bytes(line) for line in lines]

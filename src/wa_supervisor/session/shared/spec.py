@@ -35,6 +35,8 @@ class Watch:
     """For the answer; two in a row without one mean that it hangs."""
     bot_patience: float = 30.0
     """For one handler of the bot, before it is said that the bot is busy."""
+    bot_start: float = 60.0
+    """For the import of the bot and its function, which is to subscribe and return."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,107 @@
+"""Finds the user's bot, and hands it the client.
+
+What is wrong with the name alone is told apart from what goes wrong in the bot's own code: a name
+stays wrong, whereas code may fail for want of something that comes back.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+import sys
+import threading
+import traceback
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import ModuleType
+
+_OWN_NAME: Final = __name__.partition(".")[0]
+
+
+class BotUnusable(Exception):
+    """Raised when there is no such bot, or what has its name cannot be one."""
+
+
+def register(bot: str, client: Any) -> None:
+    """Import `module:function` and call the function with the client.
+
+    Raises BotUnusable if there is no such function or it cannot be a bot, and whatever the module
+    or the function raises.
+    """
+    function = _find(bot)
+    result = function(client)
+    if inspect.isawaitable(result):
+        if inspect.iscoroutine(result):
+            result.close()  # or Python warns that it was never awaited
+        raise BotUnusable(f"{bot} returned an awaitable, which nobody awaits: make it a plain def")
+
+
+def _find(bot: str) -> Callable[[Any], object]:
+    name, colon, function = bot.partition(":")
+    if not (name and colon and function):
+        raise BotUnusable(f"a bot is written module:function, not {bot!r}")
+    if name == "__main__":
+        raise BotUnusable(
+            f"{bot} cannot be found: __main__ is another program in the session process. Put the "
+            "bot into a module of its own and name that"
+        )
+    module = _import(name)
+    found = getattr(module, function, None)
+    where = f"the module {name} ({getattr(module, '__file__', None) or 'no file'})"
+    if found is None:
+        callables = [each for each, value in vars(module).items() if callable(value)]
+        near = difflib.get_close_matches(function, callables, 1)
+        hint = f"; did you mean {name}:{near[0]}?" if near else ""
+        raise BotUnusable(f"{where} has no {function!r}{hint}")
+    if not callable(found):
+        raise BotUnusable(f"{function!r} in {where} is no function but {type(found).__name__}")
+    if inspect.iscoroutinefunction(found):
+        raise BotUnusable(
+            f"{function!r} in {where} is async, which nobody awaits; make it a plain def"
+        )
+    return found  # type: ignore[no-any-return]
+
+
+def _import(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        missing = error.name or ""
+        if missing != name and not name.startswith(f"{missing}."):
+            raise  # the module is there; what it imports is not
+        looked = ", ".join(sys.path)
+        raise BotUnusable(f"there is no module {missing!r}; looked in {looked}") from error
+
+
+@contextmanager
+def bounded(seconds: float, too_late: Callable[[str], None]) -> Iterator[None]:
+    """Call `too_late` on another thread, with where we are, if this takes longer than that."""
+    thread = threading.get_ident()
+
+    def look() -> None:
+        frame = sys._current_frames().get(thread)  # noqa: SLF001 - documented, in spite of its name
+        stack = traceback.extract_stack(frame)
+        print("".join(["The bot's start has taken too long. It is here:\n", *stack.format()]))
+        places = [f"{entry.filename}, line {entry.lineno}" for entry in stack if _is_bots(entry)]
+        too_late(places[-1] if places else "an unknown place")
+
+    timer = threading.Timer(seconds, look)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _is_bots(entry: traceback.FrameSummary) -> bool:
+    """Tell whether a place is in the bot's own code: no library's, and not ours."""
+    own = f"/{_OWN_NAME}/" in entry.filename
+    library = entry.filename.startswith(("<frozen", sys.prefix, sys.base_prefix)) or (
+        "/site-packages/" in entry.filename
+    )
+    return not own and not library

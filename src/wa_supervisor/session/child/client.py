@@ -1,0 +1,248 @@
+"""A neonize client whose every word becomes a fact, and whose end is always bounded."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+from urllib.parse import quote
+
+from ...lifecycle import facts
+from ...redaction import redact
+from ..shared import protocol
+from ..shared.neonize_texts import (
+    CLIENT_LOGGER,
+    FFMPEG_LOGGER,
+    LEVEL_LOGGER,
+    LOGGERS,
+    LOGIN_STATUS_HOOK,
+    Event,
+    LoginStatus,
+)
+from ..shared.spec import ExitCode
+from . import adapter, preload
+from .bot import BotThread
+from .logs import Forward, Listen
+from .socket_watch import SocketWatch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ...lifecycle.facts import ChildFact
+    from .channel import Channel
+
+log = logging.getLogger(__name__)
+
+_STOP_AGAIN_SECONDS: Final = 0.2
+_BOT_SECONDS: Final = 1.0  # for the handlers that are at work when connect() comes back
+_LAST_SECONDS: Final = 0.4  # of a stop's bound, kept for saying bye
+
+
+class Client:
+    """One neonize client, from its making to the end of the process."""
+
+    def __init__(self, run: protocol.Run, channel: Channel) -> None:
+        from neonize.client import NewClient  # noqa: PLC0415 - never in the supervisor
+
+        self._run = run
+        self._channel = channel
+        self._generation = run.generation
+        self._qrs = adapter.Qrs()
+        self._code_asked = False
+        self._pairing = False
+        self._begun = threading.Event()
+        self._stopping = threading.Event()
+        self._returned = threading.Event()
+        self._connected = threading.Event()
+        self._has_keys = run.paired
+        self._logged_out = threading.Lock()
+        self._bot: BotThread | None = None
+        # The path goes into an SQLite URI, where ? # and % have a meaning. The uuid is fresh for
+        # every generation: an old client's finalizer stops whoever has its uuid.
+        name = run.postgres.get_secret_value() if run.postgres else quote(run.database)
+        self.neonize: Any = NewClient(name, uuid=f"{run.session}.{run.generation}")
+        self._socket = SocketWatch(self.neonize, self._report_lost_socket)
+
+    def connect(self) -> NoReturn:
+        """Connect, and end the process when that returns."""
+        self._capture_logs()
+        self._subscribe()
+        self._begun.set()
+        try:
+            self.neonize.connect(self._proxy())
+        except Exception as error:  # noqa: BLE001 - any way it ends is a fact
+            self._returned.set()
+            if not self._stopping.is_set():
+                self._report(adapter.fact_of_error(str(error), self._generation))
+        self._returned.set()
+        if self._bot is not None:
+            self._bot.finish(_BOT_SECONDS)
+        code = ExitCode.STOPPED if self._stopping.is_set() else ExitCode.ENDED
+        self._channel.leave(self._generation, code)
+
+    def _proxy(self) -> Any:
+        """Return neonize's settings: in the environment the bot's programs would find them."""
+        from neonize._binder import ProxySettings  # noqa: PLC0415 - never in the supervisor
+
+        proxy = self._run.proxy
+        return None if proxy is None else ProxySettings(proxy_address=proxy.get_secret_value())
+
+    # -- asked by the supervisor
+
+    def on_stop(self, stop: protocol.Stop) -> None:
+        """Begin to stop, on a thread of its own: every call into Go may block."""
+        if not self._stopping.is_set():
+            self._stopping.set()
+            self._socket.end()
+            threading.Thread(target=self._stop, args=(stop,), daemon=True, name="stop").start()
+
+    def on_call(self, call: protocol.Call) -> None:
+        """Answer a call: a pulse at once, a probe from a thread of its own."""
+        if call.what == "pulse":
+            self._reply(call)
+        else:
+            threading.Thread(target=self._probe, args=(call,), daemon=True, name="probe").start()
+
+    def _probe(self, call: protocol.Call) -> None:
+        """Make a round trip to WhatsApp: ask for the blocked contacts, which changes nothing.
+
+        Only while connected: neonize dies of such a call where there is no client.
+        """
+        if self._stopping.is_set() or not self._connected.is_set():
+            self._reply(call, "not connected")
+            return
+        try:
+            self.neonize.get_blocklist()
+        except Exception as error:  # noqa: BLE001 - any way it fails is the answer
+            self._reply(call, redact(str(error))[: protocol.MAX_TEXT] or type(error).__name__)
+        else:
+            self._reply(call)
+
+    def _reply(self, call: protocol.Call, problem: str = "") -> None:
+        reply = protocol.Reply(generation=self._generation, id=call.id, problem=problem)
+        self._channel.send(reply)
+
+    def _stop(self, stop: protocol.Stop) -> None:
+        deadline = time.monotonic() + stop.within - _LAST_SECONDS
+        # Before it connects and while it pairs there is nothing to save, and stop() ends nothing.
+        if self._begun.is_set() and not self._pairing:
+            if stop.log_out:
+                _within(self._log_out, deadline)
+            # A stop() that arrives before Go has a client is lost: hence again and again.
+            while not self._returned.is_set() and time.monotonic() < deadline:
+                _within(self.neonize.stop, deadline)
+                self._returned.wait(_STOP_AGAIN_SECONDS)
+        self._channel.leave(self._generation, ExitCode.STOPPED)
+
+    def _log_out(self) -> None:
+        try:
+            self.neonize.logout()
+        except Exception as error:  # noqa: BLE001 - offline or unpaired: the files go anyway
+            log.warning("The device could not be unlinked: %s", redact(str(error)))
+
+    # -- reported to the supervisor
+
+    def _report(self, fact: ChildFact | None) -> None:
+        if isinstance(fact, facts.LoggedOut) and not self._logged_out.acquire(blocking=False):
+            return  # its line in the log came first
+        if fact is not None:
+            self._channel.send(protocol.fact_frame(fact))
+
+    def _report_connected(self) -> None:
+        self._connected.set()
+        self._report(facts.Connected(self._generation))
+
+    def _report_lost_socket(self) -> None:
+        detail = "the connection closed without a word"
+        self._report(facts.DialFailed(self._generation, detail))
+
+    def _on_log_line(self, message: str) -> None:
+        """Report a logout that neonize may keep to itself.
+
+        whatsmeow says this, dispatches the event and deletes the device. If the device is gone
+        before goneonize has entered its event loop, that waits for one for ever (`FetchMe`): of
+        40 logins refused at once, 3 were never reported.
+        """
+        if self._has_keys:
+            self._report(adapter.fact_of_log(message, self._generation))
+
+    def _capture_logs(self) -> None:
+        forward = Forward(self._channel, self._generation)
+        forward.setLevel(logging.WARNING)
+        for name in (*LOGGERS, __name__.partition(".")[0]):
+            logger = logging.getLogger(name)
+            logger.addHandler(forward)
+            logger.propagate = False
+        logging.getLogger(LEVEL_LOGGER).setLevel(logging.INFO)
+        logging.getLogger(CLIENT_LOGGER).setLevel(logging.INFO)
+        logging.getLogger(CLIENT_LOGGER).addHandler(Listen(self._on_log_line))
+        logging.getLogger(FFMPEG_LOGGER).setLevel(logging.ERROR)
+        preload.start_log_worker()
+
+    def _subscribe(self) -> None:
+        from neonize import events  # noqa: PLC0415 - never in the supervisor
+
+        codes = {event.DESCRIPTOR.name: code for event, code in events.EVENT_TO_INT.items()}
+        names = {codes[name]: name for name in adapter.EVENTS}
+        event = self.neonize.event
+        for code in names:  # neonize keeps one handler an event: the bot's goes first
+            event.list_func.setdefault(code, lambda *_: None)
+        self._bot = bot = BotThread(
+            event.execute,
+            self._run.bot_patience,
+            busy=lambda seconds: self._report(facts.BotBusy(self._generation, seconds)),
+            free=lambda: self._report(facts.BotFree(self._generation)),
+        )
+
+        def tap(uuid: int, binary: int, size: int, code: int) -> None:
+            data = ctypes.string_at(binary, size)
+            self._socket.begin()
+            if name := names.get(code):
+                message = events.INT_TO_EVENT[code].FromString(data)
+                self._pairing = False
+                if name == Event.CONNECTED:
+                    self._socket.confirm(self._report_connected)
+                else:
+                    self._socket.note(name)
+                    self._report(adapter.fact_of_event(name, message, self._generation))
+            bot.put(uuid, data, code)
+
+        event.execute = tap
+        event.qr(self._on_qr)
+        setattr(self.neonize, LOGIN_STATUS_HOOK, self._on_status)
+
+    def _on_status(self, _uuid: int, status: int) -> None:
+        word = ctypes.string_at(status).decode(errors="replace")
+        if word == LoginStatus.SUCCESS:
+            self._pairing = False
+            self._has_keys = True
+        self._report(adapter.fact_of_status(word, self._generation))
+
+    def _on_qr(self, _client: Any, payload: bytes) -> None:
+        self._pairing = True
+        if self._run.phone is None:
+            self._report(self._qrs.fact(payload, self._generation))
+        elif not self._code_asked:
+            self._code_asked = True
+            # Off this thread: whatsmeow gives pairing up if its QRs are not taken in time.
+            threading.Thread(target=self._pair_phone, daemon=True, name="pair-phone").start()
+
+    def _pair_phone(self) -> None:
+        assert self._run.phone is not None
+        digits = "".join(filter(str.isdigit, self._run.phone.get_secret_value()))
+        try:
+            code = self.neonize.PairPhone(digits, show_push_notification=True)
+        except Exception as error:  # noqa: BLE001 - any refusal is a fact
+            log.warning("No pair code: %s", redact(str(error)))
+            self._report(adapter.fact_of_pair_error(str(error), self._generation))
+        else:
+            self._report(adapter.pair_code_fact(code, self._generation))
+
+
+def _within(call: Callable[[], object], deadline: float) -> None:
+    """Make a call that may block, on another thread, and wait for it no longer than that."""
+    thread = threading.Thread(target=call, daemon=True)
+    thread.start()
+    thread.join(max(0.0, deadline - time.monotonic()))
