@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CLIENT = {"neonize", "google.protobuf"}
-DRAWING = {"rich", "structlog", "pygments"}
+DRAWING = {"rich", "pygments"}
 CODES = {"qrcode", "PIL"}
 LOOPBACK = {"cryptography", "wsproto", "wa_loopback"}
 SUPERVISING = {"sqlite3", "wa_supervisor.supervisor", "wa_supervisor.journal"}

@@ -24,11 +24,11 @@ def supervised(monkeypatch: pytest.MonkeyPatch) -> list[Loaded]:
     """Collects what would be supervised; nothing is started."""
     seen: list[Loaded] = []
 
-    def pretend(_: object, loaded: Loaded, *__: object, **___: object) -> Outcome:
+    def pretend(loaded: Loaded, *_: object) -> Outcome:
         seen.append(loaded)
         return Outcome(Phase.STOPPED, Reason.STOPPED)
 
-    monkeypatch.setattr(wa_supervisor.cli.run, "_supervise", pretend)
+    monkeypatch.setattr(wa_supervisor.cli.run, "supervise", pretend)
     return seen
 
 
@@ -245,10 +245,10 @@ def _reasons_to_give_up() -> list[Reason]:
 def test_a_give_up_says_who_must_do_what_and_exits_with_its_code(
     program: Cli, monkeypatch: pytest.MonkeyPatch, reason: Reason
 ) -> None:
-    def pretend(*_: object, **__: object) -> Outcome:
+    def pretend(*_: object) -> Outcome:
         return Outcome(Phase.GAVE_UP, reason)
 
-    monkeypatch.setattr(wa_supervisor.cli.run, "_supervise", pretend)
+    monkeypatch.setattr(wa_supervisor.cli.run, "supervise", pretend)
     answer = program("run", "--on-give-up", "exit")
     assert answer.code == GIVE_UP[reason] >= 69
     told = reason.explanation

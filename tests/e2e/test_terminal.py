@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import subprocess
 import sys
-import uuid
 from typing import TYPE_CHECKING
 
 import pytest
 
-from e2e.processes import marked, until
 from e2e.runs import STOP_BOUND
-from e2e.tty import CTRL_C, Tty
+from e2e.tty import CTRL_C, on_terminal, run_arguments
 from pairing.eyes import THEMES, read
 from wa_supervisor.cli.demo.script import EXPECTED
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from e2e.harness import World
 
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
@@ -27,27 +22,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reaso
 TOO_SMALL = "The QR needs a terminal of"
 
 
-@contextlib.asynccontextmanager
-async def _terminal(
-    world: World, columns: int, rows: int, *arguments: str, **variables: str
-) -> AsyncIterator[Tty]:
-    tty = Tty(world.canary, columns, rows)
-    mark = uuid.uuid4().hex
-    environment = world.environment(E2E_MARK=mark, **variables)
-    try:
-        await tty.start(*arguments, cwd=world.directory, env=environment)
-        yield tty
-    finally:
-        await tty.close()
-    await until(lambda: marked(mark) == [], 5)
-
-
-def _run(world: World, *arguments: str) -> list[str]:
-    return ["run", "--data-dir", str(world.data_dir), *arguments]
-
-
 async def test_a_qr_is_drawn_scanned_and_gone(world: World) -> None:
-    async with _terminal(world, 100, 50, *_run(world)) as tty:
+    async with on_terminal(world, 100, 50, *run_arguments(world)) as tty:
         code = await tty.code()
         assert code.startswith("https://wa.me/settings/linked_devices#")
         assert "default: Pairing" in tty.text
@@ -63,7 +39,7 @@ async def test_a_qr_is_drawn_scanned_and_gone(world: World) -> None:
 
 
 async def test_a_terminal_too_small_for_the_qr_says_so_until_it_is_larger(world: World) -> None:
-    async with _terminal(world, 80, 24, *_run(world)) as tty:
+    async with on_terminal(world, 80, 24, *run_arguments(world)) as tty:
         text = await tty.shows(lambda text: TOO_SMALL in text)
         assert "columns and " in text
         assert "this one has 80 and 24" in text
@@ -85,8 +61,8 @@ async def test_a_terminal_too_small_for_the_qr_says_so_until_it_is_larger(world:
 
 async def test_a_wait_is_counted_down(world: World) -> None:
     world.server.refuse()
-    async with _terminal(
-        world, 80, 24, *_run(world), WA_SUPERVISOR_POLICY__BACKOFF__BASE="8"
+    async with on_terminal(
+        world, 80, 24, *run_arguments(world), WA_SUPERVISOR_POLICY__BACKOFF__BASE="8"
     ) as tty:
         text = await tty.shows(lambda text: "next dial in 6 s" in text)
         (line,) = [line for line in text.splitlines() if "next dial in" in line]
@@ -100,7 +76,7 @@ async def test_a_wait_is_counted_down(world: World) -> None:
 async def test_a_pair_code_is_shown_to_be_typed(world: World) -> None:
     number = "15550007777"
     phone = world.server.phone(number)
-    async with _terminal(world, 80, 24, *_run(world, "--phone", number)) as tty:
+    async with on_terminal(world, 80, 24, *run_arguments(world, "--phone", number)) as tty:
         text = await tty.shows(lambda text: "Pair code: " in text)
         code = text.partition("Pair code: ")[2].split()[0]
         assert len(code) == len("ABCD-EFGH")
@@ -117,7 +93,7 @@ async def test_a_pair_code_is_shown_to_be_typed(world: World) -> None:
 async def test_a_refused_session_names_its_holder_on_the_screen(world: World) -> None:
     run = world.start()
     await run.reach("Pairing")
-    async with _terminal(world, 80, 24, *_run(world)) as tty:
+    async with on_terminal(world, 80, 24, *run_arguments(world)) as tty:
         assert await tty.exit(within=30) == 3
         assert "is already supervised by pid" in tty.text
         assert "try: stop that one first" in tty.text
@@ -134,10 +110,10 @@ def _unwrapped(text: str) -> str:
 
 @pytest.mark.long
 @pytest.mark.parametrize(("columns", "rows"), [(80, 24), (100, 50)])
-async def test_the_demo_tells_its_story_in_a_terminal(
+async def test_the_demo_tells_its_story_in_aon_terminal(
     world: World, columns: int, rows: int
 ) -> None:
-    async with _terminal(world, columns, rows, "demo") as tty:
+    async with on_terminal(world, columns, rows, "demo") as tty:
         if rows >= 50:
             assert (await tty.code()).startswith("https://wa.me/")
             await tty.shows(lambda text: "The loopback phone will scan the QR" in text)
@@ -192,7 +168,7 @@ async def test_the_piped_demo_is_plain_lines_in_order(world: World) -> None:
 
 
 async def test_an_interrupted_demo_says_so_and_fails(world: World) -> None:
-    async with _terminal(world, 80, 24, "demo") as tty:
+    async with on_terminal(world, 80, 24, "demo") as tty:
         await tty.shows(lambda text: "Pairing" in text and TOO_SMALL in text)
         tty.type(CTRL_C)
         assert await tty.exit(within=STOP_BOUND + 2) == 1

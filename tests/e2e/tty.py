@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import codecs
+import contextlib
 import fcntl
 import os
 import pty
@@ -11,16 +12,18 @@ import struct
 import sys
 import termios
 import time
+import uuid
 from typing import TYPE_CHECKING
 
-from e2e.processes import ends_within, until
+from e2e.processes import ends_within, marked, until
 from pairing.eyes import Terminal, read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from e2e.canary import Canary
+    from e2e.harness import World
 
 CTRL_C = b"\x03"
 
@@ -36,8 +39,10 @@ class Tty(Terminal):
         self._size(columns, rows)
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
 
-    async def start(self, *arguments: str, cwd: Path, env: dict[str, str]) -> None:
-        """Start the command with this terminal as its own."""
+    async def start(
+        self, *arguments: str, cwd: Path, env: dict[str, str], stdout: int | None = None
+    ) -> None:
+        """Start the command with this terminal as its own; its output may go to a file instead."""
 
         def take_the_terminal() -> None:
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
@@ -49,7 +54,7 @@ class Tty(Terminal):
             "wa_supervisor",
             *arguments,
             stdin=self._slave,
-            stdout=self._slave,
+            stdout=self._slave if stdout is None else stdout,
             stderr=self._slave,
             start_new_session=True,
             preexec_fn=take_the_terminal,
@@ -108,3 +113,32 @@ class Tty(Terminal):
         text = self._decode(os.read(self._master, 1 << 16))
         self.written += text
         self.stream.feed(text)
+
+
+@contextlib.asynccontextmanager
+async def on_terminal(
+    world: World,
+    columns: int,
+    rows: int,
+    *arguments: str,
+    stdout: Path | None = None,
+    **variables: str,
+) -> AsyncIterator[Tty]:
+    """Run `wa-supervisor` in a terminal of its own; none of its processes may outlive that."""
+    tty = Tty(world.canary, columns, rows)
+    mark = uuid.uuid4().hex
+    environment = world.environment(E2E_MARK=mark, **variables)
+    out = None if stdout is None else os.open(stdout, os.O_WRONLY | os.O_CREAT)
+    try:
+        await tty.start(*arguments, cwd=world.directory, env=environment, stdout=out)
+        yield tty
+    finally:
+        await tty.close()
+        if out is not None:
+            os.close(out)
+    await until(lambda: marked(mark) == [], 5)
+
+
+def run_arguments(world: World, *arguments: str) -> list[str]:
+    """The command line of `run` for the world's data directory."""
+    return ["run", "--data-dir", str(world.data_dir), *arguments]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from typing import NoReturn
 
 import typer
 
 from ..errors import ConfigError, ControlError, StoreError, SupervisorError
+from ..output import finish, is_of_a_stream, open_standard_streams
 from .commands import HOMES, TYPER, Commands
 from .exits import Exit
 
@@ -24,14 +26,37 @@ for name, home in HOMES.items():
 
 def main() -> NoReturn:
     """Run a command; an error of ours is a sentence and a hint, not a traceback."""
+    open_standard_streams()
+    code = _call()
+    trouble = finish()
+    if trouble is not None:
+        code = code or _unwritable(trouble)
+    sys.exit(code)
+
+
+def _call() -> int:
+    """Run the command that the arguments name, and return its exit code."""
     try:
         app()
+    except SystemExit as ended:
+        return int(ended.code or Exit.OK)
     except SupervisorError as error:
         print(f"wa-supervisor: {error}", file=sys.stderr)
         if error.hint:
             print(f"  try: {error.hint}", file=sys.stderr)
-        sys.exit(_EXITS.get(type(error), _exit_of(error)))
-    sys.exit(Exit.OK)
+        return _EXITS.get(type(error), _exit_of(error))
+    except OSError as error:
+        if not is_of_a_stream(error):
+            raise
+        return _unwritable(error)
+    return Exit.OK
+
+
+def _unwritable(error: OSError) -> Exit:
+    if error.errno != errno.EPIPE:  # a reader that has seen enough (`| head`) is no trouble
+        why = error.strerror
+        print(f"wa-supervisor: standard output cannot be written: {why}", file=sys.stderr)
+    return Exit.FAILED
 
 
 _EXITS: dict[type[SupervisorError], Exit] = {ConfigError: Exit.USAGE}

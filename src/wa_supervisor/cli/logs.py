@@ -5,38 +5,22 @@ The library logs with stdlib `logging` and never configures it; only a command d
 
 from __future__ import annotations
 
+import json
 import logging
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
 
-import structlog
 from rich.text import Text
 
 from ..redaction import redact
+from .plain import plain, plain_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rich.console import Console
-    from structlog.types import EventDict, WrappedLogger
 
-
-class _ConsoleHandler(logging.Handler):
-    """Writes above a live display instead of through it."""
-
-    def __init__(self, console: Console) -> None:
-        super().__init__()
-        self._console = console
-
-    def emit(self, record: logging.LogRecord) -> None:
-        try:
-            line = self.format(record)
-            self._console.print(Text.from_ansi(line), soft_wrap=True)
-        except Exception:  # noqa: BLE001 - logging's own rule: a log line never raises
-            self.handleError(record)
-
-
-def _scrub(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    return {key: redact(value) if isinstance(value, str) else value for key, value in event.items()}
+_STYLES: Final = {"ERROR": "bold red", "WARNING": "yellow", "DEBUG": "dim"}
 
 
 def configure_logging(
@@ -50,34 +34,66 @@ def configure_logging(
 
     `typed` makes the commands that a line names ones that can be typed as they stand.
     """
-
-    def repeat_options(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-        event["event"] = typed(event["event"])
-        return event
-
-    renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer()
-        if as_json
-        else structlog.dev.ConsoleRenderer(
-            colors=console.is_terminal and not console.no_color, pad_event_to=0
-        )
-    )
-    handler = _ConsoleHandler(console)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.stdlib.add_log_level,
-                structlog.processors.format_exc_info,
-                _scrub,
-                repeat_options,
-                # After the scrubbing, which would take a date and a "T" for a phone number.
-                structlog.processors.TimeStamper(fmt="iso" if as_json else "%H:%M:%S", utc=as_json),
-                renderer,
-            ],
-        )
-    )
     logger = logging.getLogger("wa_supervisor")
-    logger.handlers = [handler]
+    logger.handlers = [_JsonHandler(console, typed) if as_json else _Handler(console, typed)]
     logger.propagate = False
     logger.setLevel(logging.DEBUG if verbose else logging.INFO)
+
+
+class _Handler(logging.Handler):
+    """Writes lines for a person, above a live display instead of through it."""
+
+    def __init__(self, console: Console, typed: Callable[[str], str]) -> None:
+        super().__init__()
+        self._console = console
+        self._typed = typed
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record. A log line never raises: that is logging's own rule."""
+        try:
+            self.write(record, self._typed(redact(record.getMessage())), _traceback(record))
+        except Exception:  # noqa: BLE001 - see above
+            self.handleError(record)
+
+    def write(self, record: logging.LogRecord, message: str, traceback: str) -> None:
+        # The time comes after the scrubbing, which takes some times for phone numbers.
+        when = datetime.fromtimestamp(record.created, UTC).astimezone()
+        line = Text.assemble(
+            (f"{when:%Y-%m-%d %H:%M:%S} ", "dim"),
+            (f"{record.levelname.lower():7} ", _STYLES.get(record.levelname, "")),
+            plain(message),
+        )
+        if traceback:
+            line.append(f"\n{plain_lines(traceback)}")
+        self._console.print(line, soft_wrap=True)
+
+
+class _JsonHandler(_Handler):
+    """Writes one JSON object a line, in ASCII."""
+
+    def write(self, record: logging.LogRecord, message: str, traceback: str) -> None:
+        when = datetime.fromtimestamp(record.created, UTC)
+        more = {"exception": traceback} if traceback else {}
+        line = _json_line(when, record.levelname.lower(), record.name, message, **more)
+        self._console.file.write(line)
+
+
+def _json_line(when: datetime, level: str, logger: str, event: str, **more: str) -> str:
+    stamp = when.replace(tzinfo=None).isoformat(timespec="milliseconds")
+    line = {"timestamp": f"{stamp}Z", "level": level, "logger": logger, "event": event, **more}
+    return f"{json.dumps(line)}\n"
+
+
+def notice_of_loss(count: int, *, as_json: bool) -> str:
+    """Say in the log's own form that lines of it are missing, as nobody took them."""
+    told = f"{count} log lines are missing here: whoever reads this did not keep up"
+    when = datetime.now(UTC)
+    if as_json:
+        return _json_line(when, "warning", __name__, told)
+    return f"{when.astimezone():%Y-%m-%d %H:%M:%S} warning {told}\n"
+
+
+def _traceback(record: logging.LogRecord) -> str:
+    if not record.exc_info:
+        return ""
+    return redact(logging.Formatter().formatException(record.exc_info))

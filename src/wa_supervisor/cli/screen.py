@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import sys
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from rich.live import Live
 from rich.text import Text
 
-from ..pairing.terminal import TerminalSink, clearing_on_resize
+from ..pairing.terminal import TerminalSink, redrawing
 from ..pairing.view import PairingView
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 _STYLES = {"Connected": "green", "Pairing": "cyan", "GaveUp": "bold red"}
 _REDRAWS = 4.0  # a second, so that a countdown never skips
+_NOTE_SECONDS = 15.0
 
 
 class Screen:
@@ -42,6 +45,8 @@ class Screen:
         )
         self._display: Live | None = None
         self._supervisor: Supervisor | None = None
+        self._note: Text | None = None
+        self._note_until = 0.0
 
     @contextlib.contextmanager
     def live(self, supervisor: Supervisor) -> Iterator[None]:
@@ -52,9 +57,10 @@ class Screen:
             return
         self._display = Live(
             console=self.console,
-            get_renderable=clearing_on_resize(self.console, self),
+            get_renderable=redrawing(self.console, self, self._on_missed),
             refresh_per_second=_REDRAWS,
             transient=self._transient,
+            redirect_stdout=sys.stdout.isatty(),  # else what is for a file would be drawn here
         )
         with self._display:
             yield
@@ -85,6 +91,11 @@ class Screen:
         if self._display is not None:
             self._display.refresh()
 
+    def _on_missed(self, count: int) -> None:
+        told = f"{count} updates and log lines are missing: this terminal took none for a while"
+        self._note = Text(told, style="yellow", no_wrap=True, overflow="ellipsis")
+        self._note_until = time.monotonic() + _NOTE_SECONDS
+
     def __rich_console__(
         self, console: Console, options: ConsoleOptions
     ) -> Iterator[RenderableType]:
@@ -93,7 +104,8 @@ class Screen:
         if self._view.visible:
             yield self._view
         if self._supervisor is not None:
-            line = status_line(self._supervisor.status)
+            note = self._note if time.monotonic() < self._note_until else None
+            line = note or status_line(self._supervisor.status)
             # A terminal echoes ^C behind it: on a full line that would wrap, and shift the screen.
             line.truncate(options.max_width - len("^C"), overflow="ellipsis")
             yield line

@@ -9,9 +9,10 @@ from __future__ import annotations
 import concurrent.futures
 import logging
 import os
-import sys
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
+
+from .. import output
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,6 +45,5 @@ class Workers(ThreadPoolExecutor):
         _, left = concurrent.futures.wait(set(self._busy), timeout=LAST_SECONDS)
         if left:
             log.error("the disk, or the server of the database, does not answer: not waiting")
-            for stream in (sys.stdout, sys.stderr):
-                stream.flush()
+            output.finish()
             os._exit(code)

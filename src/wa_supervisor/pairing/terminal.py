@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.control import Control
 from rich.live import Live
 
+from ..output import Output, bounded
 from .view import PairingView
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ class TerminalSink:
         tty: bool | None = None,
         command: str | None = "wa-supervisor run",
     ) -> None:
-        self._console = console or Console()
+        self._console = console or Console(file=bounded(sys.stdout))
         self._view = view or PairingView(command=command)
         person = self._console.file.isatty() and not self._console.is_dumb_terminal
         self._tty = person if tty is None else tty
@@ -71,7 +73,7 @@ class TerminalSink:
         if self._live is None:
             self._live = Live(
                 console=self._console,
-                get_renderable=clearing_on_resize(self._console, self._view),
+                get_renderable=redrawing(self._console, self._view),
                 refresh_per_second=1 / TICK,
                 transient=True,
             )
@@ -96,19 +98,23 @@ class TerminalSink:
         return self._tty
 
 
-def clearing_on_resize(
-    console: Console, renderable: RenderableType
+def redrawing(
+    console: Console, renderable: RenderableType, on_missed: Callable[[int], None] | None = None
 ) -> Callable[[], RenderableType]:
-    """Make a `get_renderable` for Live that wipes the screen when the terminal changed its size.
+    """Make a `get_renderable` for Live that wipes the screen when it is not what Live drew.
 
-    Live goes back as many rows as it drew, but a resized terminal has wrapped them anew: parts of
-    a dead QR would stay on the screen.
+    Live goes back as many rows as it drew. But a terminal that changed its size has wrapped them
+    anew, and one that was stopped (Ctrl-S) has missed some: parts of a dead QR would stay on the
+    screen. `on_missed` learns how many texts did not reach the terminal.
     """
     size = console.size
 
     def get_renderable() -> RenderableType:
         nonlocal size
-        if console.size != size:
+        missed = console.file.take_missed() if isinstance(console.file, Output) else 0
+        if missed and on_missed is not None:
+            on_missed(missed)
+        if missed or console.size != size:
             size = console.size
             console.control(Control.clear(), Control.home())
         return renderable

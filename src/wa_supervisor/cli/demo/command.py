@@ -22,8 +22,8 @@ from ...session.shared.endpoint import Endpoint
 from ...settings import PairingSettings, Settings
 from ...supervisor import Supervisor
 from ..exits import Exit
-from ..run import stop_on_signals
 from ..screen import Screen
+from ..signals import stop_on_signals
 from .chart_view import chart
 from .script import EXPECTED, CodeBox, Story, Trail
 

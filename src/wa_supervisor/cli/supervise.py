@@ -1,0 +1,133 @@
+"""What `run` does once it knows what is wanted: a supervisor, its screen, log and signals."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+from ..output import Output
+from ..pairing.parse import parse_sink
+from ..sdnotify import Notifier
+from ..supervisor import Outcome, Supervisor
+from .logs import configure_logging, notice_of_loss
+from .reload import reload
+from .screen import Screen
+from .service import reporting
+from .signals import on_hang_up, stop_on_signals
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..settings import Loaded
+    from ..status import StepRecord
+    from .session_options import Chosen
+    from .workers import Workers
+
+log = logging.getLogger("wa_supervisor")
+
+
+class OnGiveUp(StrEnum):
+    """What `run` does once only a person can help."""
+
+    WAIT = "wait"
+    EXIT = "exit"
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What is asked of `run` beside its settings."""
+
+    session: Chosen
+    read: Callable[[], Loaded]
+    """Reads the settings again, for SIGHUP."""
+    on_give_up: OnGiveUp
+    first_order: Callable[[Supervisor], None] | None
+    """What is asked of the supervisor before it starts: `resume` or `relink`."""
+    as_json: bool
+    verbose: bool
+
+
+def supervise(loaded: Loaded, options: RunOptions, workers: Workers) -> Outcome:
+    """Supervise a session until a signal or an operator ends it. Raises SupervisorError."""
+    settings = loaded.settings
+    # Standard output belongs to --json; what is for a person goes to standard error.
+    console = Console(file=sys.stderr)
+    as_lines = options.as_json and not console.is_terminal
+    typed = options.session.typed
+    configure_logging(console, as_json=as_lines, verbose=options.verbose, typed=typed)
+    for warning in loaded.warnings:
+        log.warning("%s", warning)
+    screen = Screen(console, command=typed("wa-supervisor run"))
+    if isinstance(console.file, Output) and not screen.is_live:
+        console.file.notice = partial(notice_of_loss, as_json=as_lines)
+    sinks = [parse_sink(text, terminal=screen) for text in settings.pairing.qr]
+    supervisor = Supervisor(settings, sinks=sinks, on_give_up=options.on_give_up.value)
+    if options.first_order is not None:
+        options.first_order(supervisor)
+    if options.as_json:
+        supervisor.on_step(_json_lines(screen))
+    # Of a terminal that was closed SIGHUP says just that, and the session must not outlive it.
+    hang_up = supervisor.stop if screen.is_live else partial(reload, supervisor, options.read)
+    notifier = Notifier.from_environment(os.environ)
+    with screen.live(supervisor):
+        return asyncio.run(_until_signalled(supervisor, hang_up, notifier, workers))
+
+
+def _json_lines(screen: Screen) -> Callable[[StepRecord], None]:
+    """Make a listener that prints each step that was taken as a JSON object on standard output.
+
+    A reader that is too slow or gone costs steps, not the session: a line `{"missed": 12}` stands
+    where twelve are missing. The journal has them all.
+    """
+    out = sys.stdout
+    if isinstance(out, Output):
+        out.notice = _missed
+        out.on_loss = partial(log.warning, _LOSS)
+
+    def write(record: StepRecord) -> None:
+        if not record.taken:
+            return
+        line = record.model_dump_json(exclude={"taken"})
+        if screen.is_live and out.isatty():
+            screen.console.print(Text(line), soft_wrap=True)  # above the display
+        else:
+            out.write(f"{line}\n")
+
+    return write
+
+
+_LOSS = (
+    "steps are missing on standard output: %s. The session goes on; "
+    "`wa-supervisor history` has them all"
+)
+
+
+def _missed(count: int) -> str:
+    return f"{json.dumps({'missed': count})}\n"
+
+
+async def _until_signalled(
+    supervisor: Supervisor,
+    hang_up: Callable[[], object],
+    notifier: Notifier | None,
+    workers: Workers,
+) -> Outcome:
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(workers)
+    try:
+        with stop_on_signals(supervisor.stop), on_hang_up(hang_up):
+            async with reporting(supervisor, notifier):
+                return await supervisor.run()
+    finally:
+        loop.set_default_executor(ThreadPoolExecutor(1))  # asyncio waits for this one, not for ours
