@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from wa_supervisor.control import Order, ask, listening
+from wa_supervisor.control import MOST_CONNECTIONS, Order, ask, listening
 from wa_supervisor.errors import ControlError, NotRunning
 from wa_supervisor.lifecycle import SessionCore
 from wa_supervisor.status import Status
@@ -118,10 +118,36 @@ async def test_where_no_socket_can_be_made_the_session_runs_without_orders(
 async def test_a_supervisor_that_hangs_is_told_apart_from_none(
     files: SessionFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wa_supervisor.control.PATIENCE", 0.2)
+    monkeypatch.setattr("wa_supervisor.control.EXCHANGE_TIMEOUT", 0.2)
     monkeypatch.chdir(files.directory)
     with socket.socket(socket.AF_UNIX) as deaf:
         deaf.bind("control.sock")
         deaf.listen()
         with pytest.raises(ControlError, match="did not answer"):
             await asyncio.to_thread(ask, files, Order.STATUS)
+
+
+async def test_so_many_ask_at_a_time_and_no_more(
+    files: SessionFiles, taken: list[Order], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(files.directory)
+    async with listening(files, orders(taken), status):
+        silent = [
+            await asyncio.open_unix_connection("control.sock") for _ in range(MOST_CONNECTIONS)
+        ]
+        with pytest.raises(ControlError, match="too many others"):
+            await asyncio.to_thread(ask, files, Order.STATUS)
+        for _, writer in silent:
+            writer.close()
+            await writer.wait_closed()
+        async with asyncio.timeout(5):
+            while (await _asked(files)) is None:  # noqa: ASYNC110 - the other end sets no event
+                await asyncio.sleep(0.01)
+    assert taken == []
+
+
+async def _asked(files: SessionFiles) -> Status | None:
+    try:
+        return await asyncio.to_thread(ask, files, Order.STATUS)
+    except ControlError:
+        return None

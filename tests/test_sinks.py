@@ -56,16 +56,16 @@ class Broken(Wall):
         raise LookupError(payload.get_secret_value(), lifetime)
 
 
-def test_each_sink_is_shown_the_code_and_closed() -> None:
+async def test_each_sink_is_shown_the_code_and_closed() -> None:
     walls = [Wall(), Wall()]
     sinks = Sinks(walls)
     sinks.show_code(SecretStr("ABCD1234"), 160.0)
     assert all(wall.news.wait(5) for wall in walls)
-    sinks.close(5)
+    await sinks.aclose(5)
     assert [wall.said for wall in walls] == [["code ABCD1234 160", "close"]] * 2
 
 
-def test_behind_a_sink_that_is_slow_only_the_newest_counts() -> None:
+async def test_behind_a_sink_that_is_slow_only_the_newest_counts() -> None:
     slow = Hanging()
     sinks = Sinks([slow])
     sinks.show_qr(PAYLOAD, 60)
@@ -75,11 +75,11 @@ def test_behind_a_sink_that_is_slow_only_the_newest_counts() -> None:
     slow.news.clear()
     slow.go_on.set()
     assert slow.news.wait(5)
-    sinks.close(5)
+    await sinks.aclose(5)
     assert slow.said == [f"qr {PAYLOAD.get_secret_value()} 60", "code 99 1", "close"]
 
 
-def test_one_that_hangs_holds_up_neither_the_others_nor_the_end(
+async def test_one_that_hangs_holds_up_neither_the_others_nor_the_end(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     hanging, wall = Hanging(), Wall()
@@ -88,25 +88,27 @@ def test_one_that_hangs_holds_up_neither_the_others_nor_the_end(
     sinks.show_qr(PAYLOAD, 60)
     assert wall.news.wait(5)
     assert hanging.news.wait(5)
-    sinks.close(0.1)
+    await sinks.aclose(0.1)
     assert time.monotonic() - begun < 5
     assert "Hanging does not return" in caplog.text
     assert wall.said[-1] == "close"
     hanging.go_on.set()
 
 
-def test_one_that_raises_is_named_and_quotes_no_code(caplog: pytest.LogCaptureFixture) -> None:
+async def test_one_that_raises_is_named_and_quotes_no_code(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     sinks = Sinks([Broken()])
     sinks.show_qr(PAYLOAD, 60)
-    sinks.close(5)
+    await sinks.aclose(5)
     assert "Broken: LookupError" in caplog.text
     assert "CANARY" not in caplog.text
 
 
-def test_after_the_end_nothing_is_shown() -> None:
+async def test_after_the_end_nothing_is_shown() -> None:
     wall = Wall()
     sinks = Sinks([wall])
-    sinks.close(5)
+    await sinks.aclose(5)
     sinks.show_qr(PAYLOAD, 60)
-    sinks.close(5)
+    await sinks.aclose(5)
     assert wall.said == ["close"]

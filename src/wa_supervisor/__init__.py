@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         SessionError,
         StoreError,
         SupervisorError,
+        TooFewDescriptors,
         Unreachable,
         UnsafePermissions,
     )
@@ -85,6 +86,7 @@ __all__ = [
     "StoreError",
     "Supervisor",
     "SupervisorError",
+    "TooFewDescriptors",
     "Unreachable",
     "UnsafePermissions",
     "Who",

@@ -29,8 +29,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PATIENCE: Final = 2.0
+EXCHANGE_TIMEOUT: Final = 2.0
 """Seconds for one exchange, at either end."""
+
+MOST_CONNECTIONS: Final = 8
+"""Exchanges at a time; who comes beyond that is turned away. Each holds a descriptor."""
 
 _NAME: Final = "control.sock"
 _LONGEST: Final = 4096  # bytes in a line
@@ -58,6 +61,9 @@ class _Reply(BaseModel):
     error: str | None = None
 
 
+_TOO_MANY: Final = _Reply(error="too many others are asking; try again")
+
+
 @contextlib.asynccontextmanager
 async def listening(
     files: SessionFiles, orders: Mapping[Order, Callable[[], None]], status: Callable[[], Status]
@@ -67,15 +73,22 @@ async def listening(
     Where no socket can be made (some network file systems) a warning is logged instead: a session
     that cannot be given orders is better than none.
     """
+    connections = 0
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
         # ValueError: a line of more than `_LONGEST` bytes. The others: whoever asked is gone.
-        with contextlib.suppress(OSError, TimeoutError, ValueError):
-            async with asyncio.timeout(PATIENCE):
-                reply = _obey(await reader.readline())
-                writer.write(reply.model_dump_json().encode() + b"\n")
-                await writer.drain()
-        writer.close()
+        try:
+            with contextlib.suppress(OSError, TimeoutError, ValueError):
+                async with asyncio.timeout(EXCHANGE_TIMEOUT):
+                    busy = connections > MOST_CONNECTIONS
+                    reply = _TOO_MANY if busy else _obey(await reader.readline())
+                    writer.write(reply.model_dump_json().encode() + b"\n")
+                    await writer.drain()
+        finally:
+            connections -= 1
+            writer.close()
 
     def _obey(line: bytes) -> _Reply:
         try:
@@ -125,10 +138,10 @@ def ask(files: SessionFiles, order: Order) -> Status:
     """Give an order to the session's running supervisor, and return how things stand.
 
     The status is of the moment the order was taken, not of when it was carried out. Raises
-    NotRunning if no supervisor runs, ControlError if it does not answer within `PATIENCE` seconds.
+    NotRunning if no supervisor runs, ControlError if it does not answer in `EXCHANGE_TIMEOUT` s.
     """
     with _address(files) as address, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
-        line.settimeout(PATIENCE)
+        line.settimeout(EXCHANGE_TIMEOUT)
         try:
             line.connect(address)
             line.sendall(_Request(order=order).model_dump_json().encode() + b"\n")

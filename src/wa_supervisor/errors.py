@@ -2,6 +2,7 @@
 
 SupervisorError
 ├── ConfigError           a setting is wrong; nothing was started
+├── TooFewDescriptors     the process may have too few files open for one more session
 ├── Misused               an object was used in a way it cannot be
 ├── StoreError            the session's files cannot be used as they are
 │   ├── JournalError      the journal of steps cannot be read or written
@@ -49,6 +50,10 @@ class SupervisorError(Exception):
 
 class ConfigError(SupervisorError):
     """Raised when a setting is unknown, malformed or contradicts another one."""
+
+
+class TooFewDescriptors(SupervisorError):
+    """Raised when the process may have too few files open for one more session."""
 
 
 class Misused(SupervisorError):

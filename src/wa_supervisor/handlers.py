@@ -1,7 +1,8 @@
 """What the supervisor does for each effect of the core.
 
 No handler blocks the loop: it starts work, and the end of the work is posted as a fact. What the
-outside does wrong is a fact too; only a defect of ours raises.
+outside does wrong is a fact too, and so is a defect of ours: it is logged, and the core, which
+waits for an answer, is given the one that says that it did not work.
 """
 
 from __future__ import annotations
@@ -29,15 +30,18 @@ if TYPE_CHECKING:
     from .lifecycle import Reason, Step
     from .lifecycle.effects import Effect
     from .lifecycle.facts import Fact
-    from .pairing.sink import Sink
     from .session.parent.link import SessionLink
     from .settings import Settings
+    from .sinks import Sinks
     from .store import SessionFiles, SessionLock, Vault
 
 log = logging.getLogger("wa_supervisor")
 
 CLAIM_EVERY = 30.0
 """Seconds between two looks whether a Postgres database is still ours alone."""
+
+SINKS_BOUND = 0.5
+"""Seconds at the end for taking the codes away where they are shown."""
 
 _TRY_SHARE = 0.7  # of `files_timeout`: the last try must end within it, too
 _TRY_AGAIN = 1.0  # seconds
@@ -54,14 +58,13 @@ class Handlers:
     lock: SessionLock
     vault: Vault
     link: SessionLink
-    sinks: tuple[Sink, ...]
-    tasks: asyncio.TaskGroup
+    sinks: Sinks
     post: Callable[[Fact], None]
     # Starts and stops of the child happen in the order in which the core asked for them.
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _network: asyncio.Task[None] | None = None
     _claims: asyncio.Task[None] | None = None
-    _deeds: set[asyncio.Task[None]] = field(default_factory=set)
+    _work: set[asyncio.Task[None]] = field(default_factory=set)
     _generation: int = 0
     _failed: int = 0  # the generation whose bot ended it
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
@@ -78,33 +81,39 @@ class Handlers:
             holding_lock=self.lock.shared,
         )
         if kept.database is not None:
-            self._claims = self.tasks.create_task(self._watch_claim())
+            self._claims = asyncio.create_task(self._watch_claim())
 
-    def carry_out(self, effect: Effect) -> None:  # noqa: C901 - a table
-        """Do what the effect asks for, or start doing it."""
+    def carry_out(self, effect: Effect) -> None:
+        """Do what the effect asks for, or start doing it; never raises."""
+        try:
+            self._carry_out(effect)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the core must hear of it
+            self._report_fault(effect, error)
+
+    def _carry_out(self, effect: Effect) -> None:  # noqa: C901 - a table
         match effect:
             case effects.StartChild(generation):
-                self._start(self._start_child(generation))
+                self._start(effect, self._start_child(generation))
             case effects.StopChild(_, log_out, pairing):
-                self._start(self._stop_child(log_out=log_out, pairing=pairing))
+                self._start(effect, self._stop_child(log_out=log_out, pairing=pairing))
             case effects.Probe(generation):
-                self._start(self._probe(generation))
+                self._start(effect, self._probe(generation))
             case effects.WatchNetwork():
                 self._watch_network()
             case effects.PurgeSession(reason):
                 log.info("setting the dead session aside (%s)", reason.value)
-                self._start(self._purge(reason))
+                self._start(effect, self._purge(reason))
             case effects.RestoreSession():
-                self._start(self._restore())
+                self._start(effect, self._restore())
             case effects.ShowQr(payload, lifetime):
-                self._each_sink(lambda sink: sink.show_qr(payload, lifetime))
+                self.sinks.show_qr(payload, lifetime)
             case effects.ShowPairCode(code, lifetime):
-                self._each_sink(lambda sink: sink.show_code(code, lifetime))
+                self.sinks.show_code(code, lifetime)
             case effects.HidePairing():
-                self._each_sink(lambda sink: sink.hide())
+                self.sinks.hide()
             case effects.Notify(reason):
-                told = reason.explanation
-                log.warning("%s %s", told.sentence, told.action)
+                said = reason.explanation
+                log.warning("%s %s", said.sentence, said.action)
             case _:
                 raise NotImplementedError(effect.name)
 
@@ -129,7 +138,7 @@ class Handlers:
         ):
             printed = self.link.printed(fact.generation)
             report = CrashReport.of(fact, self.settings.session, self._recent, printed)
-            self._start(self._report(report))
+            self._start(None, self._report(report))
         if step.taken:
             self._recent.append(step.fact.name)
         match step.fact:
@@ -139,32 +148,49 @@ class Handlers:
                 first = False
             case _:
                 return
-        self._start(asyncio.to_thread(self._keeper.while_connected, first=first))
+        self._start(None, asyncio.to_thread(self._keeper.while_connected, first=first))
 
     async def aclose(self, within: float) -> None:
         """Take every code away for good; leave what does not end `within` seconds to its thread."""
-        self._each_sink(lambda sink: sink.close())
+        end = asyncio.get_running_loop().time() + within
         for task in (self._network, self._claims):
             if task is not None:
                 task.cancel()
-        if self._deeds:
-            _, hanging = await asyncio.wait(self._deeds, timeout=within)
+        await self.sinks.aclose(min(within, SINKS_BOUND))
+        if self._work:
+            left = end - asyncio.get_running_loop().time()
+            _, hanging = await asyncio.wait(self._work, timeout=max(left, 0.0))
             for task in hanging:
                 task.cancel()
+            await asyncio.gather(*hanging, return_exceptions=True)
 
-    def _start(self, deed: Coroutine[None, None, None]) -> None:
-        task = self.tasks.create_task(deed)
-        self._deeds.add(task)
-        task.add_done_callback(self._deeds.discard)
+    def _start(self, effect: Effect | None, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(self._guarded(effect, work))
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
+
+    async def _guarded(self, effect: Effect | None, work: Coroutine[None, None, None]) -> None:
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001 - whatever it is, the core must hear of it
+            self._report_fault(effect, error)
+
+    def _report_fault(self, effect: Effect | None, error: Exception) -> None:
+        """Log an exception nobody expected, and answer for what it kept from being done."""
+        what = effect.name if effect else "a background task"
+        log.error("%s failed, which is a defect of wa-supervisor", what, exc_info=error)
+        answer = _failure(effect)
+        if answer is not None:
+            self.post(answer)
 
     async def _start_child(self, generation: int) -> None:
         async with self._turn:
             self._generation = generation
             try:
                 spec = await asyncio.to_thread(self._specify, generation)
-            except StoreError as error:
-                # What passes is waited for; the rest needs a person.
-                passes = isinstance(error, Unreachable)
+            except (StoreError, OSError) as error:
+                # What passes is waited for; the rest needs a person. Descriptors are had again.
+                passes = isinstance(error, Unreachable | OSError)
                 fact = facts.StorageUnavailable if passes else facts.StorageFailed
                 self.post(fact(generation, _explained(error)))
                 self.post(facts.ChildExited(generation, None, None))
@@ -202,7 +228,7 @@ class Handlers:
         if self._network is not None:
             self._network.cancel()
         endpoint, policy = self.settings.endpoint, self.settings.policy
-        self._network = self.tasks.create_task(
+        self._network = asyncio.create_task(
             wait_until_back(
                 lambda: reachable(endpoint),
                 every=policy.reach_every,
@@ -223,7 +249,7 @@ class Handlers:
     async def _restore(self) -> None:
         try:
             restored = await self._patiently(self._keeper.restore)
-        except StoreError as error:
+        except (StoreError, OSError) as error:
             self.post(facts.RestoreFailed(_explained(error)))
         else:
             self.post(facts.RestoreDone() if restored else facts.NothingToRestore())
@@ -231,7 +257,7 @@ class Handlers:
     async def _purge(self, reason: Reason) -> None:
         try:
             await self._patiently(lambda: self._keeper.purge(reason.value))
-        except StoreError as error:
+        except (StoreError, OSError) as error:
             self.post(facts.PurgeFailed(_explained(error)))
         else:
             self.post(facts.PurgeDone())
@@ -265,21 +291,30 @@ class Handlers:
             except LockHeld as error:
                 if self.link.pid is not None:
                     self.post(facts.StorageFailed(self._generation, _explained(error)))
-            except StoreError as error:
+            except (StoreError, OSError) as error:
                 if not away:
                     log.warning("%s", error)
                 away = True
             else:
                 away = False
 
-    def _each_sink(self, deed: Callable[[Sink], None]) -> None:
-        for sink in self.sinks:
-            try:
-                deed(sink)
-            except (StoreError, OSError) as error:
-                # A sink that fails must not cost the session; the others still show the code.
-                log.warning("a code could not be shown or taken away: %s", error)
+
+def _failure(effect: Effect | None) -> Fact | None:
+    """Return the fact that says that an effect could not be carried out; None if none waits."""
+    why = "a defect of wa-supervisor; its log has the traceback"
+    match effect:
+        case effects.StartChild(generation):
+            return facts.ChildExited(generation, None, None, why)
+        case effects.Probe(generation):
+            return facts.ProbeFailed(generation, why)
+        case effects.PurgeSession():
+            return facts.PurgeFailed(why)
+        case effects.RestoreSession():
+            return facts.RestoreFailed(why)
+        case _:  # a process that does not stop has its clock; nobody waits for the others
+            return None
 
 
-def _explained(error: StoreError) -> str:
-    return f"{error}; {error.hint}" if error.hint else str(error)
+def _explained(error: StoreError | OSError) -> str:
+    hint = getattr(error, "hint", None)
+    return f"{error}; {hint}" if hint else str(error)

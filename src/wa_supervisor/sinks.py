@@ -5,6 +5,7 @@ Only the newest code counts, so nothing queues up behind a sink that is slow.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 import time
@@ -21,9 +22,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("wa_supervisor")
 
+_POLL = 0.005  # seconds
+
 
 class Sinks:
-    """All places where a code is shown. None of the methods but `close` waits for one."""
+    """All places where a code is shown. None of the methods but `aclose` waits for one."""
 
     def __init__(self, sinks: Iterable[Sink]) -> None:
         self._threads = [_SinkThread(sink) for sink in sinks]
@@ -40,12 +43,15 @@ class Sinks:
         """Take away what is shown."""
         self._each(lambda sink: sink.hide())
 
-    def close(self, within: float) -> None:
-        """Take everything away for good. Blocks, but no longer than so many seconds."""
+    async def aclose(self, within: float) -> None:
+        """Take everything away for good; wait no longer than so many seconds for it."""
         self._each(lambda sink: sink.close(), last=True)
         end = time.monotonic() + within
+        # A thread's end sets no event of ours.
+        while any(each.is_alive for each in self._threads) and time.monotonic() < end:  # noqa: ASYNC110
+            await asyncio.sleep(_POLL)
         for thread in self._threads:
-            if not thread.ends_within(max(end - time.monotonic(), 0.0)):
+            if thread.is_alive:
                 log.warning("%s does not return: a code may still be shown there", thread)
 
     def _each(self, do: Callable[[Sink], None], *, last: bool = False) -> None:
@@ -74,10 +80,9 @@ class _SinkThread:
             self._thread = threading.Thread(target=self._work, daemon=True, name=f"sink {self}")
             self._thread.start()
 
-    def ends_within(self, seconds: float) -> bool:
-        assert self._thread is not None
-        self._thread.join(seconds)
-        return not self._thread.is_alive()
+    @property
+    def is_alive(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
 
     def _work(self) -> None:
         last = False

@@ -1,6 +1,6 @@
-"""The shell around the core: one inbox, one set of timers, one task that owns both.
+"""The shell around the core: one queue of facts, one set of timers, one task that owns both.
 
-Facts reach the inbox from the session process, from the handlers and from an operator in any
+Facts reach the queue from the session process, from the handlers and from an operator in any
 thread. The loop waits for the next fact or for the core's next deadline, whichever comes first,
 publishes the step and has its effects carried out.
 """
@@ -16,12 +16,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from .control import Order, listening
+from .descriptors import check_descriptors
 from .errors import Misused, Unreachable
+from .fact_queue import FactQueue
 from .handlers import Handlers
 from .journal import Keeper
 from .lifecycle import Child, Phase, SessionCore, State, Work, effects, facts
+from .listeners import Listeners
 from .pairing.parse import parse_sink
 from .session.parent.link import SessionLink
+from .sinks import Sinks
 from .status import Status, StepRecord
 from .store import SessionFiles, SessionLock, open_vault
 
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
 
     from .lifecycle import Reason, Step
     from .lifecycle.facts import Fact
+    from .listeners import Listener
     from .pairing.sink import Sink
     from .session.parent.launch import Launcher
     from .settings import Settings
@@ -42,6 +47,9 @@ _LEFT: Mapping[str, Fact] = {"resume": facts.Resume(), "relink": facts.Relink()}
 
 STOP_BOUND = 4.5
 """Seconds from an operator's stop to the end of `run`, whatever the session process does."""
+
+LISTENERS_BOUND = 0.5
+"""Seconds at the end for coroutine functions that listen to steps."""
 
 CLAIM_BOUND = 3.0
 """Seconds at the start for the server of a Postgres database."""
@@ -77,20 +85,24 @@ class Supervisor:
         self.settings = settings
         self.files = SessionFiles.at(settings.session, settings.data_dir)
         self._vault = open_vault(self.files, settings.database)
-        self._sinks = tuple(map(parse_sink, settings.pairing.qr) if sinks is None else sinks)
+        self._sinks = Sinks(map(parse_sink, settings.pairing.qr) if sinks is None else sinks)
         self._on_give_up = on_give_up
         self._launcher = launcher
         self._keeper: Keeper | None = None
         self._handlers: Handlers | None = None
         self._core = SessionCore(policy=settings.policy, jitter=jitter)
-        self._listeners: list[Callable[[StepRecord], None]] = []
-        self._inbox: asyncio.Queue[Fact] = asyncio.Queue()
+        self._listeners = Listeners[StepRecord]("step")
+        self._facts = FactQueue()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._last_moment = math.inf
 
-    def on_step(self, listener: Callable[[StepRecord], None]) -> None:
-        """Have `listener` called with every step, on the supervisor's loop. It must not block."""
-        self._listeners.append(listener)
+    def on_step(self, listener: Listener[StepRecord]) -> None:
+        """Have `listener` called with every step, on the supervisor's loop. It must not block.
+
+        A coroutine function is awaited, one step after the other; if it is a thousand steps behind
+        it misses the oldest. What a listener raises is logged and ends nothing.
+        """
+        self._listeners.add(listener)
 
     @property
     def status(self) -> Status:
@@ -130,14 +142,16 @@ class Supervisor:
 
         Raises LockHeld if another process supervises it, here or, on its Postgres database,
         elsewhere; UnsafePermissions if others could read its keys, JournalError if its journal is
-        of a newer version, StoreError if its directory cannot be used. What happens after that is
-        in the outcome and in the steps; it does not raise.
+        of a newer version, StoreError if its directory cannot be used, TooFewDescriptors if the
+        process may not have the files open that a session needs. What happens after that is in the
+        outcome and in the steps; it does not raise.
         """
         if self._loop is not None:
             raise Misused("a Supervisor runs once; make a new one")
         self._loop = asyncio.get_running_loop()
+        check_descriptors()
         await asyncio.to_thread(self._vault.prepare)
-        post = self._inbox.put_nowait
+        post = self._facts.put
         async with _owned(SessionLock(self.files), self._vault) as lock:
             link = SessionLink(
                 post,
@@ -154,18 +168,18 @@ class Supervisor:
             }
             async with (
                 contextlib.aclosing(keeper),
-                contextlib.aclosing(link),
+                _ending(link),
                 listening(self.files, orders, lambda: self.status),
-                asyncio.TaskGroup() as tasks,
             ):
                 handlers = self._handlers = Handlers(
-                    self.settings, self.files, lock, self._vault, link, self._sinks, tasks, post
+                    self.settings, self.files, lock, self._vault, link, self._sinks, post
                 )
                 try:
                     await self._own_the_core(handlers, keeper)
                 finally:
                     left = min(self._last_moment - self._now(), STOP_BOUND)
                     await handlers.aclose(within=max(left, 0.0))
+                    await self._listeners.aclose(within=LISTENERS_BOUND)
         session = self._core.session
         return Outcome(session.phase, session.reason, session.detail)
 
@@ -174,10 +188,10 @@ class Supervisor:
 
     def _operate(self, fact: Fact) -> None:
         if self._loop is None:
-            self._inbox.put_nowait(fact)
+            self._facts.put(fact)
             return
         with contextlib.suppress(RuntimeError):  # the loop is closed: there is nothing to steer
-            self._loop.call_soon_threadsafe(self._inbox.put_nowait, fact)
+            self._loop.call_soon_threadsafe(self._facts.put, fact)
 
     async def _own_the_core(self, handlers: Handlers, keeper: Keeper) -> None:
         core = self._core
@@ -194,15 +208,14 @@ class Supervisor:
             await self._take(step, handlers, keeper)
 
     def _begin(self, left: str | None) -> None:
-        """Put the start into the inbox, among the words of an operator that came before it.
+        """Put the start into the queue, among the words of an operator that came before it.
 
         A relink goes first, so that no client is started on keys that are to go.
         """
         words: list[Fact] = [_LEFT[left]] if left else []
-        while not self._inbox.empty():
-            words.append(self._inbox.get_nowait())
+        words += iter(self._facts.get_nowait, None)
         for fact in sorted([facts.Start(), *words], key=lambda each: each != facts.Relink()):
-            self._inbox.put_nowait(fact)
+            self._facts.put(fact)
 
     async def _next_fact(self) -> Fact | None:
         """Wait for a fact, but no longer than until the next deadline."""
@@ -210,7 +223,7 @@ class Supervisor:
         until = self._last_moment if deadline is None else min(deadline, self._last_moment)
         try:
             async with asyncio.timeout_at(None if until == math.inf else until):
-                return await self._inbox.get()
+                return await self._facts.get()
         except TimeoutError:
             return None
 
@@ -222,7 +235,7 @@ class Supervisor:
             return True
         resting = session.phase is Phase.STOPPED or (
             # An operator's word may have come before the run, for what was given up earlier.
-            session.phase is Phase.GAVE_UP and self._on_give_up == "exit" and self._inbox.empty()
+            session.phase is Phase.GAVE_UP and self._on_give_up == "exit" and len(self._facts) == 0
         )
         return resting and session.child is Child.NONE and session.work is Work.NONE
 
@@ -234,16 +247,27 @@ class Supervisor:
             self._last_moment = now + STOP_BOUND
         # Recorded before anything is done about it: a dial is counted before it happens.
         await keeper.keep(record, self._core.session, now)
-        for listener in self._listeners:
-            listener(record)
+        self._listeners.call(record)
         for effect in step.effects:
             match effect:
                 case effects.StartChild(generation) if not await keeper.may_dial():
                     why = f"not dialled, as the dial could not be recorded: {keeper.trouble}"
-                    self._inbox.put_nowait(facts.ChildExited(generation, None, None, why))
+                    self._facts.put(facts.ChildExited(generation, None, None, why))
                 case _:
                     handlers.carry_out(effect)
         handlers.watch(step)
+
+
+@contextlib.asynccontextmanager
+async def _ending(link: SessionLink) -> AsyncIterator[None]:
+    """End what runs; a process that not even the kernel can end is left to it."""
+    try:
+        yield
+    finally:
+        try:
+            await link.aclose()
+        except Exception:
+            log.exception("not everything could be ended")
 
 
 @contextlib.asynccontextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from functools import partial
 from pathlib import Path
@@ -16,6 +15,7 @@ from wa_supervisor.handlers import Handlers
 from wa_supervisor.lifecycle import facts
 from wa_supervisor.session.parent.link import SessionLink
 from wa_supervisor.settings import load_settings
+from wa_supervisor.sinks import Sinks
 from wa_supervisor.store import SessionLock
 
 if TYPE_CHECKING:
@@ -74,21 +74,19 @@ async def test_what_is_started_from_now_on_goes_by_the_new_numbers(reloaded: Rel
     supervisor = reloaded.supervisor
     supervisor.files.prepare()
     with SessionLock(supervisor.files) as lock:
-        async with asyncio.TaskGroup() as tasks:
-            supervisor._handlers = handlers = Handlers(
-                settings=supervisor.settings,
-                files=supervisor.files,
-                lock=lock,
-                vault=supervisor._vault,
-                link=SessionLink(lambda _: None),
-                sinks=(),
-                tasks=tasks,
-                post=lambda _: None,
-            )
-            assert handlers._specify(1).watch.pulse == 30
-            reloaded.reload("[policy]\npulse = 7\nfiles_timeout = 5\n")
-            assert handlers._specify(2).watch.pulse == 7
-            assert handlers.settings.policy.files_timeout == 5
+        supervisor._handlers = handlers = Handlers(
+            settings=supervisor.settings,
+            files=supervisor.files,
+            lock=lock,
+            vault=supervisor._vault,
+            link=SessionLink(lambda _: None),
+            sinks=Sinks(()),
+            post=lambda _: None,
+        )
+        assert handlers._specify(1).watch.pulse == 30
+        reloaded.reload("[policy]\npulse = 7\nfiles_timeout = 5\n")
+        assert handlers._specify(2).watch.pulse == 7
+        assert handlers.settings.policy.files_timeout == 5
 
 
 def test_a_wait_that_has_begun_keeps_its_end(reloaded: Reloaded) -> None:

@@ -32,8 +32,7 @@ class Walk:
         core = self.supervisor._core
         step = core.handle(fact, 0.0)
         record = StepRecord.of(step, "default", core.session, 0.0)
-        for listener in self.supervisor._listeners:
-            listener(record)
+        self.supervisor._listeners.call(record)
 
 
 @pytest.fixture
@@ -86,7 +85,7 @@ async def test_a_run_that_breaks_off_is_stopping(manager: Manager, walk: Walk) -
 
 async def test_without_a_service_manager_nobody_listens_to_steps(walk: Walk) -> None:
     async with reporting(walk.supervisor, None):
-        assert walk.supervisor._listeners == []
+        assert walk.supervisor._listeners._each == []
 
 
 async def test_the_watchdog_is_fed_twice_in_each_period(manager: Manager, walk: Walk) -> None:

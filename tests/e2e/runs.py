@@ -20,11 +20,11 @@ from lab.faults.processes import descendants_of
 from wa_supervisor import StepRecord, Supervisor
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterable
     from pathlib import Path
 
     from e2e.canary import Canary
-    from wa_supervisor import Outcome, Settings
+    from wa_supervisor import Outcome, Settings, Sink
     from wa_supervisor.lifecycle import Step
 
 STOP_BOUND = 5.0
@@ -201,10 +201,14 @@ class Codes:
 class Run(Steps):
     """A supervisor embedded in the test's loop."""
 
-    def __init__(self, canary: Canary, settings: Settings, **options: Any) -> None:
+    def __init__(
+        self, canary: Canary, settings: Settings, *, sinks: Iterable[Sink] = (), **options: Any
+    ) -> None:
         super().__init__(canary)
         self.codes = Codes(canary)
-        self.supervisor = Supervisor(settings, sinks=[self.codes], jitter=lambda: 0.5, **options)
+        self.supervisor = Supervisor(
+            settings, sinks=[*sinks, self.codes], jitter=lambda: 0.5, **options
+        )
         self.supervisor.on_step(self._note)
         handle = self.supervisor._core.handle
 

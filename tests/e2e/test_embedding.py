@@ -166,8 +166,7 @@ async def test_a_sink_that_fails_costs_no_session(world: World) -> None:
 
         def close(self) -> None: ...
 
-    run = world.start()
-    run.supervisor._sinks = (Broken(), *run.supervisor._sinks)
+    run = world.start(options={"sinks": [Broken()]})
     await world.pair(run)
     assert "no such screen" in world.caplog.text
 

@@ -240,7 +240,7 @@ async def test_no_dial_is_made_while_a_restart_would_still_purge_the_dead_keys_b
 async def test_a_disk_that_hangs_costs_the_loop_one_bounded_wait_and_no_more(
     files: SessionFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recorder, "PATIENCE", 0.2)
+    monkeypatch.setattr(recorder, "WRITE_TIMEOUT", 0.2)
     released = threading.Event()
     write_ignored = Journal._write_ignored
 

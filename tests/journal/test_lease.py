@@ -30,7 +30,7 @@ async def test_the_session_is_ours_until_a_late_write_is_done(
         append(*what)
 
     monkeypatch.setattr(Journal, "append", slow_disk)
-    monkeypatch.setattr(recorder, "PATIENCE", 0.1)
+    monkeypatch.setattr(recorder, "WRITE_TIMEOUT", 0.1)
     with SessionLock(files) as lock:
         kept = await Keeper.open(files, JournalSettings(), lock.shared)
         session = Session()

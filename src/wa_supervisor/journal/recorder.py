@@ -36,8 +36,11 @@ log = logging.getLogger("wa_supervisor")
 _P = ParamSpec("_P")
 Lease: TypeAlias = "Callable[[], AbstractContextManager[None]]"
 
-PATIENCE = 1.5
+WRITE_TIMEOUT = 1.5
 """Seconds the loop waits for one write; less than the bound on a stop leaves room for."""
+
+_CANNOT_WRITE = (StoreError, OSError, RuntimeError)
+"""What a write ends with: our words for it, no descriptor left to hold the lock by, no thread."""
 
 
 class Keeper:
@@ -115,9 +118,10 @@ class Keeper:
         )
         try:
             await self._write(record, memory)
-        except StoreError as error:
+        except _CANNOT_WRITE as error:
             if self.trouble is None:
-                log.error("steps cannot be recorded: %s (%s)", error, error.hint)  # noqa: TRY400
+                hint = getattr(error, "hint", None)
+                log.error("steps cannot be recorded: %s (%s)", error, hint)  # noqa: TRY400
             self.trouble = str(error)
         else:
             self._kept = memory
@@ -134,7 +138,7 @@ class Keeper:
         dials = (*self._reserved[1 - MOST :], datetime.now(UTC))
         try:
             await self._bounded(self._reserve.write, dials)
-        except StoreError as error:
+        except _CANNOT_WRITE as error:
             log.debug("a dial cannot be counted: %s", error)
             return False
         self._reserved = dials
@@ -143,12 +147,12 @@ class Keeper:
     async def aclose(self) -> None:
         """Write what is left and close the journal, if it answers."""
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(WRITE_TIMEOUT):
                 await asyncio.to_thread(self._leased, self._journal.close)
-        except StoreError as error:
-            log.warning("the journal was not closed well: %s", error)
         except TimeoutError:
             log.warning("the journal was not closed well: the disk does not answer")
+        except _CANNOT_WRITE as error:
+            log.warning("the journal was not closed well: %s", error)
 
     def _add_reserved(self, session: Session, now: float, wall: datetime) -> None:
         """Count the dials that the memory does not know of."""
@@ -173,9 +177,9 @@ class Keeper:
             asyncio.to_thread(self._leased, partial(deed, *args, **more))
         )
         self._writing.add_done_callback(lambda late: late.cancelled() or late.exception())
-        done, _ = await asyncio.wait({self._writing}, timeout=PATIENCE)
+        done, _ = await asyncio.wait({self._writing}, timeout=WRITE_TIMEOUT)
         if not done:
-            raise JournalError(f"the disk did not answer within {PATIENCE} s", hint="check it")
+            raise JournalError(f"the disk did not answer within {WRITE_TIMEOUT} s", hint="check it")
         self._writing.result()
 
     def _leased(self, deed: Callable[[], None]) -> None:

@@ -213,17 +213,23 @@ class ForkServer:
             case fork_protocol.Unusable():
                 self._unusable = packet.advice
                 self._close()
-            case fork_protocol.Forked():
+            case fork_protocol.Forked() if fds:
                 self._on_forked(packet, fds.pop())
+            case fork_protocol.Forked():
+                # It ends by itself: nobody will tell it what to run.
+                self._refuse(packet.request, "no descriptor is left to watch the process by")
             case fork_protocol.Refused():
-                request = self._requests.get(packet.request)
-                if request is not None and not request.done():
-                    request.set_exception(OSError(packet.error))
+                self._refuse(packet.request, packet.error)
             case fork_protocol.Exited():
                 child = self._children.pop(packet.pid, None)
                 if child is not None:
                     child.status.set_result(ExitStatus.of(os.waitstatus_to_exitcode(packet.status)))
                 self._detach_if_idle()
+
+    def _refuse(self, number: int, why: str) -> None:
+        request = self._requests.get(number)
+        if request is not None and not request.done():
+            request.set_exception(OSError(why))
 
     def _on_forked(self, packet: fork_protocol.Forked, pidfd: int) -> None:
         child = ForkedProcess(PidHandle(packet.pid, pidfd), self)
