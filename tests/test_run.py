@@ -21,7 +21,7 @@ from wa_supervisor import (
 )
 from wa_supervisor.handlers import Handlers
 from wa_supervisor.session.parent.link import SessionLink
-from wa_supervisor.store import Keeper
+from wa_supervisor.store import CredentialKeeper
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,7 +105,7 @@ async def test_a_listener_that_hangs_holds_up_neither_the_session_nor_its_end(
 
 @pytest.mark.parametrize(
     ("owner", "method"),
-    [(Keeper, "before_dial"), (SessionLink, "start"), (Handlers, "_specify")],
+    [(CredentialKeeper, "before_dial"), (SessionLink, "start"), (Handlers, "_specify")],
 )
 async def test_a_defect_on_the_way_to_a_client_costs_a_try_and_not_the_supervisor(
     supervisor: Supervisor,
