@@ -82,7 +82,7 @@ class Evidence:
         if not self._files.staging.exists():
             return ""
         copying = (self._files.staging / "snapshot.db").exists()
-        return "a copy being made" if copying else "files being staged"
+        return "a copy being made" if copying else "files being rig"
 
     def purged_once(self, device: Device) -> None:
         """See that the keys of an unlinked device are in one complete entry, and nowhere else."""
@@ -106,12 +106,12 @@ class Evidence:
         self._purged[device] = time.monotonic()
         self._held["unlinked: purged once, and completely"] += 1
 
-    def waited(self, device: Device | None, told: float, seconds: float) -> None:
-        """See that nobody logged in before a ban was over that was told after `told`."""
+    def waited(self, device: Device | None, ban_at: float, seconds: float) -> None:
+        """See that nobody logged in before a ban was over that began at `ban_at`."""
         logins = [
             seen.at
             for seen in self._server.log
-            if isinstance(seen, LoginAnswered) and seen.device is device and seen.at > told
+            if isinstance(seen, LoginAnswered) and seen.device is device and seen.at > ban_at
         ]
         if len(logins) < 2 or logins[1] - logins[0] < seconds - _AS_TOLD:
             raise Broken(f"a ban of {seconds} s was not waited out")

@@ -91,7 +91,7 @@ class Lane:
         since = len(self.program.steps)
         if moment.trouble is Trouble.NONE:  # it may be so already
             since = self._since_connected()
-        told = time.monotonic()
+        ban_at = time.monotonic()
         dead = self._device if moment.trouble is Trouble.UNLINKED else None
         await self._make(moment.trouble, strike.chance)
         await self.program.hear(moment.comes_with, since=since, within=_PATIENCE)
@@ -109,7 +109,7 @@ class Lane:
             await self._resume_what_was_given_up()
         await self._settle()
         if moment.trouble is Trouble.BANNED:
-            self._evidence.waited(self._device, told, _BAN_SECONDS)
+            self._evidence.waited(self._device, ban_at, _BAN_SECONDS)
         if dead is not None:
             self._evidence.purged_once(dead)
         await asyncio.gather(*self._side)

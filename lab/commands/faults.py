@@ -17,7 +17,7 @@ from wa_supervisor.cli.exits import Exit
 from ..faults import FAULTS, Against, Fault, matrix, schedule, soak
 
 
-class Contestant(StrEnum):
+class Played(StrEnum):
     """What the faults are played against."""
 
     SUPERVISOR = "supervisor"
@@ -25,10 +25,10 @@ class Contestant(StrEnum):
     BOTH = "both"
 
 
-_AGAINST: dict[Contestant, tuple[Against, ...]] = {
-    Contestant.SUPERVISOR: ("supervisor",),
-    Contestant.BARE: ("bare",),
-    Contestant.BOTH: ("supervisor", "bare"),
+_AGAINST: dict[Played, tuple[Against, ...]] = {
+    Played.SUPERVISOR: ("supervisor",),
+    Played.BARE: ("bare",),
+    Played.BOTH: ("supervisor", "bare"),
 }
 
 
@@ -40,8 +40,8 @@ def faults(
     list_: Annotated[bool, typer.Option("--list", help="Name every fault.")] = False,
     runs: Annotated[int, typer.Option(min=1, help="How often each is played.")] = 1,
     against: Annotated[
-        Contestant, typer.Option(help="What they are played against.")
-    ] = Contestant.SUPERVISOR,
+        Played, typer.Option(help="What they are played against.")
+    ] = Played.SUPERVISOR,
     jobs: Annotated[
         int, typer.Option(min=1, help="How many are played at a time; most of it is waiting.")
     ] = 2 * (os.cpu_count() or 1),

@@ -1,6 +1,6 @@
 """What can be done to a session from outside: verbs for the server, the network and the phone.
 
-Each verb returns an act. Acts that mend what an earlier one broke say so to the stage: from then
+Each verb returns an act. Acts that mend what an earlier one broke say so to the rig: from then
 on recovery is possible, and its time is taken.
 """
 
@@ -23,7 +23,7 @@ from wa_loopback import (
 from wa_loopback.answers import LoginAnswer, RegistrationAnswer
 
 from .fault import Act
-from .rig import Stage
+from .rig import Rig
 
 REPLACED_OPEN = StreamError(conflict="replaced", close=False)
 
@@ -33,8 +33,8 @@ REPLACED_OPEN = StreamError(conflict="replaced", close=False)
 def says(code: str | None = None, conflict: str | None = None, *, close: bool) -> Act:
     """Send a stream error, and hang up or leave the socket open."""
 
-    async def act(stage: Stage) -> None:
-        stage.connection.end(StreamError(code, conflict, close))
+    async def act(rig: Rig) -> None:
+        rig.connection.end(StreamError(code, conflict, close))
 
     return act
 
@@ -42,58 +42,58 @@ def says(code: str | None = None, conflict: str | None = None, *, close: bool) -
 def unlinks(*, close: bool) -> Act:
     """Unlink the device on the phone."""
 
-    async def act(stage: Stage) -> None:
-        assert stage.device is not None
-        connection = stage.connection
-        stage.phone.revoke(stage.device, by_phone=True)
+    async def act(rig: Rig) -> None:
+        assert rig.device is not None
+        connection = rig.connection
+        rig.phone.revoke(rig.device, by_phone=True)
         ending = StreamError(DEVICE_REMOVED.code, DEVICE_REMOVED.conflict, close)
         connection.end(ending)
 
     return act
 
 
-async def drop(stage: Stage) -> None:
+async def drop(rig: Rig) -> None:
     """Reset the TCP connection."""
-    await stage.connection.drop()
+    await rig.connection.drop()
 
 
-async def close(stage: Stage) -> None:
+async def close(rig: Rig) -> None:
     """Close the WebSocket as it should be closed."""
-    await stage.connection.close()
+    await rig.connection.close()
 
 
-async def end_stream(stage: Stage) -> None:
+async def end_stream(rig: Rig) -> None:
     """End the stream as a server does which goes down."""
-    await stage.connection.xmlstreamend()
+    await rig.connection.xmlstreamend()
 
 
-async def mute(stage: Stage) -> None:
+async def mute(rig: Rig) -> None:
     """Answer nothing more on this connection; TCP lives on."""
-    stage.connection.mute()
+    rig.connection.mute()
 
 
-async def unmute(stage: Stage) -> None:
+async def unmute(rig: Rig) -> None:
     """Answer again."""
-    stage.connection.unmute()
-    stage.mended()
+    rig.connection.unmute()
+    rig.mended()
 
 
-async def freeze(stage: Stage) -> None:
+async def freeze(rig: Rig) -> None:
     """Read nothing more from this connection."""
-    stage.connection.freeze()
+    rig.connection.freeze()
 
 
-async def panic(stage: Stage) -> None:
+async def panic(rig: Rig) -> None:
     """Make the client's Go code panic."""
-    await stage.connection.panic()
+    await rig.connection.panic()
 
 
 def typing(times: int = 1) -> Act:
     """Let somebody type: what a bot hears of."""
 
-    async def act(stage: Stage) -> None:
+    async def act(rig: Rig) -> None:
         for _ in range(times):
-            stage.connection.typing(stage.phone.jid)
+            rig.connection.typing(rig.phone.jid)
 
     return act
 
@@ -101,8 +101,8 @@ def typing(times: int = 1) -> Act:
 def flood(times: int) -> Act:
     """Send so many stream errors without closing: events, as fast as they go."""
 
-    async def act(stage: Stage) -> None:
-        connection = stage.connection
+    async def act(rig: Rig) -> None:
+        connection = rig.connection
         for number in range(times):
             connection.end(StreamError("500", close=False))
             if number % 100 == 0:
@@ -117,9 +117,9 @@ def flood(times: int) -> Act:
 def answers_logins(*answers: LoginAnswer) -> Act:
     """Answer the next logins so."""
 
-    async def act(stage: Stage) -> None:
+    async def act(rig: Rig) -> None:
         for answer in answers:
-            stage.server.on_login(answer)
+            rig.server.on_login(answer)
 
     return act
 
@@ -140,8 +140,8 @@ silent_login = answers_logins(Silence())
 def answers_registrations(answer: RegistrationAnswer) -> Act:
     """Answer the next registration so."""
 
-    async def act(stage: Stage) -> None:
-        stage.server.on_registration(answer)
+    async def act(rig: Rig) -> None:
+        rig.server.on_registration(answer)
 
     return act
 
@@ -151,30 +151,30 @@ def offers(codes: int) -> Act:
     return answers_registrations(Refs(codes))
 
 
-async def ignores_requests(stage: Stage) -> None:
+async def ignores_requests(rig: Rig) -> None:
     """Let logins succeed, but never answer what clients ask for then."""
-    stage.server.answer_iqs = False
+    rig.server.answer_iqs = False
 
 
-async def answers_requests(stage: Stage) -> None:
+async def answers_requests(rig: Rig) -> None:
     """Answer requests again."""
-    stage.server.answer_iqs = True
-    stage.mended()
+    rig.server.answer_iqs = True
+    rig.mended()
 
 
 # -- the network ----------------------------------------------------------------------------------
 
 
-async def refuse(stage: Stage) -> None:
+async def refuse(rig: Rig) -> None:
     """Refuse connections."""
-    stage.server.refuse()
+    rig.server.refuse()
 
 
 def proxy_answers(status: int) -> Act:
     """Let the proxy refuse with an HTTP status."""
 
-    async def act(stage: Stage) -> None:
-        stage.server.proxy_status = status
+    async def act(rig: Rig) -> None:
+        rig.server.proxy_status = status
 
     return act
 
@@ -182,8 +182,8 @@ def proxy_answers(status: int) -> Act:
 def upgrade_answers(status: int) -> Act:
     """Refuse the WebSocket with an HTTP status."""
 
-    async def act(stage: Stage) -> None:
-        stage.server.upgrade_status = status
+    async def act(rig: Rig) -> None:
+        rig.server.upgrade_status = status
 
     return act
 
@@ -191,8 +191,8 @@ def upgrade_answers(status: int) -> Act:
 def stall(step: Step) -> Act:
     """Accept clients, but never answer from this step on."""
 
-    async def act(stage: Stage) -> None:
-        stage.server.stall(step)
+    async def act(rig: Rig) -> None:
+        rig.server.stall(step)
 
     return act
 
@@ -200,8 +200,8 @@ def stall(step: Step) -> Act:
 def pose_as(impostor: Impostor) -> Act:
     """Fail to prove to be WhatsApp."""
 
-    async def act(stage: Stage) -> None:
-        stage.server.impostor = impostor
+    async def act(rig: Rig) -> None:
+        rig.server.impostor = impostor
 
     return act
 
@@ -209,19 +209,19 @@ def pose_as(impostor: Impostor) -> Act:
 def slow(seconds: float) -> Act:
     """Delay every answer."""
 
-    async def act(stage: Stage) -> None:
-        stage.server.latency = seconds
+    async def act(rig: Rig) -> None:
+        rig.server.latency = seconds
 
     return act
 
 
-async def accept(stage: Stage) -> None:
+async def accept(rig: Rig) -> None:
     """Mend the network."""
-    server = stage.server
+    server = rig.server
     server.proxy_status = server.upgrade_status = server.impostor = None
     server.latency = 0.0
     server.accept()
-    stage.mended()
+    rig.mended()
 
 
 # -- the phone ------------------------------------------------------------------------------------
@@ -230,58 +230,58 @@ async def accept(stage: Stage) -> None:
 def scans(fault: PairFault | None = None) -> Act:
     """Scan, or type, the code that shows. A refusal by either side is part of the story."""
 
-    async def act(stage: Stage) -> None:
+    async def act(rig: Rig) -> None:
         with contextlib.suppress(LoopbackError):
-            stage.device = await stage.scan(fault=fault)
+            rig.device = await rig.scan(fault=fault)
 
     return act
 
 
-async def scans_with_an_old_phone(stage: Stage) -> None:
+async def scans_with_an_old_phone(rig: Rig) -> None:
     """Scan with a phone that cannot link devices."""
-    old = stage.server.phone(multidevice=False)
-    code = await stage.until(stage.code_that_works, what="a code to scan")
+    old = rig.server.phone(multidevice=False)
+    code = await rig.until(rig.code_that_works, what="a code to scan")
     with contextlib.suppress(LoopbackError):
         await old.scan(code)
 
 
-async def types_a_wrong_code(stage: Stage) -> None:
+async def types_a_wrong_code(rig: Rig) -> None:
     """Mistype the pair code."""
-    await stage.until(stage.code_that_works, what="a code to type")
+    await rig.until(rig.code_that_works, what="a code to type")
     with contextlib.suppress(LoopbackError):
-        await stage.phone.enter_code("AAAAAAAA")
+        await rig.phone.enter_code("AAAAAAAA")
 
 
-async def limits_pair_codes(stage: Stage) -> None:
+async def limits_pair_codes(rig: Rig) -> None:
     """Refuse pair codes for being asked too often."""
-    stage.server.rate_limit_pair_codes = True
+    rig.server.rate_limit_pair_codes = True
 
 
-async def grants_pair_codes(stage: Stage) -> None:
+async def grants_pair_codes(rig: Rig) -> None:
     """Hand out pair codes again."""
-    stage.server.rate_limit_pair_codes = False
-    stage.mended()
+    rig.server.rate_limit_pair_codes = False
+    rig.mended()
 
 
-async def asks_for_passkey(stage: Stage) -> None:
+async def asks_for_passkey(rig: Rig) -> None:
     """Insist on a passkey in place of a scan."""
-    stage.server.connections[-1].ask_for_passkey()
+    rig.server.connections[-1].ask_for_passkey()
 
 
-async def rotate_secret(stage: Stage) -> None:
+async def rotate_secret(rig: Rig) -> None:
     """Retire the secret in the code that shows."""
-    stage.server.connections[-1].rotate_secret()
+    rig.server.connections[-1].rotate_secret()
 
 
-async def drop_pairing(stage: Stage) -> None:
+async def drop_pairing(rig: Rig) -> None:
     """Reset the connection whose code shows."""
-    await stage.server.connections[-1].drop()
+    await rig.server.connections[-1].drop()
 
 
 def pairing_says(ending: Failure | StreamError) -> Act:
     """Say this to the client whose code shows."""
 
-    async def act(stage: Stage) -> None:
-        stage.server.connections[-1].end(ending)
+    async def act(rig: Rig) -> None:
+        rig.server.connections[-1].end(ending)
 
     return act

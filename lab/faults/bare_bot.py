@@ -1,4 +1,4 @@
-"""The other contestant: a bare neonize script, as bots are written without a supervisor.
+"""The other program: a bare neonize script, as bots are written without a supervisor.
 
 Run as `python -m lab.faults.bare_bot DATABASE NOISE_ROOT KEEPALIVE PAYLOAD [BOT]` with
 HTTPS_PROXY pointing at a loopback server; refused otherwise. It shows its QR by writing it to the

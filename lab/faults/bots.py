@@ -1,4 +1,4 @@
-"""Bots with faults: plain neonize code, run beside the client of either contestant.
+"""Bots with faults: plain neonize code, run beside the client of either program.
 
 What they react to is somebody typing, the one thing the loopback server can say to a bot.
 """

@@ -95,7 +95,7 @@ CLIENT: tuple[Fault, ...] = (
         Holds("client_unusable", within=15),
         dials=0,
         supervisor_only=True,
-        told="ClientUnusable",
+        records="ClientUnusable",
     ),
     Fault(
         "client/flood",
@@ -118,7 +118,7 @@ CLIENT: tuple[Fault, ...] = (
         Recovers(3),
         bot="blocks",
         policy={"bot_patience": 0.5},
-        told="BotBusy",
+        records="BotBusy",
     ),
     Fault(
         "bot/raises",
@@ -145,7 +145,7 @@ CLIENT: tuple[Fault, ...] = (
         dials=0,
         bot="refuses",
         policy={"crashes__count": 2},
-        told="BotFailed",
+        records="BotFailed",
     ),
     Fault(
         "bot/crashes",
@@ -153,6 +153,6 @@ CLIENT: tuple[Fault, ...] = (
         (acts.typing(),),
         Recovers(6),
         bot="crashes",
-        told="BotFailed",
+        records="BotFailed",
     ),
 )

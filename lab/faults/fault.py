@@ -1,6 +1,6 @@
 """What a fault kind is: what happens to a session, and what we promise after it.
 
-A fault is plain data. What happens is a tuple of acts, each a coroutine function of the `Stage`;
+A fault is plain data. What happens is a tuple of acts, each a coroutine function of the `Rig`;
 `acts` has the verbs and the ways to put them together.
 """
 
@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from .rig import Stage
+    from .rig import Rig
 
-Act: TypeAlias = Callable[["Stage"], Awaitable[None]]
+Act: TypeAlias = Callable[["Rig"], Awaitable[None]]
 
 
 class Given(enum.Enum):
@@ -104,14 +104,14 @@ class Fault:
     dials: int = 2
     """The most dials that may follow, the client's own included."""
     policy: Mapping[str, float] = field(default_factory=dict)
-    """Numbers that differ from `patient.POLICY`, by their name in the settings."""
+    """Numbers that differ from `program.POLICY`, by their name in the settings."""
     keepalive: float = 0.1
-    """The factor on whatsmeow's keepalive timers, for both contestants."""
+    """The factor on whatsmeow's keepalive timers, for both programs."""
     by_code: bool = False
     """The session is paired by a code, not by a QR."""
     bot: str | None = None
     """The bot that runs beside the client: a function of `faults.bots`."""
-    told: str | None = None
+    records: str | None = None
     """A fact that the supervisor must have taken note of, by name."""
     supervisor_only: bool = False
     """It happens to a part which a bare script does not have."""

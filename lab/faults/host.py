@@ -93,7 +93,7 @@ HOST: tuple[Fault, ...] = (
         (host_acts.locks_database(8.0),),
         Recovers(12),
         dials=3,
-        told="StorageUnavailable",
+        records="StorageUnavailable",
     ),
     Fault(
         "host/supervisor-killed",

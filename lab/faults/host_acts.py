@@ -16,7 +16,7 @@ from pathlib import Path
 from . import limits, waits
 from .disk import SmallDisk
 from .fault import Act
-from .rig import Stage, StageBroke
+from .rig import Rig, RigFailed
 
 _TIMES = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]+(?:Z|\+00:00)")
 
@@ -26,83 +26,83 @@ _TIMES = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]+(?:Z|\+00:00)")
 def kill(number: signal.Signals = signal.SIGKILL) -> Act:
     """Send the client's process a signal."""
 
-    async def act(stage: Stage) -> None:
-        os.kill(await stage.client(), number)
+    async def act(rig: Rig) -> None:
+        os.kill(await rig.client(), number)
 
     return act
 
 
-async def begin(stage: Stage) -> None:
+async def begin(rig: Rig) -> None:
     """Start the program."""
-    await stage.patient.start()
+    await rig.program.start()
 
 
-def _supervised(stage: Stage) -> int:
-    patient = stage.supervised
-    if patient is None or patient.process is None:
-        raise StageBroke("only the supervisor has this part")
-    return patient.process.pid
+def _supervised(rig: Rig) -> int:
+    program = rig.supervised
+    if program is None or program.process is None:
+        raise RigFailed("only the supervisor has this part")
+    return program.process.pid
 
 
 def supervisor_gets(number: signal.Signals, *, times: int = 1) -> Act:
     """Send the supervisor's own process a signal."""
 
-    async def act(stage: Stage) -> None:
+    async def act(rig: Rig) -> None:
         for _ in range(times):
             with contextlib.suppress(ProcessLookupError):
-                os.kill(_supervised(stage), number)
+                os.kill(_supervised(rig), number)
             await asyncio.sleep(0.01)
 
     return act
 
 
-async def _fork_server(stage: Stage) -> int:
-    _supervised(stage)
-    patient = stage.supervised
-    assert patient is not None
-    return await stage.until(lambda: patient.fork_server, what="a fork server")
+async def _fork_server(rig: Rig) -> int:
+    _supervised(rig)
+    program = rig.supervised
+    assert program is not None
+    return await rig.until(lambda: program.fork_server, what="a fork server")
 
 
 def fork_server_gets(number: signal.Signals) -> Act:
     """Send the fork server a signal."""
 
-    async def act(stage: Stage) -> None:
-        os.kill(await _fork_server(stage), number)
+    async def act(rig: Rig) -> None:
+        os.kill(await _fork_server(rig), number)
 
     return act
 
 
-async def ends(stage: Stage) -> None:
+async def ends(rig: Rig) -> None:
     """Wait for the end of the supervisor's process, and of all it started."""
-    patient = stage.supervised
-    assert patient is not None
-    assert patient.process is not None
-    pids = patient.pids
-    await asyncio.wait_for(patient.process.wait(), 10)
-    await stage.until(lambda: not set(pids) & set(patient.pids), what="the end of every process")
+    program = rig.supervised
+    assert program is not None
+    assert program.process is not None
+    pids = program.pids
+    await asyncio.wait_for(program.process.wait(), 10)
+    await rig.until(lambda: not set(pids) & set(program.pids), what="the end of every process")
 
 
 def suspend(seconds: float) -> Act:
     """Stop every process of the program for a while, as a laptop's lid does."""
 
-    async def act(stage: Stage) -> None:
-        pids = stage.patient.pids
+    async def act(rig: Rig) -> None:
+        pids = rig.program.pids
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
         await asyncio.sleep(seconds)
         for pid in reversed(pids):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
-        stage.mended()
+        rig.mended()
 
     return act
 
 
-async def upgrade_neonize(stage: Stage) -> None:
+async def upgrade_neonize(rig: Rig) -> None:
     """Let the next start find a neonize of a release that nobody has tried."""
-    upgraded = stage.patient.directory / "upgraded"
+    upgraded = rig.program.directory / "upgraded"
     _copy_neonize(upgraded, version="99.0.0")
-    stage.patient.variables["PYTHONPATH"] = str(upgraded)
+    rig.program.variables["PYTHONPATH"] = str(upgraded)
 
 
 def _copy_neonize(into: Path, *, version: str) -> None:
@@ -122,24 +122,24 @@ def _copy_neonize(into: Path, *, version: str) -> None:
 # -- the host -------------------------------------------------------------------------------------
 
 
-async def no_descriptors(stage: Stage) -> None:
+async def no_descriptors(rig: Rig) -> None:
     """Let the client open no more descriptors."""
-    pid = await stage.client()
+    pid = await rig.client()
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, 3))
 
 
-async def no_descriptors_to_fork(stage: Stage) -> None:
+async def no_descriptors_to_fork(rig: Rig) -> None:
     """Let the fork server open no more descriptors."""
-    resource.prlimit(await _fork_server(stage), resource.RLIMIT_NOFILE, (3, 3))
+    resource.prlimit(await _fork_server(rig), resource.RLIMIT_NOFILE, (3, 3))
 
 
 def without_forks(*during: Act) -> Act:
     """Let the kernel start no process and no thread for the program during these acts."""
 
-    async def act(stage: Stage) -> None:
-        with limits.no_forks(_supervised(stage), await _fork_server(stage)):
-            await waits.in_turn(*during)(stage)
-        stage.mended()
+    async def act(rig: Rig) -> None:
+        with limits.no_forks(_supervised(rig), await _fork_server(rig)):
+            await waits.in_turn(*during)(rig)
+        rig.mended()
 
     return act
 
@@ -147,62 +147,62 @@ def without_forks(*during: Act) -> Act:
 def without_memory(*during: Act) -> Act:
     """Give the fork server, and what it forks, no more memory during these acts."""
 
-    async def act(stage: Stage) -> None:
-        with limits.no_memory(await _fork_server(stage)):
-            await waits.in_turn(*during)(stage)
-        stage.mended()
+    async def act(rig: Rig) -> None:
+        with limits.no_memory(await _fork_server(rig)):
+            await waits.in_turn(*during)(rig)
+        rig.mended()
 
     return act
 
 
-def _disk(stage: Stage) -> SmallDisk:
-    if stage.patient.disk is None:
-        raise StageBroke("the session is on no disk of its own")
-    return stage.patient.disk
+def _disk(rig: Rig) -> SmallDisk:
+    if rig.program.disk is None:
+        raise RigFailed("the session is on no disk of its own")
+    return rig.program.disk
 
 
-async def fill_disk(stage: Stage) -> None:
+async def fill_disk(rig: Rig) -> None:
     """Use up the last byte of the session's disk."""
-    _disk(stage).fill()
+    _disk(rig).fill()
 
 
-async def free_disk(stage: Stage) -> None:
+async def free_disk(rig: Rig) -> None:
     """Make room on it again."""
-    _disk(stage).free()
-    stage.mended()
+    _disk(rig).free()
+    rig.mended()
 
 
 def locks_database(seconds: float) -> Act:
     """Let another program lock the client's database for so long."""
 
-    async def act(stage: Stage) -> None:
-        with contextlib.closing(sqlite3.connect(stage.patient.database, timeout=5)) as other:
+    async def act(rig: Rig) -> None:
+        with contextlib.closing(sqlite3.connect(rig.program.database, timeout=5)) as other:
             other.isolation_level = None
             other.execute("BEGIN EXCLUSIVE")
-            os.kill(await stage.client(), signal.SIGKILL)
+            os.kill(await rig.client(), signal.SIGKILL)
             await asyncio.sleep(seconds)
-        stage.mended()
+        rig.mended()
 
     return act
 
 
-async def disk_full(stage: Stage) -> None:
+async def disk_full(rig: Rig) -> None:
     """Let the client's files grow no more (a file size limit: writes fail as on a full disk)."""
-    resource.prlimit(await stage.client(), resource.RLIMIT_FSIZE, (0, 0))
+    resource.prlimit(await rig.client(), resource.RLIMIT_FSIZE, (0, 0))
 
 
-async def spoil_database(stage: Stage) -> None:
+async def spoil_database(rig: Rig) -> None:
     """Overwrite the client's database with what is none."""
-    stage.patient.database.write_bytes(b"this is no database. " * 500)
+    rig.program.database.write_bytes(b"this is no database. " * 500)
 
 
 def clock_was(days: float) -> Act:
     """Move all that is remembered, as if the wall clock had jumped since: ahead if positive."""
 
-    async def act(stage: Stage) -> None:
-        patient = stage.supervised
-        assert patient is not None
-        shift_memory(patient.files.journal, days)
+    async def act(rig: Rig) -> None:
+        program = rig.supervised
+        assert program is not None
+        shift_memory(program.files.journal, days)
 
     return act
 

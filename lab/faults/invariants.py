@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from wa_loopback import Device
 
     from .fault import Fault
-    from .rig import Stage
+    from .rig import Rig
 
 DEAD_CODE_SECONDS = 2.0
 """How long a code may go on showing after its connection has ended."""
@@ -32,8 +32,8 @@ _TARGET = "web.whatsapp.com:443"
 class CodeWatch:
     """Looks, while it lasts, whether a code shows that nobody could use any more."""
 
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
+    def __init__(self, rig: Rig) -> None:
+        self._rig = rig
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -52,25 +52,25 @@ class CodeWatch:
             await self._task
 
     async def _watch(self) -> None:
-        stage = self._stage
-        if stage.supervised is None:
+        rig = self._rig
+        if rig.supervised is None:
             return
         dead_since: float | None = None
         while True:
             await asyncio.sleep(_SAMPLE)
-            if stage.patient.code() is None or stage.code_that_works() is not None:
+            if rig.program.code() is None or rig.code_that_works() is not None:
                 dead_since = None
                 continue
             dead_since = dead_since or time.monotonic()
             if time.monotonic() - dead_since > DEAD_CODE_SECONDS:
-                stage.notes.append(f"a dead code showed for over {DEAD_CODE_SECONDS:g} s")
+                rig.notes.append(f"a dead code showed for over {DEAD_CODE_SECONDS:g} s")
                 return
 
 
-def broken(stage: Stage, fault: Fault) -> Iterator[str]:
+def broken(rig: Rig, fault: Fault) -> Iterator[str]:
     """Tell which invariants did not hold, a sentence each."""
-    server = stage.server
-    yield from stage.notes
+    server = rig.server
+    yield from rig.notes
     if server.overlaps:
         yield f"{len(server.overlaps)} logins of a device that had an older one open"
     targets = {seen.target for seen in server.log if isinstance(seen, Dialled)} - {_TARGET}
@@ -78,46 +78,46 @@ def broken(stage: Stage, fault: Fault) -> Iterator[str]:
         yield f"another host was dialled: {targets}"
     if any(isinstance(seen, Violation) for seen in server.log):
         yield "the client broke the protocol"
-    made = server.dials - stage.dials
+    made = server.dials - rig.dials
     if made > fault.dials:
         yield f"{made} dials, at most {fault.dials} were promised"
-    patient = stage.supervised
-    if patient is not None:
-        yield from _of_the_supervisor(stage, patient)
+    program = rig.supervised
+    if program is not None:
+        yield from _of_the_supervisor(rig, program)
 
 
-def _of_the_supervisor(stage: Stage, patient: Supervised) -> Iterator[str]:
-    purges = [told.at for told in patient.steps if told.record.fact == "PurgeDone"]
-    for device, at in _logins(stage):
-        paired = _paired_at(stage, device)
+def _of_the_supervisor(rig: Rig, program: Supervised) -> Iterator[str]:
+    purges = [step.at for step in program.steps if step.record.fact == "PurgeDone"]
+    for device, at in _logins(rig):
+        paired = _paired_at(rig, device)
         if any(paired < purged < at for purged in purges):
             yield "a login with keys that had been purged"
     usual = Policy().dials
     limit = Limit(
-        count=int(patient.policy.get("dials__count", usual.count)),
-        window=patient.policy.get("dials__window", usual.window),
+        count=int(program.policy.get("dials__count", usual.count)),
+        window=program.policy.get("dials__window", usual.window),
     )
-    starts = [told.at for told in patient.steps if "StartChild" in told.record.effects]
+    starts = [step.at for step in program.steps if "StartChild" in step.record.effects]
     late = zip(starts, starts[limit.count :], strict=False)
     if any(after - before < limit.window - _HEARD_LATE for before, after in late):
         yield f"over {limit.count} starts of the client within {limit.window:g} s"
     state = ""
-    for told in patient.steps:
-        record = told.record
+    for step in program.steps:
+        record = step.record
         # A new start of the supervisor begins in Init, or where it gave up.
         if state and record.before != state and record.fact not in {"Start", "Resume", "Stop"}:
             yield f"{record.fact} began in {record.before}, but the session was in {state}"
         state = record.after
 
 
-def _logins(stage: Stage) -> Iterator[tuple[Device, float]]:
-    for seen in stage.server.log:
+def _logins(rig: Rig) -> Iterator[tuple[Device, float]]:
+    for seen in rig.server.log:
         if isinstance(seen, LoginAnswered) and seen.device is not None:
             yield seen.device, seen.at
 
 
-def _paired_at(stage: Stage, device: Device) -> float:
-    for seen in stage.server.log:
+def _paired_at(rig: Rig, device: Device) -> float:
+    for seen in rig.server.log:
         if isinstance(seen, Paired) and seen.device is device:
             return seen.at
     return 0.0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from wa_loopback.observations import KeptAlive, Ready
 
 from .fault import Fault, Holds, Keys, PairsAfresh, Recovers, Stays
-from .rig import Stage, StageBroke
+from .rig import Rig, RigFailed
 
 if TYPE_CHECKING:
     from wa_loopback import Device
@@ -20,111 +20,111 @@ QUIET_SECONDS = 1.0
 _REAPED_SECONDS = 5.0
 
 
-async def judge(stage: Stage, fault: Fault) -> float:
+async def judge(rig: Rig, fault: Fault) -> float:
     """Wait for what was promised; return the seconds it took.
 
-    Raises StageBroke with what happened instead.
+    Raises RigFailed with what happened instead.
     """
     match fault.promise:
         case Recovers(within):
-            return await _recovered(stage, within)
+            return await _recovered(rig, within)
         case PairsAfresh(within):
-            return await _paired_afresh(stage, within)
+            return await _paired_afresh(rig, within)
         case Holds(reason, within, state):
-            return await _held(stage, reason, state, within)
+            return await _held(rig, reason, state, within)
         case Stays(seconds, within):
-            return await _stayed(stage, seconds, within)
+            return await _stayed(rig, seconds, within)
 
 
-def back_at(stage: Stage, since: float) -> float | None:
+def back_at(rig: Rig, since: float) -> float | None:
     """Return when the session proved after `since` that it lives, if it still does.
 
     A finished login proves it, or a keepalive that was asked for and answered.
     """
     proofs: dict[Device, float] = {}
-    for seen in stage.server.log:
+    for seen in rig.server.log:
         match seen:
             case Ready(device=device) if seen.at > since:
                 proofs[device] = seen.at
             case KeptAlive(device=device, answered=True) if seen.at > since and device is not None:
                 proofs.setdefault(device, seen.at)
-    up = (at for device, at in proofs.items() if _is_up(stage, device))
-    return next(up, None) if stage.says_connected() else None
+    up = (at for device, at in proofs.items() if _is_up(rig, device))
+    return next(up, None) if rig.says_connected() else None
 
 
-def _is_up(stage: Stage, device: Device) -> bool:
-    return any(login.ready and login.open for login in stage.server.connections_of(device))
+def _is_up(rig: Rig, device: Device) -> bool:
+    return any(login.ready and login.open for login in rig.server.connections_of(device))
 
 
-async def _recovered(stage: Stage, within: float) -> float:
-    left = within - (time.monotonic() - stage.possible)
-    at = await stage.until(
-        lambda: back_at(stage, stage.turned), within=max(left, 0.1), what="a connection"
+async def _recovered(rig: Rig, within: float) -> float:
+    left = within - (time.monotonic() - rig.possible)
+    at = await rig.until(
+        lambda: back_at(rig, rig.turned), within=max(left, 0.1), what="a connection"
     )
-    if stage.device is None or stage.device.revoked or not _is_up(stage, stage.device):
-        raise StageBroke("it is back, but with another pairing")
-    return max(0.0, at - stage.possible)
+    if rig.device is None or rig.device.revoked or not _is_up(rig, rig.device):
+        raise RigFailed("it is back, but with another pairing")
+    return max(0.0, at - rig.possible)
 
 
-async def _paired_afresh(stage: Stage, within: float) -> float:
-    old = stage.device
-    left = within - (time.monotonic() - stage.possible)
+async def _paired_afresh(rig: Rig, within: float) -> float:
+    old = rig.device
+    left = within - (time.monotonic() - rig.possible)
 
     def shows() -> float | None:
-        return time.monotonic() if stage.code_that_works() else None
+        return time.monotonic() if rig.code_that_works() else None
 
-    at = await stage.until(shows, within=max(left, 0.1), what="a fresh code")
-    stage.device = await stage.scan()
-    await stage.connected()
-    if old is not None and stage.supervised and stage.patient.keys_in_database(old.noise_key):
-        raise StageBroke("the dead keys are still in the database")
-    return max(0.0, at - stage.possible)
+    at = await rig.until(shows, within=max(left, 0.1), what="a fresh code")
+    rig.device = await rig.scan()
+    await rig.connected()
+    if old is not None and rig.supervised and rig.program.keys_in_database(old.noise_key):
+        raise RigFailed("the dead keys are still in the database")
+    return max(0.0, at - rig.possible)
 
 
-async def _held(stage: Stage, reason: str, state: str, within: float) -> float:
-    patient = stage.supervised
-    if patient is None:
-        dials = stage.server.dials
+async def _held(rig: Rig, reason: str, state: str, within: float) -> float:
+    program = rig.supervised
+    if program is None:
+        dials = rig.server.dials
         await asyncio.sleep(within)
-        made = stage.server.dials - dials
-        raise StageBroke(f"{made} dials in {within:g} s" if made else "silent, says nothing")
+        made = rig.server.dials - dials
+        raise RigFailed(f"{made} dials in {within:g} s" if made else "silent, says nothing")
 
     def holds() -> float | None:
-        for told in patient.steps:
-            here = told.record.after == state and told.record.reason == reason
-            if told.at > stage.begun and here:
-                return told.at
+        for step in program.steps:
+            here = step.record.after == state and step.record.reason == reason
+            if step.at > rig.begun and here:
+                return step.at
         return None
 
-    at = await stage.until(holds, within=within, what=f"{state}, {reason}")
-    await stage.until(
-        lambda: patient.client is None, within=_REAPED_SECONDS, what="the end of the client"
+    at = await rig.until(holds, within=within, what=f"{state}, {reason}")
+    await rig.until(
+        lambda: program.client is None, within=_REAPED_SECONDS, what="the end of the client"
     )
-    dials = stage.server.dials
+    dials = rig.server.dials
     await asyncio.sleep(QUIET_SECONDS)
-    last = patient.last
+    last = program.last
     if last is None or (last.after, last.reason) != (state, reason):
-        raise StageBroke(f"it did not hold: it is in {last.after if last else 'nothing'}")
-    if stage.server.dials != dials:
-        raise StageBroke("it says that it holds, but dials")
-    return at - stage.possible
+        raise RigFailed(f"it did not hold: it is in {last.after if last else 'nothing'}")
+    if rig.server.dials != dials:
+        raise RigFailed("it says that it holds, but dials")
+    return at - rig.possible
 
 
-async def _stayed(stage: Stage, seconds: float, within: float) -> float:
+async def _stayed(rig: Rig, seconds: float, within: float) -> float:
     await asyncio.sleep(seconds)
     since = time.monotonic()
-    await stage.until(lambda: back_at(stage, since), within=within, what="a proof of life")
-    if stage.server.dials != stage.dials or stage.before is None or not stage.before.open:
-        raise StageBroke("it was connected anew")
+    await rig.until(lambda: back_at(rig, since), within=within, what="a proof of life")
+    if rig.server.dials != rig.dials or rig.before is None or not rig.before.open:
+        raise RigFailed("it was connected anew")
     return 0.0
 
 
-def keys_broken(stage: Stage, fault: Fault) -> str | None:
+def keys_broken(rig: Rig, fault: Fault) -> str | None:
     """Tell what is wrong with the session's keys after the fault, if anything is."""
-    device, patient = stage.device, stage.supervised
-    if device is None or patient is None:
+    device, program = rig.device, rig.supervised
+    if device is None or program is None:
         return None
-    purged = any("PurgeSession" in told.record.effects for told in patient.steps)
+    purged = any("PurgeSession" in step.record.effects for step in program.steps)
     if fault.promise.keys is Keys.KEPT and purged:
         return "the keys were purged"
     return None

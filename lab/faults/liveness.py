@@ -13,7 +13,7 @@ LIVENESS: tuple[Fault, ...] = (
         Stays(seconds=0.5),
         dials=0,
         keepalive=0.05,
-        told="KeepAliveTimeout",
+        records="KeepAliveTimeout",
         soak=True,
     ),
     Fault(

@@ -57,7 +57,7 @@ LOGINS: tuple[Fault, ...] = (
         (acts.bans(101, seconds=2, close=False), host_acts.kill()),
         Recovers(10),
         dials=3,
-        told="TemporaryBan",
+        records="TemporaryBan",
     ),
     Fault(
         "login/401-twice",
@@ -72,7 +72,7 @@ LOGINS: tuple[Fault, ...] = (
         (acts.bans(101, seconds=2), host_acts.kill()),
         Recovers(10),
         dials=3,
-        told="TemporaryBan",
+        records="TemporaryBan",
     ),
     Fault(
         "login/402-endless",

@@ -26,7 +26,7 @@ _BULLET = "        "
 
 @dataclass(frozen=True)
 class Row:
-    """All runs of one fault against one contestant."""
+    """All runs of one fault against one program."""
 
     fault: Fault
     against: Against
@@ -97,7 +97,7 @@ def heading(against: Sequence[Against]) -> Iterator[str]:
 
 
 def lines(row: Row, *, several: bool) -> Iterator[str]:
-    """Say how one fault went; `several` contestants are told apart."""
+    """Say how one fault went; `several` programs are told apart."""
     mark = "--" if row.impossible else "ok" if row.kept else "NO"
     who = f"{'supervisor' if row.against == 'supervisor' else 'bare'}: " if several else ""
     dialled = f", {row.dials} dial{'s' * (row.dials != 1)}" if row.dials else ""
@@ -202,7 +202,7 @@ is ever connected twice, that nobody logs in with purged keys, and that no dead 
     uv run python -m lab faults --soak --minutes 60 --seed 7
 
 Times are medians, with the fastest and the slowest run in brackets; n is the number of runs. Each
-kind was played {played} against each contestant, both in one go, at most {jobs} runs at a time on
+kind was played {played} against each program, both in one go, at most {jobs} runs at a time on
 {cores} cores. A bare script that failed its first three runs was not played any further: it waits
 out the whole promise every time. `slow/...` (default clocks, minutes each) is played only when it
 is named.

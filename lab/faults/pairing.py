@@ -95,7 +95,7 @@ PAIRING: tuple[Fault, ...] = (
         (acts.scans_with_an_old_phone,),
         PairsAfresh(5),
         _FRESH,
-        told="ScannedWithoutMultidevice",
+        records="ScannedWithoutMultidevice",
     ),
     *(
         Fault(

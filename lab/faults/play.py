@@ -10,8 +10,8 @@ from wa_loopback import LoopbackError
 from . import invariants
 from .fault import Fault
 from .judge import judge, keys_broken
-from .rig import Against, Stage
-from .start import directory, stage
+from .rig import Against, Rig
+from .start import directory, started
 
 
 @dataclass(frozen=True)
@@ -55,46 +55,46 @@ async def play(
         return Verdict(fault, against, seed, None, 0, (), impossible=why)
     with directory() as where:
         try:
-            async with stage(
+            async with started(
                 fault, against, seed=seed, patience=patience, where=where, starting=starting
-            ) as staged:
-                return await _play(staged, fault, against, seed)
+            ) as rig:
+                return await _play(rig, fault, against, seed)
         except LoopbackError as error:
             return Verdict(fault, against, seed, None, 0, (f"it could not begin: {error}",))
 
 
-async def _play(staged: Stage, fault: Fault, against: Against, seed: int) -> Verdict:
-    staged.begin()
+async def _play(rig: Rig, fault: Fault, against: Against, seed: int) -> Verdict:
+    rig.begin()
     complaints: list[str] = []
     seconds: float | None = None
     try:
         for act in fault.acts:
-            await act(staged)
-        for task in staged.meanwhile:
+            await act(rig)
+        for task in rig.meanwhile:
             await task
-        seconds = await judge(staged, fault)
+        seconds = await judge(rig, fault)
     except LoopbackError as error:
         complaints.append(str(error))
-    dials = staged.server.dials - staged.dials
+    dials = rig.server.dials - rig.dials
     if against == "supervisor":
-        complaints += invariants.broken(staged, fault)
-        complaints += filter(None, [keys_broken(staged, fault), _untold(staged, fault)])
-        complaints += filter(None, [await staged.patient.stop()])
-    story = _story(staged) if complaints else ()
+        complaints += invariants.broken(rig, fault)
+        complaints += filter(None, [keys_broken(rig, fault), _unrecorded(rig, fault)])
+        complaints += filter(None, [await rig.program.stop()])
+    story = _story(rig) if complaints else ()
     return Verdict(fault, against, seed, seconds, dials, tuple(complaints), story=story)
 
 
-def _untold(staged: Stage, fault: Fault) -> str | None:
-    patient = staged.supervised
-    if fault.told is None or patient is None:
+def _unrecorded(rig: Rig, fault: Fault) -> str | None:
+    program = rig.supervised
+    if fault.records is None or program is None:
         return None
-    told = {told.record.fact for told in patient.steps}
-    return None if fault.told in told else f"it never told of {fault.told}"
+    recorded = {step.record.fact for step in program.steps}
+    return None if fault.records in recorded else f"it never recorded {fault.records}"
 
 
-def _story(staged: Stage) -> tuple[str, ...]:
-    patient = staged.supervised
-    if patient is None:
+def _story(rig: Rig) -> tuple[str, ...]:
+    program = rig.supervised
+    if program is None:
         return ()
-    steps = (f"{told.at - staged.begun:+7.2f} s  {told.record}" for told in patient.steps)
-    return (*steps, *patient.output)
+    steps = (f"{step.at - rig.begun:+7.2f} s  {step.record}" for step in program.steps)
+    return (*steps, *program.output)

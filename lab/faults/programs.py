@@ -1,4 +1,4 @@
-"""The two contestants, each a program of its own: wa-supervisor, and a bare script that restarts.
+"""The two programs, each a program of its own: wa-supervisor, and a bare script that restarts.
 
 Both are told of the loopback server only, and both write the code they show to a file.
 """
@@ -53,7 +53,7 @@ class Told:
     record: StepRecord
 
 
-class Patient(ABC):
+class ProgramUnderTest(ABC):
     """One program with one session, in a directory of its own."""
 
     def __init__(
@@ -149,10 +149,10 @@ class Patient(ABC):
         }
 
 
-class Supervised(Patient):
+class Supervised(ProgramUnderTest):
     """`wa-supervisor run`."""
 
-    def __init__(  # noqa: PLR0913 - as Patient, and two more
+    def __init__(  # noqa: PLR0913 - as ProgramUnderTest, and two more
         self,
         endpoint: Endpoint,
         directory: Path,
@@ -233,12 +233,12 @@ class Supervised(Patient):
             await asyncio.wait(self._readers, timeout=STOP_SECONDS)
 
     def _environment(self) -> dict[str, str]:
-        told = self.endpoint
+        server = self.endpoint
         numbers = {f"POLICY__{name.upper()}": f"{value:g}" for name, value in self.policy.items()}
         settings = {
-            "ENDPOINT__PROXY": told.proxy,
-            "ENDPOINT__CA_FILE": str(told.ca_file),
-            "ENDPOINT__NOISE_ROOT": told.noise_root,
+            "ENDPOINT__PROXY": server.proxy,
+            "ENDPOINT__CA_FILE": str(server.ca_file),
+            "ENDPOINT__NOISE_ROOT": server.noise_root,
             "ENDPOINT__KEEPALIVE": f"{self.keepalive:g}",
             **numbers,
         }
@@ -254,7 +254,7 @@ class Supervised(Patient):
             self.output.append(line)
 
 
-class Bare(Patient):
+class Bare(ProgramUnderTest):
     """A bare neonize script under `while true`: it is started again whenever it ends."""
 
     _loop: asyncio.Task[None] | None = None

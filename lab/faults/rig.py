@@ -1,4 +1,4 @@
-"""Where a fault is played: a loopback server, one contestant, and the person with the phone."""
+"""Where a fault is played: a loopback server, one program, and the person with the phone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Literal, TypeVar
 
 from wa_loopback import Connection, Device, LoopbackError, LoopbackServer, PairFault, Phone
 
-from .programs import Patient, Supervised
+from .programs import ProgramUnderTest, Supervised
 
 Against = Literal["supervisor", "bare"]
 
@@ -22,16 +22,16 @@ _POLL = 0.02
 _T = TypeVar("_T")
 
 
-class StageBroke(LoopbackError):
+class RigFailed(LoopbackError):
     """Raised when a session did not come as far as the fault begins."""
 
 
 @dataclass
-class Stage:
+class Rig:
     """What acts work on. `phone`'s owner does what a code asks for, when told to."""
 
     server: LoopbackServer
-    patient: Patient
+    program: ProgramUnderTest
     rng: random.Random
     phone: Phone
     patience: float = 1.0
@@ -55,8 +55,8 @@ class Stage:
 
     @property
     def supervised(self) -> Supervised | None:
-        """The contestant, if it is the supervisor."""
-        return self.patient if isinstance(self.patient, Supervised) else None
+        """The program, if it is the supervisor."""
+        return self.program if isinstance(self.program, Supervised) else None
 
     def mended(self) -> None:
         """Note that from now on recovery is possible."""
@@ -67,7 +67,7 @@ class Stage:
     ) -> _T:
         """Return the probe's first answer that is neither None nor False.
 
-        Raises StageBroke after `within` seconds.
+        Raises RigFailed after `within` seconds.
         """
         end = time.monotonic() + within * self.patience
         while True:
@@ -75,12 +75,12 @@ class Stage:
             if answer is not None and answer is not False:
                 return answer
             if time.monotonic() > end:
-                raise StageBroke(f"{what} did not happen within {within:.1f} s")
+                raise RigFailed(f"{what} did not happen within {within:.1f} s")
             await asyncio.sleep(_POLL)
 
     def code_that_works(self) -> str | None:
         """Return the code that shows, if its client is still there to be paired."""
-        code = self.patient.code()
+        code = self.program.code()
         if code is None:
             return None
         if "#" not in code:
@@ -128,9 +128,9 @@ class Stage:
         devices = [self.device] if self.device else []
         logins = [login for device in devices for login in self.server.connections_of(device)]
         if not logins:
-            raise StageBroke("the session has no open connection")
+            raise RigFailed("the session has no open connection")
         return logins[-1]
 
     async def client(self) -> int:
         """Return the process id of the client, once there is one."""
-        return await self.until(lambda: self.patient.client, what="a client process")
+        return await self.until(lambda: self.program.client, what="a client process")

@@ -1,4 +1,4 @@
-"""Plays every fault against every contestant so often, several at a time."""
+"""Plays every fault against every program so often, several at a time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TRIES = 3
 
 @dataclass
 class _Series:
-    """All runs of one fault against one contestant."""
+    """All runs of one fault against one program."""
 
     fault: Fault
     against: Against

@@ -16,8 +16,8 @@ from . import invariants
 from .catalogue import FAULTS
 from .fault import Fault, Recovers, Stays
 from .judge import judge, keys_broken
-from .rig import Stage
-from .start import directory, stage
+from .rig import Rig
+from .start import directory, started
 
 PAUSE = (0.5, 4.0)
 """Seconds between two faults of a session, drawn evenly."""
@@ -92,7 +92,7 @@ async def _session(
     chance = schedule(seed, number)
     end = time.monotonic() + seconds
     try:
-        async with stage(base, "supervisor", seed=seed, session=tally.session, where=where) as at:
+        async with started(base, "supervisor", seed=seed, session=tally.session, where=where) as at:
             at.rng = chance
             while time.monotonic() < end:
                 await asyncio.sleep(chance.uniform(*PAUSE))
@@ -103,17 +103,17 @@ async def _session(
                 tally.dials = at.server.dials
                 say(f"{tally.session} {fault.name} {took:.1f} s, {tally.dials} dials so far")
             tally.complaints += invariants.broken(at, base)
-            tally.complaints += filter(None, [keys_broken(at, base), await at.patient.stop()])
+            tally.complaints += filter(None, [keys_broken(at, base), await at.program.stop()])
     except LoopbackError as error:
         tally.complaints.append(f"after {sum(tally.played.values())} faults: {error}")
         if at.supervised is not None:
             steps = at.supervised.steps[-30:]
-            tally.complaints += [f"{told.at - at.begun:+.2f} s {told.record}" for told in steps]
+            tally.complaints += [f"{step.at - at.begun:+.2f} s {step.record}" for step in steps]
     return tally
 
 
-async def _turn(at: Stage, fault: Fault) -> float:
-    """Play one fault and wait for what it promises. Raises StageBroke with the fault's name."""
+async def _turn(at: Rig, fault: Fault) -> float:
+    """Play one fault and wait for what it promises. Raises RigFailed with the fault's name."""
     at.begin()
     promise = fault.promise
     assert isinstance(promise, Recovers | Stays)

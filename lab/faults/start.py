@@ -15,8 +15,8 @@ from wa_loopback import LoopbackServer
 from .disk import small_disk
 from .fault import Fault, Given
 from .invariants import CodeWatch
-from .programs import Bare, Patient, Supervised
-from .rig import Against, Stage
+from .programs import Bare, ProgramUnderTest, Supervised
+from .rig import Against, Rig
 
 
 @contextlib.contextmanager
@@ -30,7 +30,7 @@ def directory() -> Iterator[Path]:
 
 
 @contextlib.asynccontextmanager
-async def stage(  # noqa: PLR0913 - one for each thing that differs
+async def started(  # noqa: PLR0913 - one for each thing that differs
     fault: Fault,
     against: Against,
     *,
@@ -39,13 +39,13 @@ async def stage(  # noqa: PLR0913 - one for each thing that differs
     session: str = "default",
     where: Path,
     starting: asyncio.Semaphore | None = None,
-) -> AsyncIterator[Stage]:
+) -> AsyncIterator[Rig]:
     """Bring a session as far as the fault begins, with `starting` held meanwhile."""
     async with LoopbackServer() as server, contextlib.AsyncExitStack() as mounts:
         phone = server.phone()
-        patient: Patient
+        program: ProgramUnderTest
         if against == "supervisor":
-            patient = Supervised(
+            program = Supervised(
                 server.endpoint,
                 where,
                 session=session,
@@ -55,22 +55,22 @@ async def stage(  # noqa: PLR0913 - one for each thing that differs
                 phone=phone.number if fault.by_code else None,
             )
         else:
-            patient = Bare(
+            program = Bare(
                 server.endpoint, where, session=session, keepalive=fault.keepalive, bot=fault.bot
             )
         if fault.disk is not None:
-            patient.use(await mounts.enter_async_context(small_disk(where, fault.disk)))
-        staged = Stage(server, patient, random.Random(seed), phone, patience)
+            program.use(await mounts.enter_async_context(small_disk(where, fault.disk)))
+        rig = Rig(server, program, random.Random(seed), phone, patience)
         try:
             async with starting or contextlib.nullcontext():
                 if fault.given is not Given.NOTHING:
-                    await patient.start()
-                    await staged.until(staged.code_that_works, what="the first code")
+                    await program.start()
+                    await rig.until(rig.code_that_works, what="the first code")
                 if fault.given is Given.PAIRED:
-                    await staged.pair()
-            async with CodeWatch(staged):
-                yield staged
+                    await rig.pair()
+            async with CodeWatch(rig):
+                yield rig
         finally:
-            for task in staged.meanwhile:
+            for task in rig.meanwhile:
                 task.cancel()
-            await patient.clear_away()
+            await program.clear_away()

@@ -29,7 +29,7 @@ STREAM: tuple[Fault, ...] = (
             f"another program takes the session over {how}",
             (acts.says(conflict="replaced", close=close),),
             Recovers(8),
-            told="StreamReplaced",
+            records="StreamReplaced",
         )
         for close, (suffix, how) in ((c, _ending(close=c)) for c in (True, False))
     ),

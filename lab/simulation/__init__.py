@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .checks import Check, Finding
-from .engine import Happening, Planned, Simulation, SimulationStuck
+from .engine import Event, Planned, Simulation, SimulationStuck
 from .incidents import SCENARIOS
 from .listing import catalogue, find, markdown, records
 from .report import heading, outcome, summary, timeline, verdict
@@ -16,8 +16,8 @@ __all__ = [
     "SCENARIOS",
     "Check",
     "Entry",
+    "Event",
     "Finding",
-    "Happening",
     "Planned",
     "Scenario",
     "Simulation",

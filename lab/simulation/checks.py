@@ -110,7 +110,7 @@ def gives_up(reason: Reason, *, within: float = math.inf, of: float = 0.0) -> Ch
     """It ends in GaveUp for this reason, entered soon enough, and a person was told."""
 
     def measure(story: Story) -> tuple[bool, str]:
-        told = min((t - of for t, r in story.told if r is reason and t >= of), default=math.inf)
+        told = min((t - of for t, r in story.notified if r is reason and t >= of), default=math.inf)
         held = story.session.phase is Phase.GAVE_UP and story.session.reason is reason
         found = story.session.reason.value if story.session.reason else "no reason"
         soon = "never told" if told == math.inf else f"after {span(told)}"
@@ -182,7 +182,9 @@ def tells(reason: Reason, *, within: float = math.inf, of: float = 0.0) -> Check
     """A person is told of this, soon after a time."""
 
     def measure(story: Story) -> tuple[bool, str]:
-        first = min((t - of for t, r in story.told if r is reason and t >= of), default=math.inf)
+        first = min(
+            (t - of for t, r in story.notified if r is reason and t >= of), default=math.inf
+        )
         return first <= within, "never" if first == math.inf else f"after {span(first)}"
 
     return Check(f"tells a person: {reason.value}", measure)

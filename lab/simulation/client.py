@@ -13,8 +13,10 @@ from wa_supervisor.lifecycle.facts import ChildFact
 from .server import OUTDATED, Then
 
 if TYPE_CHECKING:
-    from .event_queue import Deed
-    from .world import World
+    from collections.abc import Callable
+
+    from .conditions import Conditions
+    from .event_queue import Action
 
 CODE_LIVES = (60.0, 20.0, 20.0, 20.0, 20.0, 20.0)
 """Seconds each QR lives, 160 in all (whatsmeow qrchan.go)."""
@@ -47,11 +49,19 @@ class Doing(enum.Enum):
 class Client:
     """A client of one generation. It dies with its process and is then never heard of again."""
 
-    def __init__(self, world: World, generation: int) -> None:
+    def __init__(
+        self,
+        conditions: Conditions,
+        generation: int,
+        *,
+        on_connected: Callable[[], None],
+        on_exit: Callable[[Client], None],
+    ) -> None:
         self.generation = generation
         self.alive = True
         self.doing = Doing.STARTING
-        self._world = world
+        self._conditions = conditions
+        self._on_connected, self._on_exit = on_connected, on_exit
         self._turn = 0
         self._errors = 0
         self._hangs = False
@@ -60,18 +70,18 @@ class Client:
 
     def start(self) -> None:
         """Let the process come up and dial."""
-        self._then(self._world.draw(0.1, 0.3), self._dial)
+        self._then(self._conditions.draw(0.1, 0.3), self._dial)
 
     def exit(self, returncode: int | None, signal: int | None = None, detail: str = "") -> None:
         """Let the process end and be reaped."""
         self.vanish()
-        self._world.say(facts.ChildExited(self.generation, returncode, signal, detail))
+        self._conditions.say(facts.ChildExited(self.generation, returncode, signal, detail))
 
     def vanish(self) -> None:
         """Let the process end with nobody left to notice."""
         self._become(Doing.IDLE)
         self.alive = False
-        self._world.gone(self)
+        self._on_exit(self)
 
     # -- what the world does to it
 
@@ -107,7 +117,7 @@ class Client:
         """Have the network back before the socket was given up."""
         if self.doing is Doing.DEAF:
             self._become(Doing.ONLINE)
-            self._then(self._world.draw(1.0, 5.0), self._restored)
+            self._then(self._conditions.draw(1.0, 5.0), self._restored)
 
     def hear(self, fact: ChildFact) -> None:
         """Be told by the server, while online, that this connection is over for good."""
@@ -118,28 +128,28 @@ class Client:
     def unlinked(self) -> None:
         """Be removed from the account's linked devices while online."""
         if self.doing in {Doing.ONLINE, Doing.DEAF}:
-            self._world.delete_device()
+            self._conditions.delete_device()
             self.hear(facts.LoggedOut(self.generation, Logout.REMOVED))
 
     def offer_seen(self) -> None:
         """Be noticed by a person with the phone, who needs a while to scan."""
         if self.doing is Doing.OFFERING:
-            self._then(self._world.scan_takes, self._scanned)
+            self._then(self._conditions.scan_takes, self._scanned)
 
     # -- what whatsmeow does
 
     def _dial(self) -> None:
-        world = self._world
-        if world.aborts_at_dial:
+        conditions = self._conditions
+        if conditions.aborts_at_dial:
             self.exit(None, SIGABRT, "panic: simulated")
-        elif not world.network:
+        elif not conditions.network:
             self._become(Doing.IDLE)
-            wait = TCP_GIVES_UP if world.silent_network else world.draw(0.02, 0.2)
+            wait = TCP_GIVES_UP if conditions.silent_network else conditions.draw(0.02, 0.2)
             self._then(wait, lambda: self._say(facts.DialFailed(self.generation, "dial failed")))
-        elif world.keys is None and world.server is OUTDATED:  # status `err-client-outdated`
+        elif conditions.keys is None and conditions.server is OUTDATED:  # err-client-outdated
             self._become(Doing.IDLE)
             self._say(facts.ClientOutdated(self.generation))
-        elif world.keys is None:
+        elif conditions.keys is None:
             self._offer()
         else:
             self._log_in()
@@ -147,7 +157,7 @@ class Client:
     def _offer(self) -> None:
         self._become(Doing.OFFERING)
         self._show(0)
-        if self._world.person:
+        if self._conditions.person:
             self.offer_seen()
 
     def _show(self, index: int) -> None:
@@ -160,30 +170,32 @@ class Client:
         self._then(CODE_LIVES[index], lambda: self._show(index + 1))
 
     def _scanned(self) -> None:
-        if not self._world.pair():
+        if not self._conditions.pair():
             return
         self._become(Doing.LINKING)
         self._say(facts.PairSucceeded(self.generation))
         # The server closes with 515 and whatsmeow dials again, once.
-        self._then(self._world.draw(1.0, 3.0), self._log_in if self._world.network else _nothing)
+        self._then(
+            self._conditions.draw(1.0, 3.0), self._log_in if self._conditions.network else _nothing
+        )
 
     def _log_in(self) -> None:
         self._become(Doing.LOGGING_IN)
-        self._then(self._world.draw(0.4, 1.5), self._answered)
+        self._then(self._conditions.draw(0.4, 1.5), self._answered)
 
     def _answered(self) -> None:
-        answer = self._world.answer_login()
+        answer = self._conditions.answer_login()
         match answer.then:
             case Then.ONLINE:
                 self._errors = 0
                 self._become(Doing.ONLINE)
                 self._say(facts.Connected(self.generation))
-                self._world.connected()
+                self._on_connected()
                 return
             case Then.REDIAL:
                 self._lose_socket()
             case Then.UNLINKED:
-                self._world.delete_device()
+                self._conditions.delete_device()
                 self._become(Doing.IDLE)
             case Then.OVER | Then.SILENT:
                 self._become(Doing.IDLE)
@@ -201,14 +213,14 @@ class Client:
         self._then(wait, self._redial)
 
     def _redial(self) -> None:
-        self._world.redials += 1
-        if self._world.network:
+        self._conditions.redials += 1
+        if self._conditions.network:
             self._log_in()
         else:
             self._await_redial()
 
     def _await_ping(self, errors: int, silent_for: float) -> None:
-        wait = self._world.draw(*PING_EVERY) + PING_DEADLINE
+        wait = self._conditions.draw(*PING_EVERY) + PING_DEADLINE
         self._then(wait, lambda: self._ping_failed(errors, silent_for + wait))
 
     def _ping_failed(self, errors: int, silent_for: float) -> None:
@@ -227,22 +239,22 @@ class Client:
     def _become(self, doing: Doing) -> None:
         """Do something else: what was going on is over."""
         if (doing is Doing.ONLINE) != (self.doing is Doing.ONLINE):
-            self._world.note_link(up=doing is Doing.ONLINE)
+            self._conditions.note_link(up=doing is Doing.ONLINE)
         self.doing = doing
         self._turn += 1
 
-    def _then(self, seconds: float, deed: Deed) -> None:
+    def _then(self, seconds: float, action: Action) -> None:
         """Do something later, if the process still lives and does the same until then."""
         turn = self._turn
 
         def due() -> None:
             if self.alive and self._turn == turn:
-                deed()
+                action()
 
-        self._world.agenda.after(seconds, due)
+        self._conditions.queue.after(seconds, due)
 
     def _say(self, fact: ChildFact) -> None:
-        self._world.say(fact)
+        self._conditions.say(fact)
 
 
 def _nothing() -> None:

@@ -13,7 +13,7 @@ from wa_supervisor.lifecycle import Phase, Policy, facts
 from wa_supervisor.lifecycle.facts import Fact
 from wa_supervisor.testing import Broken, VirtualSession
 
-from .event_queue import Agenda
+from .event_queue import EventQueue
 from .format_time import clock
 from .story import Entry, Story
 from .world import World
@@ -27,7 +27,7 @@ class SimulationStuck(SupervisorError):
 
 
 @dataclass(frozen=True)
-class Happening:
+class Event:
     """A turn of the simulated world: its sentence, and what it does."""
 
     sentence: str
@@ -38,10 +38,10 @@ class Happening:
 
 @dataclass(frozen=True)
 class Planned:
-    """A happening and its time, in virtual seconds since the simulation began."""
+    """A event and its time, in virtual seconds since the simulation began."""
 
     at: float
-    happening: Happening
+    event: Event
 
 
 class Simulation:
@@ -52,8 +52,8 @@ class Simulation:
     """
 
     def __init__(self, policy: Policy | None = None, *, seed: int = 0, paired: bool = True) -> None:
-        self.agenda = Agenda()
-        self.world = World(self.agenda, Random(f"world {seed}"), self.tell)
+        self.queue = EventQueue()
+        self.world = World(self.queue, Random(f"world {seed}"), self.tell)
         if paired:
             self.world.begin_paired()
         # Its jitter has a stream of its own: one draw more in the world shifts none of it.
@@ -70,29 +70,29 @@ class Simulation:
         Raises SimulationStuck if the steps never end.
         """
         for planned in script:
-            self.agenda.after(planned.at, partial(self.let, planned.happening))
+            self.queue.after(planned.at, partial(self.let, planned.event))
         try:
             self.start_supervisor()
             self._run(lasts)
         except Broken as broken:
             self._catch_up()  # the step that broke it belongs into the story
-            self._violations.append(f"{clock(self.agenda.now)} {str(broken).partition(chr(10))[0]}")
+            self._violations.append(f"{clock(self.queue.now)} {str(broken).partition(chr(10))[0]}")
         return self._story(lasts)
 
-    def let(self, happening: Happening) -> None:
+    def let(self, event: Event) -> None:
         """Let something happen now, if it can, and note it."""
-        if happening.when(self):
-            self.note(happening.sentence)
-            happening.act(self)
+        if event.when(self):
+            self.note(event.sentence)
+            event.act(self)
 
     def note(self, sentence: str) -> None:
         """Put a sentence into the story."""
-        self._entries.append(Entry(self.agenda.now, self.phase, sentence=sentence))
+        self._entries.append(Entry(self.queue.now, self.phase, sentence=sentence))
 
     def tell(self, fact: Fact) -> None:
         """Hand a fact to the core, if a supervisor runs."""
         if self.running:
-            self.supervisor.advance_to(self.agenda.now)
+            self.supervisor.advance_to(self.queue.now)
             self.supervisor.happen(fact)
             self._catch_up()
 
@@ -120,23 +120,23 @@ class Simulation:
     def _run(self, lasts: float) -> None:
         while len(self._entries) < MOST_STEPS:
             ring = self._ring
-            if min(ring, self.agenda.due) > lasts:
+            if min(ring, self.queue.due) > lasts:
                 return
-            if ring <= self.agenda.due:
-                self.agenda.now = ring
+            if ring <= self.queue.due:
+                self.queue.now = ring
                 self.supervisor.advance_to(ring)
                 self._catch_up()
             else:
-                self.agenda.advance()
+                self.queue.advance()
         raise SimulationStuck(
-            f"{MOST_STEPS} steps by {clock(self.agenda.now)}, and no end",
+            f"{MOST_STEPS} steps by {clock(self.queue.now)}, and no end",
             hint="Look at the last entries: steps follow each other without a pause.",
         )
 
     @property
     def _ring(self) -> float:
         deadline = self.supervisor.deadline if self.running else None
-        return math.inf if deadline is None else max(deadline, self.agenda.now)
+        return math.inf if deadline is None else max(deadline, self.queue.now)
 
     def _catch_up(self) -> None:
         """Take note of the steps that were taken, and let the world obey them."""
@@ -144,7 +144,7 @@ class Simulation:
         self._seen += len(taken)
         for step in (entry.step for entry in taken):
             if step is not None:
-                self._entries.append(Entry(self.agenda.now, step.phase_after, step))
+                self._entries.append(Entry(self.queue.now, step.phase_after, step))
                 for effect in step.effects:
                     self.world.obey(effect)
 

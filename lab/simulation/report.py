@@ -214,7 +214,7 @@ def summary(story: Story) -> Iterator[str]:
         f", pairing windows {len(story.windows)}, pairings {len(story.pairings)}"
         f", purges {len(story.purges)}"
     )
-    told = sorted({reason.value for _, reason in story.told})
+    told = sorted({reason.value for _, reason in story.notified})
     if told:
         yield from textwrap.wrap(
             ", ".join(told), WIDTH, initial_indent="  told a person: ", subsequent_indent=" " * 17

@@ -11,7 +11,7 @@ from wa_supervisor.lifecycle import Phase, facts
 from wa_supervisor.lifecycle.facts import Fact
 
 from .client import SIGABRT
-from .engine import Happening, Planned, Simulation
+from .engine import Event, Planned, Simulation
 from .format_time import span
 from .server import ACCEPTED, Answer
 from .world import World
@@ -19,19 +19,19 @@ from .world import World
 Script = tuple[Planned, ...]
 
 
-def at(time: float, *happenings: Happening) -> Script:
+def at(time: float, *events: Event) -> Script:
     """Let these happen at this time."""
-    return tuple(Planned(time, happening) for happening in happenings)
+    return tuple(Planned(time, event) for event in events)
 
 
-def every(seconds: float, until: float, *happenings: Happening, first: float = 0.0) -> Script:
+def every(seconds: float, until: float, *events: Event, first: float = 0.0) -> Script:
     """Let these happen again and again, from `first` on, before `until`."""
     times: list[float] = []
     time = first or seconds
     while time < until:
         times.append(time)
         time += seconds
-    return together(at(time, *happenings) for time in times)
+    return together(at(time, *events) for time in times)
 
 
 def together(scripts: Iterable[Script]) -> Script:
@@ -42,32 +42,32 @@ def together(scripts: Iterable[Script]) -> Script:
 # -- WhatsApp
 
 
-def quiet(sentence: str) -> Happening:
+def quiet(sentence: str) -> Event:
     """Nothing at all, worth a sentence."""
-    return Happening(sentence, lambda _: None)
+    return Event(sentence, lambda _: None)
 
 
-def server(answer: Answer) -> Happening:
+def server(answer: Answer) -> Event:
     """Let WhatsApp give this answer to every login from now on."""
     return _set(f"WhatsApp {answer.sentence}, from now on", "server", value=answer)
 
 
-def server_well() -> Happening:
+def server_well() -> Event:
     """Let WhatsApp accept logins again."""
     return _set("WhatsApp accepts logins again", "server", value=ACCEPTED)
 
 
-def server_next(answer: Answer) -> Happening:
+def server_next(answer: Answer) -> Event:
     """Let WhatsApp give this answer to the next login only."""
     return _world(f"WhatsApp {answer.sentence}, once", lambda w: w.next_answers.append(answer))
 
 
-def server_drops() -> Happening:
+def server_drops() -> Event:
     """Let WhatsApp close the connection, once."""
     return _world("WhatsApp closes the connection", World.drop)
 
 
-def server_drops_each(after: float | None) -> Happening:
+def server_drops_each(after: float | None) -> Event:
     """Let WhatsApp close each connection after this time; None: no longer."""
     if after is None:
         return _set("connections hold again", "drops_after", value=None)
@@ -79,12 +79,12 @@ def server_drops_each(after: float | None) -> Happening:
     return _world(f"WhatsApp closes each connection after {span(after)}", act)
 
 
-def unlinked() -> Happening:
+def unlinked() -> Event:
     """Let the person unlink the device on the phone."""
     return _world("the device is unlinked on the phone", World.unlink)
 
 
-def rival(returns: float | None) -> Happening:
+def rival(returns: float | None) -> Event:
     """Let another program connect with the same keys, and come back so long after each loss."""
 
     def act(world: World) -> None:
@@ -95,7 +95,7 @@ def rival(returns: float | None) -> Happening:
     return _world(f"another program connects with the same keys{again}", act)
 
 
-def rival_stops() -> Happening:
+def rival_stops() -> Event:
     """Let the other program stay away from now on."""
     return _set("the other program stops", "rival_returns", value=None)
 
@@ -103,19 +103,19 @@ def rival_stops() -> Happening:
 # -- the network
 
 
-def network_lost(lasts: float, *, silently: bool = False) -> Happening:
+def network_lost(lasts: float, *, silently: bool = False) -> Event:
     """Let the network be away for so long, refusing everything or swallowing it silently."""
 
     def act(simulation: Simulation) -> None:
         simulation.world.lose_network(silently=silently)
-        back = Happening("the network is back", lambda s: s.world.regain_network())
-        simulation.agenda.after(lasts, lambda: simulation.let(back))
+        back = Event("the network is back", lambda s: s.world.regain_network())
+        simulation.queue.after(lasts, lambda: simulation.let(back))
 
     how = "swallows everything" if silently else "is gone"
-    return Happening(f"the network {how} for {span(lasts)}", act)
+    return Event(f"the network {how} for {span(lasts)}", act)
 
 
-def network_gone() -> Happening:
+def network_gone() -> Event:
     """Let the network be away until further notice."""
     return _world("there is no network", lambda w: w.lose_network(silently=False))
 
@@ -123,88 +123,88 @@ def network_gone() -> Happening:
 # -- the process and the disk
 
 
-def child_dies(signal: int = SIGABRT) -> Happening:
+def child_dies(signal: int = SIGABRT) -> Event:
     """Let the session process die."""
 
     def act(simulation: Simulation) -> None:
         if simulation.world.client is not None:
             simulation.world.client.exit(None, signal, "killed by the simulation")
 
-    return Happening(f"the session process dies of signal {signal}", act, _there_is_a_client)
+    return Event(f"the session process dies of signal {signal}", act, _there_is_a_client)
 
 
-def aborts_at_dial(*, on: bool) -> Happening:
+def aborts_at_dial(*, on: bool) -> Event:
     """Let the session process abort whenever it dials, or no longer."""
     return _set(
         f"the client {'panics at each dial' if on else 'is mended'}", "aborts_at_dial", value=on
     )
 
 
-def zombie() -> Happening:
+def zombie() -> Event:
     """Let the socket stay open with nothing coming through, and whatsmeow hang as well."""
 
     def act(simulation: Simulation) -> None:
         if simulation.world.client is not None:
             simulation.world.client.go_deaf(hangs=True)
 
-    return Happening(
+    return Event(
         "the connection is open but dead, and whatsmeow does not notice", act, _there_is_a_client
     )
 
 
-def unkillable() -> Happening:
+def unkillable() -> Event:
     """Let the session process survive even SIGKILL."""
     return _set("the session process can no longer be killed", "unkillable", value=True)
 
 
-def killable() -> Happening:
+def killable() -> Event:
     """Let the session process be killed again."""
     return _world("the session process can be killed again", World.make_killable)
 
 
-def disk_full(*, on: bool) -> Happening:
+def disk_full(*, on: bool) -> Event:
     """Let the disk be full, or no longer."""
     return _set("the disk is full" if on else "the disk has room again", "disk_full", value=on)
 
 
-def supervisor_restarts(down: float = 2.0) -> Happening:
+def supervisor_restarts(down: float = 2.0) -> Event:
     """Kill the supervisor; something starts it again after so long."""
 
     def act(simulation: Simulation) -> None:
         simulation.kill_supervisor()
         simulation.note("(no supervisor)")
-        simulation.agenda.after(down, simulation.start_supervisor)
+        simulation.queue.after(down, simulation.start_supervisor)
 
-    return Happening(f"the supervisor is killed, and started again {span(down)} later", act)
+    return Event(f"the supervisor is killed, and started again {span(down)} later", act)
 
 
 # -- people
 
 
-def person_leaves() -> Happening:
+def person_leaves() -> Event:
     """Let nobody look at the codes from now on."""
     return _set("nobody is there to scan", "person", value=False)
 
 
-def person_comes() -> Happening:
+def person_comes() -> Event:
     """Let somebody with the phone be there."""
     return _world("somebody with the phone is there", World.person_comes)
 
 
-def phone_may_link(*, on: bool) -> Happening:
+def phone_may_link(*, on: bool) -> Event:
     """Let the phone accept new devices, or say "can't link new devices now"."""
     how = "links devices again" if on else "cannot link new devices now"
     return _set(f"the phone {how}", "may_link", value=on)
 
 
-def operator(fact: Fact) -> Happening:
+def operator(fact: Fact) -> Event:
     """Let the operator press a button: Stop, Resume or Relink."""
-    return Happening(f"the operator says: {fact.name}", lambda s: s.tell(fact))
+    return Event(f"the operator says: {fact.name}", lambda s: s.tell(fact))
 
 
-def operator_looks() -> Happening:
+def operator_looks() -> Event:
     """Let the operator have a look, and resume a session that gave up."""
-    return Happening(
+    return Event(
         "the operator has a look, and resumes",
         lambda simulation: simulation.tell(facts.Resume()),
         lambda simulation: simulation.phase is Phase.GAVE_UP,
@@ -215,9 +215,9 @@ def _there_is_a_client(simulation: Simulation) -> bool:
     return simulation.world.client is not None
 
 
-def _world(sentence: str, act: Callable[[World], None]) -> Happening:
-    return Happening(sentence, lambda simulation: act(simulation.world))
+def _world(sentence: str, act: Callable[[World], None]) -> Event:
+    return Event(sentence, lambda simulation: act(simulation.world))
 
 
-def _set(sentence: str, name: str, *, value: object) -> Happening:
+def _set(sentence: str, name: str, *, value: object) -> Event:
     return _world(sentence, lambda world: setattr(world, name, value))

@@ -94,7 +94,7 @@ class Story:
         return [at for at, _ in self.effects(effects.PurgeSession)]
 
     @property
-    def told(self) -> list[tuple[float, Reason]]:
+    def notified(self) -> list[tuple[float, Reason]]:
         """What a person was told, and when."""
         return [(at, effect.reason) for at, effect in self.effects(effects.Notify)]
 

@@ -1,7 +1,6 @@
-"""The simulated world: WhatsApp's server, the network, the disk, the phone and its person.
+"""The simulated world: it acts as the shell does, and lets things happen to the client.
 
-It reacts to what the core asks for and says what happens. It obeys like the real shell and child
-do, and notes every order that the real ones must never get.
+It obeys like the real shell and child do, and notes every order that the real ones must never get.
 """
 
 from __future__ import annotations
@@ -14,68 +13,18 @@ from wa_supervisor.lifecycle.effects import Effect
 from wa_supervisor.lifecycle.facts import Fact
 
 from .client import SIGKILL, Client
-from .event_queue import Agenda
-from .server import ACCEPTED, REJECTED, Answer, Then
+from .conditions import Conditions
+from .event_queue import EventQueue
 
 
-class World:
-    """Everything outside the core. All times are seconds of the agenda's virtual clock."""
+class World(Conditions):
+    """Everything outside the core."""
 
-    def __init__(self, agenda: Agenda, random: Random, say: Callable[[Fact], None]) -> None:
-        self.agenda = agenda
-        self.say = say
+    def __init__(self, queue: EventQueue, random: Random, say: Callable[[Fact], None]) -> None:
+        super().__init__(queue, random, say)
         self.client: Client | None = None
-        self._random = random
         self._shift = 0
         self._escaped: effects.StopChild | None = None
-
-        # The network and WhatsApp
-        self.network = True
-        self.silent_network = False
-        """A network that is away swallows everything instead of refusing it."""
-        self.server = ACCEPTED
-        self.next_answers: list[Answer] = []
-        """Answers to the next logins, before `server` counts again."""
-        self.linked: int | None = None
-        """The number of the pairing that WhatsApp honours."""
-        self.drops_after: float | None = None
-        """Seconds after which the server closes each connection."""
-        self.rival_returns: float | None = None
-        """Seconds until a second program with the same keys takes the session back."""
-
-        # The disk
-        self.keys: int | None = None
-        """The number of the pairing whose keys are in the session's files."""
-        self.snapshot: int | None = None
-        self.disk_full = False
-
-        # The process
-        self.aborts_at_dial = False
-        self.unkillable = False
-
-        # The person
-        self.person = True
-        """Somebody with the phone looks at the codes."""
-        self.scan_takes = 25.0
-        self.may_link = True
-        """The phone does not say "can't link new devices now"."""
-
-        # What is counted, as WhatsApp would
-        self.pairings = 0
-        self.redials = 0
-        self.dead_logins: list[float] = []
-        """When keys were presented that WhatsApp does not honour."""
-        self.link: list[tuple[float, bool]] = [(0.0, False)]
-        """From when on messages really got through, or not."""
-
-    def draw(self, least: float, most: float) -> float:
-        """A duration between these two, in seconds."""
-        return self._random.uniform(least, most)
-
-    def begin_paired(self) -> None:
-        """Begin with a session that is linked already."""
-        self.pairings = 1
-        self.keys = self.linked = self.snapshot = 1
 
     # -- the core's orders
 
@@ -102,7 +51,7 @@ class World:
     def _start(self, generation: int) -> None:
         if self.keys is not None:
             self.snapshot = self.keys
-        self.client = Client(self, generation)
+        self.client = Client(self, generation, on_connected=self.connected, on_exit=self.gone)
         self.client.start()
 
     def _stop(self, order: effects.StopChild) -> None:
@@ -117,16 +66,16 @@ class World:
         # A client that shows a code cannot be stopped, only killed, which is quick.
         wait = self.draw(0.05, 0.2) if order.pairing else self.draw(0.2, 3.0)
         ending = (None, SIGKILL) if order.pairing else (0, None)
-        self.agenda.after(wait, lambda: client.exit(*ending) if client.alive else None)
+        self.queue.after(wait, lambda: client.exit(*ending) if client.alive else None)
 
-    def _work(self, deed: Callable[[], Fact]) -> None:
+    def _work(self, action: Callable[[], Fact]) -> None:
         shift = self._shift
 
         def done() -> None:
             if self._shift == shift:
-                self.say(deed())
+                self.say(action())
 
-        self.agenda.after(self.draw(0.05, 0.5), done)
+        self.queue.after(self.draw(0.05, 0.5), done)
 
     def _purge(self) -> Fact:
         if self.disk_full:
@@ -140,45 +89,17 @@ class World:
         self.keys = self.snapshot
         return facts.RestoreDone()
 
-    # -- the client's questions
-
-    def answer_login(self) -> Answer:
-        """What WhatsApp says to a login with the keys in the files."""
-        honoured = self.linked is not None and self.keys == self.linked
-        answer = self.next_answers.pop(0) if self.next_answers else self.server
-        if not honoured and answer.then is Then.ONLINE:
-            answer = REJECTED
-        if not honoured:
-            self.dead_logins.append(self.agenda.now)
-        return answer
-
-    def pair(self) -> bool:
-        """Link a new device, if the phone may."""
-        if not self.may_link:
-            return False
-        self.pairings += 1
-        self.keys = self.linked = self.pairings
-        return True
-
-    def delete_device(self) -> None:
-        """Forget the keys, as whatsmeow does by itself when WhatsApp disowns them."""
-        self.keys = None
-
     def connected(self) -> None:
         """Notice that the client is online: a second program with the same keys loses its turn."""
         if self.drops_after is not None:
-            self.agenda.after(self.drops_after, self.drop)
+            self.queue.after(self.drops_after, self.drop)
         if self.rival_returns is not None:
-            self.agenda.after(self.rival_returns, self.rival_connects)
+            self.queue.after(self.rival_returns, self.rival_connects)
 
     def gone(self, client: Client) -> None:
         """Notice that a process ended."""
         if self.client is client:
             self.client = None
-
-    def note_link(self, *, up: bool) -> None:
-        """Note whether messages really get through from now on."""
-        self.link.append((self.agenda.now, up))
 
     # -- what happens by itself
 

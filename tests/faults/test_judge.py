@@ -9,7 +9,7 @@ import pytest
 
 from lab.faults import FAULTS, acts, play, waits
 from lab.faults.fault import Fault, Holds, PairsAfresh, Recovers, Stays
-from lab.faults.rig import Stage
+from lab.faults.rig import Rig
 
 pytestmark = [
     pytest.mark.e2e,
@@ -57,26 +57,26 @@ async def test_a_code_that_never_comes_is_told() -> None:
 
 
 async def test_a_fact_that_was_to_be_told_is_missed() -> None:
-    fault = replace(FAULTS["client/sigkill"], told="TemporaryBan")
-    assert "it never told of TemporaryBan" in await _complaints(fault)
+    fault = replace(FAULTS["client/sigkill"], records="TemporaryBan")
+    assert "it never recorded TemporaryBan" in await _complaints(fault)
 
 
 async def test_two_clients_of_one_device_are_seen() -> None:
-    async def second(stage: Stage) -> None:
+    async def second(rig: Rig) -> None:
         """Start another client on the same keys, as somebody does who copies a directory."""
-        patient = stage.supervised
-        assert patient is not None
-        stage.server.replace_older = False
-        copy = patient.files.directory.parent / "copy"
+        program = rig.supervised
+        assert program is not None
+        rig.server.replace_older = False
+        copy = program.files.directory.parent / "copy"
         copy.mkdir(mode=0o700)
-        (copy / "session.db").write_bytes(patient.database.read_bytes())
+        (copy / "session.db").write_bytes(program.database.read_bytes())
         (copy / "session.db").chmod(0o600)
-        other = type(patient)(
-            patient.endpoint, patient.directory, session="copy", keepalive=patient.keepalive
+        other = type(program)(
+            program.endpoint, program.directory, session="copy", keepalive=program.keepalive
         )
         try:
             await other.start()
-            await stage.until(lambda: len(stage.server.overlaps) > 0, what="the second client")
+            await rig.until(lambda: len(rig.server.overlaps) > 0, what="the second client")
         finally:
             await other.clear_away()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lab.simulation import Happening, Simulation, SimulationStuck, engine
+from lab.simulation import Event, Simulation, SimulationStuck, engine
 from lab.simulation.format_time import DAY, HOUR
 from lab.simulation.script import (
     at,
@@ -56,7 +56,7 @@ def test_a_broken_promise_ends_the_story_and_is_in_it() -> None:
         simulation.supervisor.session.retries = 99
 
     policy = Policy(backoff=Backoff(max_retries=3))
-    script = at(100, Happening("somebody lies", lie), server_drops())
+    script = at(100, Event("somebody lies", lie), server_drops())
     story = Simulation(policy).play(script, HOUR)
     assert len(story.violations) == 1
     assert "retries_stay_within_their_budget" in story.violations[0]
@@ -64,7 +64,7 @@ def test_a_broken_promise_ends_the_story_and_is_in_it() -> None:
 
 
 def test_a_happening_with_nothing_to_happen_to_leaves_no_trace() -> None:
-    never = Happening("never", lambda _: pytest.fail("happened"), lambda _: False)
+    never = Event("never", lambda _: pytest.fail("happened"), lambda _: False)
     story = Simulation().play(at(10, never), HOUR)
     assert not any(entry.sentence for entry in story.entries)
 

@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from lab.simulation import World, server
-from lab.simulation.event_queue import Agenda
+from lab.simulation.event_queue import EventQueue
 from lab.simulation.server import ACCEPTED, Answer
 from wa_supervisor.lifecycle import Logout, Reason, effects, facts
 from wa_supervisor.lifecycle.facts import Fact
@@ -19,18 +19,18 @@ class Heard:
 
     def __init__(self, *, paired: bool = True) -> None:
         self.facts: list[tuple[float, Fact]] = []
-        self.agenda = Agenda()
-        self.world = World(self.agenda, Random(1), self.hear)
+        self.queue = EventQueue()
+        self.world = World(self.queue, Random(1), self.hear)
         if paired:
             self.world.begin_paired()
 
     def hear(self, fact: Fact) -> None:
-        self.facts.append((self.agenda.now, fact))
+        self.facts.append((self.queue.now, fact))
 
     def run(self, until: float) -> list[str]:
-        while self.agenda.due <= until:
-            self.agenda.advance()
-        self.agenda.now = until
+        while self.queue.due <= until:
+            self.queue.advance()
+        self.queue.now = until
         return [fact.name for _, fact in self.facts]
 
     def start(self, until: float = 10.0) -> list[str]:
