@@ -13,6 +13,7 @@ SupervisorError
 ├── ControlError          a running supervisor cannot be spoken to
 │   └── NotRunning        none runs
 ├── SessionError          the session process could not be started or spoken to
+│   ├── BotUnusable       there is no such bot, or what has its name cannot be one
 │   ├── FrameError        it said what is no frame
 │   ├── NeonizeUnusable   neonize is missing, incomplete or not the one we know
 │   ├── NoRoom            there is no memory or descriptor to load neonize with

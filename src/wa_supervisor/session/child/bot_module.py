@@ -15,6 +15,8 @@ import traceback
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
+from ...errors import SessionError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import ModuleType
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 _OWN_NAME: Final = __name__.partition(".")[0]
 
 
-class BotUnusable(Exception):
+class BotUnusable(SessionError):
     """Raised when there is no such bot, or what has its name cannot be one."""
 
 
