@@ -476,6 +476,10 @@ def test_after_a_power_cut_everything_before_the_last_sync_is_read_in_order(
                 zeros = data.draw(st.integers(0, size - kept))
                 os.truncate(path, kept)
                 os.truncate(path, kept + zeros)
+        while stepped.step():
+            pass  # what is left is closed
+        log._synchroniser = None
+        log.close()
         with closing(writer(directory, generation=2, options=options)) as after:
             append(after, b"after")
         *read, last = read_all(directory)[0]

@@ -1,0 +1,160 @@
+"""A received message, typed. What it says and who it is from is never printed by accident."""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+
+from ..gate.identity import Address, Group, Identity
+
+
+class Kind(enum.Enum):
+    """What a message is, before its content is looked at."""
+
+    TEXT = "text"
+    IMAGE = "image"
+    VIDEO = "video"
+    VIDEO_NOTE = "video_note"
+    """A round video, recorded in the chat."""
+    AUDIO = "audio"
+    VOICE = "voice"
+    """Recorded in the chat."""
+    DOCUMENT = "document"
+    STICKER = "sticker"
+    LOCATION = "location"
+    CONTACT = "contact"
+    POLL = "poll"
+    POLL_VOTE = "poll_vote"
+    """For whom it was is encrypted, and neonize does not open it."""
+    EVENT = "event"
+    GROUP_INVITE = "group_invite"
+    MENU = "menu"
+    """Buttons, a list or a template to choose from."""
+    CHOICE = "choice"
+    """What was chosen from a menu."""
+    REACTION = "reaction"
+    """`text` is the emoji; empty when the reaction is taken back."""
+    EDIT = "edit"
+    """`text` is the new one."""
+    REVOKE = "revoke"
+    """A message is taken back."""
+    ENCRYPTED = "encrypted"
+    """Of a kind that is encrypted once more and that neonize does not open."""
+    UNAVAILABLE = "unavailable"
+    """It could not be decrypted yet. WhatsApp is asked again; it comes as a message of its own."""
+    OTHER = "other"
+    """Something else with content; `raw` has it."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Media:
+    """The file of a message: what is known of it before it is downloaded."""
+
+    mime: str
+    """As the sender says, so it may be anything."""
+    size: int
+    """Bytes, as the sender says."""
+    sha256: bytes
+    name: str | None = None
+    """The file's name, of a document."""
+    seconds: int | None = None
+    """How long it plays."""
+    width: int | None = None
+    height: int | None = None
+    """Pixels."""
+
+    def __repr__(self) -> str:
+        return f"<media, {self.size} bytes>"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Location:
+    """A place on Earth, in degrees."""
+
+    latitude: float
+    longitude: float
+
+    def __repr__(self) -> str:
+        return "<location>"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Quoted:
+    """The message that another answers, as its sender tells it: nothing proves it is so."""
+
+    id: str
+    sender: Identity | None
+    kind: Kind
+    text: str
+
+    def __repr__(self) -> str:
+        return f"<quoted {self.kind.value} {_hidden(self.id)}>"
+
+
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
+class Message:
+    """One message from WhatsApp."""
+
+    id: str
+    """WhatsApp's id, given by the sender's client; unique only together with chat and sender."""
+    chat: Address
+    """Where it was written: the other person's address, a group, a newsletter or a broadcast."""
+    sender: Identity | None
+    """Who wrote it; None where WhatsApp names nobody, as in newsletters."""
+    peer: Identity | None
+    """The other person of a direct chat, by every address told; None where there are more."""
+    at: datetime
+    """When WhatsApp had it, in UTC."""
+    received_at: datetime
+    """When this computer had it, in UTC."""
+    kind: Kind
+    text: str
+    """What is written: text, caption, or the nearest the kind has to it; empty if nothing is."""
+    quoted: Quoted | None = None
+    mentions: tuple[Identity, ...] = ()
+    mentions_me: bool = False
+    """Whether our own account is among `mentions`; never, if who we are was not said."""
+    replies_to_me: bool = False
+    """Whether it quotes a message of our own account."""
+    media: Media | None = None
+    location: Location | None = None
+    edit_of: str | None = None
+    """The id of the message whose text this one changes."""
+    revoke_of: str | None = None
+    """The id of the message that is taken back."""
+    reaction_to: str | None = None
+    """The id of the message that is reacted to."""
+    from_me: bool = False
+    """Our own account wrote it, on the phone or another linked device."""
+    late: bool = False
+    """It waited at WhatsApp: while we were away, or until it could be decrypted."""
+    forwarded: bool = False
+    view_once: bool = False
+    push_name: str = ""
+    """The name the sender has chosen: everybody may choose every name."""
+    raw: bytes = b""
+    """The event as neonize gave it: `neonize.proto.Neonize_pb2.Message`."""
+
+    @property
+    def is_group(self) -> bool:
+        """Whether it was written in a group."""
+        return isinstance(self.chat, Group)
+
+    def __repr__(self) -> str:
+        marks = [
+            name
+            for name, holds in (
+                ("group", self.is_group),
+                ("from_me", self.from_me),
+                ("late", self.late),
+            )
+            if holds
+        ]
+        return f"<{' '.join(['message', self.kind.value, _hidden(self.id), *marks])}>"
+
+
+def _hidden(text: str) -> str:
+    """Return what tells two ids apart and gives neither away."""
+    return "#" + hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
