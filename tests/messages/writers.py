@@ -19,12 +19,12 @@ SCRIPT = Path(__file__).with_name("killed_writer.py")
 class Writer:
     """One generation of the writing process."""
 
-    def __init__(self, directory: Path, counter: Path, generation: int) -> None:
+    def __init__(self, directory: Path, counter: Path, generation: int, after: int = 0) -> None:
         self._counter = counter
         if not counter.exists():
             counter.write_bytes(COUNT.pack(0))
         self._process = subprocess.Popen(
-            [sys.executable, str(SCRIPT), str(directory), str(counter), str(generation)],
+            [sys.executable, str(SCRIPT), *map(str, (directory, counter, generation, after))],
             stdout=subprocess.PIPE,
             env=os.environ | {"PYTHONPATH": str(TESTS)},
         )

@@ -1,0 +1,331 @@
+"""The supervisor's side of the log: what came in is handed to readers, each message once.
+
+The session process appends to the log and says so on its line; `notify` is called then. The log is
+looked at without that only once in some seconds, in case the word was lost. Everything that touches
+the disk runs on a thread of its own, so a disk that hangs holds nobody up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Literal, Self, TypeVar
+
+from ..gate.identity import Identity
+from .errors import InboxError, InboxFull, LogError, ReaderBusy
+from .index import Index
+from .log import Durability
+from .message import Kind
+from .parse import key_of
+from .reader import KINDS, Reader, Source
+from .worker import Worker
+
+log = logging.getLogger("wa_supervisor")
+
+_BATCH: Final = 256
+"""Records taken into the index at once: some milliseconds."""
+_CLOSING: Final = 1.0  # seconds that the end waits for the disk
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class InboxOptions:
+    """How the inbox is kept."""
+
+    durability: Durability = "process"
+    """What an acknowledgement survives, as with the log."""
+    max_messages: int = 100_000
+    """The inbox is full when a reader has so many before it."""
+    max_bytes: int = 256 << 20
+    """The inbox is full when the log takes so much."""
+    remember: int = 100_000
+    """A duplicate is known for one as long as no more messages than these came after the first."""
+    poll: float = 2.0
+    """Seconds between two looks at the log when nobody said that there is more."""
+
+
+DEFAULTS: Final = InboxOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class InboxState:
+    """What `status` says of the inbox."""
+
+    depth: int
+    """Messages that the slowest reader has not acknowledged."""
+    depths: Mapping[str, int]
+    """The same for each reader."""
+    oldest: datetime | None
+    """When the oldest of them arrived."""
+    bytes: int
+    """What the log takes on the disk."""
+    full: bool
+    """Too much waits: the client should be stopped, so that the rest waits at WhatsApp.
+
+    It stays so until half of that was read.
+    """
+    duplicates: int
+    unreadable: int
+    """Events that are no messages though they should be; they are kept aside in the index."""
+    torn: int
+    """Records that were being written when their process died: WhatsApp still has those."""
+    damaged: int
+    """Places where the disk has spoiled the log."""
+    lost: int
+    """Messages that a power cut has taken from the log."""
+    trouble: str | None
+    """Why nothing can be read or acknowledged now; None if all is well."""
+
+    def error(self) -> InboxFull | None:
+        """Return what to raise while it is full."""
+        if not self.full:
+            return None
+        return InboxFull(
+            f"{self.depth} messages are not acknowledged, the log takes {self.bytes >> 20} MiB",
+            hint="see which reader has stopped, or remove one that is not used any more",
+        )
+
+
+class Inbox:
+    """One session's inbox, for one supervisor that holds the session's lock. For one loop."""
+
+    def __init__(
+        self,
+        worker: Worker,
+        index: Index,
+        options: InboxOptions,
+        on_change: Callable[[InboxState], None] | None,
+    ) -> None:
+        self.index = index
+        """For the inbox's own thread."""
+        self.is_closed = False
+        self._worker = worker
+        self._options = options
+        self._on_change = on_change
+        self._readers: dict[str, Reader] = {}
+        self._news = asyncio.Event()
+        self._full = False
+        self._blocked = False
+        self._troubles: dict[str, str] = {}
+        self._told: str | None = None
+        self._failure: BaseException | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def open(
+        cls,
+        directory: Path,
+        *,
+        readers: Collection[str] = ("default",),
+        options: InboxOptions = DEFAULTS,
+        on_change: Callable[[InboxState], None] | None = None,
+    ) -> Self:
+        """Open the inbox and begin to look at the log.
+
+        Messages are kept for those `readers` from now on, and for all that ever read; where nobody
+        reads nothing is kept. `on_change` is told on the loop when `full` or `trouble` changes.
+        Raises InboxError or LogError.
+        """
+        worker = Worker("inbox", InboxError)
+
+        def begin() -> Index:
+            index = Index.open(
+                directory,
+                key_of=key_of,
+                remember=options.remember,
+                durable=options.durability == "power",
+            )
+            for name in readers:
+                index.register(name)
+            return index
+
+        try:
+            index = await worker.run(begin)
+        except BaseException:
+            worker.close()
+            raise
+        if index.was_lost:
+            log.warning("the inbox's index was unreadable: messages that are kept come again")
+        inbox = cls(worker, index, options, on_change)
+        inbox._refresh()
+        inbox._task = asyncio.create_task(inbox._ingest(), name="inbox")
+        return inbox
+
+    @property
+    def floor(self) -> int:
+        """What to hand to `LogWriter.open` as `after`."""
+        return self.index.floor
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it has ended because of a defect; nothing comes any more."""
+        return self._failure is not None
+
+    @property
+    def state(self) -> InboxState:
+        """How things stand. Reads nothing from the disk."""
+        index = self.index
+        depths = {
+            name: index.number - cursor.acknowledged - len(cursor.ahead)
+            for name, cursor in list(index.cursors.items())
+        }
+        oldest = index.oldest
+        counts = index.counts
+        return InboxState(
+            depth=max(depths.values(), default=0),
+            depths=depths,
+            oldest=None if oldest is None else datetime.fromtimestamp(oldest / 1e9, UTC),
+            bytes=index.bytes,
+            full=self._full,
+            duplicates=counts.get("duplicates", 0),
+            unreadable=counts.get("unreadable", 0),
+            torn=counts.get("torn", 0),
+            damaged=counts.get("damaged", 0),
+            lost=counts.get("lost", 0),
+            trouble=self._trouble(),
+        )
+
+    def notify(self) -> None:
+        """Say that the log has grown."""
+        self._news.set()
+
+    async def read(
+        self,
+        name: str = "default",
+        *,
+        kinds: Collection[Kind] = KINDS,
+        ack: Literal["auto", "manual"] = "auto",
+        own: Identity | None = None,
+    ) -> Reader:
+        """Begin to read where the reader of this name has left off; a new one with the oldest.
+
+        `own` is who we are, for `Message.mentions_me`. Raises ReaderBusy if the name is in use,
+        InboxError if the inbox is closed or the disk does not let us.
+        """
+        if self.is_closed:
+            raise InboxError("the inbox is closed")
+        if name in self._readers:
+            raise ReaderBusy(
+                f"somebody reads as {name!r} already", hint="read under another name, or close it"
+            )
+        source = await self.call(name, lambda: Source(self.index, name, kinds, own))
+        if name in self._readers:
+            raise ReaderBusy(f"somebody reads as {name!r} already")
+        reader = self._readers[name] = Reader(self, name, source=source, ack=ack)
+        return reader
+
+    def leave(self, reader: Reader) -> None:
+        """Let go of a reader's name."""
+        if self._readers.get(reader.name) is reader:
+            del self._readers[reader.name]
+        reader.news.set()
+
+    async def forget(self, name: str) -> None:
+        """Remove a reader that is not used any more: nothing is kept for it from now on.
+
+        Raises ReaderBusy if it reads now.
+        """
+        if name in self._readers:
+            raise ReaderBusy(f"{name!r} reads now", hint="close it first")
+        await self.call(name, lambda: self.index.forget(name))
+
+    async def aclose(self) -> None:
+        """End all readers and close the files, if the disk answers within a second."""
+        if self.is_closed:
+            return
+        self.is_closed = True
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+        self._wake()
+        try:
+            await self._worker.run(self.index.close, _CLOSING)
+        except InboxError as error:
+            log.warning("the inbox was not closed well: %s", error)
+        self._worker.close()
+
+    async def call(self, activity: str, call: Callable[[], _T]) -> _T:
+        """Run a call on the inbox's thread; `state.trouble` says of an activity that it fails.
+
+        Raises InboxError or LogError, also if the inbox is closed or has failed.
+        """
+        if self._failure is not None:
+            raise InboxError("the inbox has failed; its log says why") from self._failure
+        try:
+            result = await self._worker.run(call)
+        except (InboxError, LogError) as error:
+            self._troubles[activity] = str(error)
+            raise
+        else:
+            self._troubles.pop(activity, None)
+            return result
+        finally:
+            self._announce()
+
+    async def wait_for(self, event: asyncio.Event) -> None:
+        """Wait for an event, but no longer than for a poll."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._options.poll):
+                await event.wait()
+
+    async def _ingest(self) -> None:
+        """Take what the log has into the index, for as long as the inbox is open."""
+        try:
+            while True:
+                self._news.clear()
+                if not await self._look():
+                    await self.wait_for(self._news)
+        except Exception as error:
+            log.exception("the inbox has failed")
+            self._failure = error
+            self._wake()
+
+    async def _look(self) -> bool:
+        """Look at the log once; return whether there is more than was looked at."""
+        try:
+            found = await self.call("log", lambda: self.index.ingest(_BATCH))
+        except (InboxError, LogError):
+            return False
+        if found.blocked:
+            self._troubles["segment"] = (
+                "the newest segment of the log is damaged; the next session process begins another"
+            )
+        else:
+            self._troubles.pop("segment", None)
+        self._announce()
+        if found.added:
+            self._wake()
+        return found.more
+
+    def _wake(self) -> None:
+        for reader in self._readers.values():
+            reader.news.set()
+
+    def _trouble(self) -> str | None:
+        return next(iter(self._troubles.values()), None)
+
+    def _refresh(self) -> bool:
+        """See whether it is full; return whether that is new."""
+        state, options = self.state, self._options
+        share = max(state.depth / options.max_messages, state.bytes / options.max_bytes)
+        was, self._full = self._full, share >= (0.5 if self._full else 1.0)
+        return was != self._full
+
+    def _announce(self) -> None:
+        """Tell of what has changed since it was told last."""
+        trouble, told = self._trouble(), self._told
+        self._told = trouble
+        if trouble is not None and told is None:
+            log.error("messages cannot be read or acknowledged: %s", trouble)
+        if trouble is None and told is not None:
+            log.info("messages can be read and acknowledged again")
+        if (self._refresh() or trouble != told) and self._on_change is not None:
+            try:
+                self._on_change(self.state)
+            except Exception:
+                log.exception("what was to be told of the inbox's state failed")

@@ -1,0 +1,400 @@
+"""What the inbox remembers of the log: what is in it once, and how far each reader has come.
+
+An item is a message that is handed out: a record that is no duplicate and holds something for a
+reader. It has a number; a reader's cursor is the number up to which it has acknowledged all, and
+the numbers beyond that it has acknowledged out of turn. Everything that belongs together is written
+in one transaction. For one thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal, Self
+
+from .database import Migrations, connect, is_unreadable, set_aside, told_as, transaction
+from .errors import InboxError, MalformedEvent
+from .record import Flaw, Record
+from .segments import Position, Segment, Tail, segment_numbers, segment_path
+
+KeyOf = Callable[[Record], bytes | None]
+
+_MIGRATIONS: Final[Migrations] = (
+    (
+        """
+        CREATE TABLE scan (
+            only INTEGER PRIMARY KEY CHECK (only = 1),
+            segment INTEGER NOT NULL,
+            offset INTEGER NOT NULL,
+            number INTEGER NOT NULL
+        ) STRICT
+        """,
+        "INSERT INTO scan VALUES (1, 0, 0, 0)",
+        """
+        CREATE TABLE items (
+            number INTEGER PRIMARY KEY,
+            segment INTEGER NOT NULL,
+            offset INTEGER NOT NULL,
+            arrived INTEGER NOT NULL
+        ) STRICT
+        """,
+        "CREATE TABLE seen (number INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE) STRICT",
+        """
+        CREATE TABLE readers (
+            name TEXT PRIMARY KEY,
+            acknowledged INTEGER NOT NULL,
+            handed INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE ahead (
+            reader TEXT NOT NULL,
+            number INTEGER NOT NULL,
+            PRIMARY KEY (reader, number)
+        ) STRICT, WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE counts (
+            name TEXT PRIMARY KEY,
+            value INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE unreadable (
+            id INTEGER PRIMARY KEY,
+            why TEXT NOT NULL,
+            event INTEGER NOT NULL,
+            data BLOB NOT NULL
+        ) STRICT
+        """,
+    ),
+)
+_FETCH: Final = """
+    SELECT number, segment, offset FROM items
+    WHERE number > ?
+    AND NOT EXISTS (SELECT 1 FROM ahead WHERE reader = ? AND ahead.number = items.number)
+    ORDER BY number LIMIT ?
+"""
+_KEPT_UNREADABLE: Final = 100
+_MAX_UNREADABLE: Final = 64 << 10  # bytes of one
+
+
+@dataclass(slots=True)
+class Cursor:
+    """How far one reader has come."""
+
+    acknowledged: int
+    """Everything up to this number."""
+    handed: int
+    """The highest number that was handed out."""
+    ahead: set[int] = field(default_factory=set)
+    """What was acknowledged beyond `acknowledged`, out of turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """What one look at the log has brought."""
+
+    added: int
+    more: bool
+    """There was more than was looked at."""
+    blocked: bool
+    """See `segments.Tail`."""
+
+
+class Index:
+    """The inbox's memory. Every method may raise InboxError or LogError and can be called again."""
+
+    def __init__(self, directory: Path, *, key_of: KeyOf, remember: int, durable: bool) -> None:
+        self._directory = directory
+        self._path = directory / "index.db"
+        self._key_of = key_of
+        self._remember = remember
+        self._synchronous: Literal["FULL", "NORMAL"] = "FULL" if durable else "NORMAL"
+        self._connection: sqlite3.Connection
+        self._tail: Tail
+        self._segment: Segment | None = None
+        self.number = 0
+        """The number of the newest item."""
+        self.cursors: dict[str, Cursor] = {}
+        self.counts: dict[str, int] = {}
+        self.bytes = 0
+        """Of the segments there are."""
+        self.oldest: int | None = None
+        """When the oldest item arrived that not all have acknowledged (nanoseconds since 1970)."""
+        self.was_lost = False
+        """Whether it was unreadable and begun anew, so that what the log holds comes again."""
+
+    @classmethod
+    def open(cls, directory: Path, *, key_of: KeyOf, remember: int, durable: bool) -> Self:
+        """Open the index of a log, making both if they are not there."""
+        index = cls(directory, key_of=key_of, remember=remember, durable=durable)
+        with told_as(InboxError, index._path, "open"):
+            directory.mkdir(mode=0o700, exist_ok=True)
+            try:
+                index._open()
+            except sqlite3.DatabaseError as error:
+                if not is_unreadable(error):
+                    raise
+                index._begin_anew()
+        index._weigh()
+        return index
+
+    @property
+    def floor(self) -> int:
+        """The highest number of a segment that was looked at, see `LogWriter.open`."""
+        return self._tail.position.segment
+
+    def close(self) -> None:
+        """Close the files."""
+        self._tail.close()
+        self._close_segment()
+        self._connection.close()
+
+    # -- the log -----------------------------------------------------------------------------------
+
+    def ingest(self, limit: int) -> Ingested:
+        """Take up to `limit` records of the log into the index."""
+        tail, before, number = self._tail, self._tail.position, self.number
+        try:
+            piece = tail.read(limit)
+            with self._changing("write"):
+                for position, record in piece.records:
+                    self._take(position, record)
+                for damage in piece.damages:
+                    self._count("torn" if damage.flaw is Flaw.SHORT else "damaged")
+                if piece.position != before:
+                    self._write_scan(piece.position)
+        except BaseException:
+            tail.position = before
+            raise
+        if piece.position != before:
+            self._weigh()
+            self._retire()
+        return Ingested(self.number - number, len(piece.records) >= limit, piece.blocked)
+
+    def _take(self, position: Position, record: Record) -> None:
+        try:
+            key = self._key_of(record)
+        except MalformedEvent as error:
+            self._keep_unreadable(record, error)
+            return
+        if key is None:
+            return
+        added = self._connection.execute(
+            "INSERT INTO seen VALUES (?, ?) ON CONFLICT (key) DO NOTHING", (self.number + 1, key)
+        )
+        if not added.rowcount:
+            self._count("duplicates")
+            return
+        self.number += 1
+        self._connection.execute(
+            "INSERT INTO items VALUES (?, ?, ?, ?)",
+            (self.number, position.segment, position.offset, record.header.arrived),
+        )
+
+    def _write_scan(self, position: Position) -> None:
+        self._connection.execute(
+            "UPDATE scan SET segment = ?, offset = ?, number = ?",
+            (position.segment, position.offset, self.number),
+        )
+        self._connection.execute(
+            "DELETE FROM seen WHERE number <= ?", (self.number - self._remember,)
+        )
+
+    def set_unreadable(self, record: Record, error: MalformedEvent) -> None:
+        """Keep an item that turned out to be no message."""
+        with self._changing("write"):
+            self._keep_unreadable(record, error)
+
+    def _keep_unreadable(self, record: Record, error: MalformedEvent) -> None:
+        """Keep some of what should have been a message: it says what is wrong with us."""
+        self._count("unreadable")
+        self._connection.execute(
+            "INSERT INTO unreadable (why, event, data) VALUES (?, ?, ?)",
+            (str(error), record.header.event, record.data[:_MAX_UNREADABLE]),
+        )
+        self._connection.execute(
+            "DELETE FROM unreadable WHERE id <= (SELECT max(id) FROM unreadable) - ?",
+            (_KEPT_UNREADABLE,),
+        )
+
+    # -- the readers -------------------------------------------------------------------------------
+
+    def register(self, name: str) -> Cursor:
+        """Return the cursor of a reader; a new one begins with the oldest item there is."""
+        if name in self.cursors:
+            return self.cursors[name]
+        with self._changing("write"):
+            (first,) = self._connection.execute("SELECT min(number) FROM items").fetchone()
+            begin = self.number if first is None else first - 1
+            self._connection.execute("INSERT INTO readers VALUES (?, ?, ?)", (name, begin, begin))
+        cursor = self.cursors[name] = Cursor(begin, begin)
+        self._look_at_oldest()
+        return cursor
+
+    def forget(self, name: str) -> None:
+        """Remove a reader: nothing is kept for it any more."""
+        with self._changing("write"):
+            self._connection.execute("DELETE FROM readers WHERE name = ?", (name,))
+            self._connection.execute("DELETE FROM ahead WHERE reader = ?", (name,))
+        self.cursors.pop(name, None)
+        self._retire()
+
+    def fetch(self, name: str, after: int, limit: int) -> list[tuple[int, Record | None]]:
+        """Return a reader's next items after a number; None for one that is no longer in the log.
+
+        That is so after a power cut which took a part of the log away.
+        """
+        after = max(after, self.cursors[name].acknowledged)
+        with told_as(InboxError, self._path, "read"):
+            rows = self._connection.execute(_FETCH, (after, name, limit)).fetchall()
+        return [
+            (number, self._record(Position(segment, offset))) for number, segment, offset in rows
+        ]
+
+    def advance(self, name: str, acknowledged: Sequence[int], handed: int) -> None:
+        """Move a reader's cursor; what it holds is kept when this returns."""
+        cursor = self.cursors[name]
+        added = {number for number in acknowledged if number > cursor.acknowledged} - cursor.ahead
+        handed = max(handed, cursor.handed)
+        if not added and handed == cursor.handed:
+            return
+        before = reached = cursor.acknowledged
+        while reached + 1 in added or reached + 1 in cursor.ahead:
+            reached += 1
+        beyond = {number for number in added if number > reached}
+        with self._changing("write"):
+            self._connection.execute(
+                "UPDATE readers SET acknowledged = ?, handed = ? WHERE name = ?",
+                (reached, handed, name),
+            )
+            if cursor.ahead and reached > before:
+                self._connection.execute(
+                    "DELETE FROM ahead WHERE reader = ? AND number <= ?", (name, reached)
+                )
+            self._connection.executemany(
+                "INSERT INTO ahead VALUES (?, ?)", [(name, number) for number in beyond]
+            )
+        cursor.acknowledged, cursor.handed = reached, handed
+        cursor.ahead |= beyond
+        if cursor.ahead:
+            cursor.ahead.difference_update(range(before + 1, reached + 1))
+        if reached > before:
+            self._retire()
+
+    def lose(self, number: int) -> None:
+        """Count items that are no longer in the log."""
+        with self._changing("write"):
+            self._count("lost", number)
+
+    def _record(self, position: Position) -> Record | None:
+        if self._segment is None or self._segment.number != position.segment:
+            self._close_segment()
+            self._segment = Segment.open(self._directory, position.segment)
+        return self._segment.read(position.offset).record if self._segment else None
+
+    def _close_segment(self) -> None:
+        if self._segment is not None:
+            self._segment.close()
+            self._segment = None
+
+    # -- what is not needed any more ---------------------------------------------------------------
+
+    def _retire(self) -> None:
+        """Remove the segments of which every reader has acknowledged everything."""
+        self._look_at_oldest()
+        needed = self._needed
+        if needed <= self._first_segment:
+            return
+        with self._changing("write"):
+            self._connection.execute("DELETE FROM items WHERE number <= ?", (self._by_all(),))
+        for number in segment_numbers(self._directory):
+            if number < needed:
+                # One that stays is removed the next time.
+                with contextlib.suppress(OSError):
+                    segment_path(self._directory, number).unlink()
+        self._weigh()
+
+    def _look_at_oldest(self) -> None:
+        """Find the oldest item somebody has not acknowledged, and the segment it is in."""
+        with told_as(InboxError, self._path, "read"):
+            found = self._connection.execute(
+                "SELECT segment, arrived FROM items WHERE number > ? ORDER BY number LIMIT 1",
+                (self._by_all(),),
+            ).fetchone()
+        # What is newer than the last look may hold items, so it is needed.
+        self._needed = found[0] if found else self._tail.position.segment
+        self.oldest = found[1] if found else None
+
+    def _by_all(self) -> int:
+        """The number up to which every reader has acknowledged everything."""
+        return min((each.acknowledged for each in self.cursors.values()), default=self.number)
+
+    def _weigh(self) -> None:
+        """Look at what the segments take; raises LogError."""
+        numbers = segment_numbers(self._directory)
+        self._first_segment = numbers[0] if numbers else 0
+        self.bytes = 0
+        for number in numbers:
+            with contextlib.suppress(FileNotFoundError):
+                self.bytes += segment_path(self._directory, number).stat().st_size
+        self._look_at_oldest()
+
+    # -- the file ----------------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        self._connection = connect(self._path, _MIGRATIONS, synchronous=self._synchronous)
+        segment, offset, self.number = self._connection.execute(
+            "SELECT segment, offset, number FROM scan"
+        ).fetchone()
+        self.cursors = {
+            name: Cursor(acknowledged, handed)
+            for name, acknowledged, handed in self._connection.execute("SELECT * FROM readers")
+        }
+        for name, number in self._connection.execute("SELECT reader, number FROM ahead"):
+            self.cursors[name].ahead.add(number)
+        self.counts = dict(self._connection.execute("SELECT * FROM counts"))
+        self._tail = Tail(self._directory, Position(segment, offset))
+
+    def _begin_anew(self) -> None:
+        """Set an unreadable file aside, and go on with a new one.
+
+        Numbers go on as well, so that nobody takes a new item for an old one.
+        """
+        number, names = self.number, tuple(self.cursors)
+        with contextlib.suppress(AttributeError, sqlite3.Error):
+            self._connection.close()
+        set_aside(self._path)
+        self._open()
+        self.was_lost = True
+        with transaction(self._connection):
+            self._connection.execute("UPDATE scan SET number = ?", (number,))
+            self._connection.executemany(
+                "INSERT INTO readers VALUES (?, ?, ?)", [(name, number, number) for name in names]
+            )
+        self.number = number
+        self.cursors = {name: Cursor(number, number) for name in names}
+
+    @contextlib.contextmanager
+    def _changing(self, deed: str) -> Iterator[None]:
+        number, counts = self.number, dict(self.counts)
+        with told_as(InboxError, self._path, deed):
+            try:
+                with transaction(self._connection):
+                    yield
+            except BaseException as error:
+                self.number, self.counts = number, counts
+                if isinstance(error, sqlite3.Error) and is_unreadable(error):
+                    self._begin_anew()
+                raise
+
+    def _count(self, name: str, value: int = 1) -> None:
+        self.counts[name] = self.counts.get(name, 0) + value
+        self._connection.execute(
+            "INSERT INTO counts VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+            (name, self.counts[name]),
+        )

@@ -1,0 +1,176 @@
+"""One reader of the inbox: an async iterator whose cursor survives every restart."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal, Self
+
+from ..gate.identity import Identity
+from .errors import InboxError, LogError, MalformedEvent, ReaderBusy
+from .index import Index
+from .message import Kind, Message
+from .parse import parse
+from .record import Record
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from .inbox import Inbox
+
+KINDS: Final = frozenset(Kind) - {Kind.UNAVAILABLE}
+"""What a reader gets unless it says otherwise."""
+_FETCHED: Final = 64  # items read ahead
+_FETCHED_BYTES: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A message as it is handed out."""
+
+    number: int
+    """Its place in the inbox; what is acknowledged."""
+    message: Message
+    redelivered: bool
+    """It was handed out before, and not acknowledged: it may have been dealt with."""
+
+
+class Source:
+    """Reads ahead for one reader. For the inbox's thread."""
+
+    def __init__(
+        self, index: Index, name: str, kinds: Collection[Kind], own: Identity | None
+    ) -> None:
+        self._index = index
+        self._name = name
+        self._kinds = kinds
+        self._own = own
+        self._handed = index.register(name).handed
+        self._ready: list[Item] = []
+
+    def take(self, acknowledged: Iterable[int], after: int) -> Item | None:
+        """Acknowledge, and return the first item after a number; None if there is none yet."""
+        numbers = list(acknowledged)
+        self._ready = [item for item in self._ready if item.number > after]
+        passed = after
+        while not self._ready:
+            fetched = self._index.fetch(self._name, passed, _FETCHED)
+            if not fetched:
+                break
+            passed, skipped = self._read(fetched)
+            numbers += skipped
+        item = self._ready[0] if self._ready else None
+        self._index.advance(self._name, numbers, item.number if item else 0)
+        return item
+
+    def _read(self, fetched: list[tuple[int, Record | None]]) -> tuple[int, list[int]]:
+        """Make messages of records; return how far it came, and what is for nobody."""
+        skipped: list[int] = []
+        lost = size = 0
+        number = 0
+        for number, record in fetched:
+            if record is None:
+                lost += 1
+                skipped.append(number)
+                continue
+            try:
+                message = parse(record, self._own)
+            except MalformedEvent as error:
+                self._index.set_unreadable(record, error)
+                message = None
+            if message is None or message.kind not in self._kinds:
+                skipped.append(number)
+                continue
+            self._ready.append(Item(number, message, redelivered=number <= self._handed))
+            size += len(record.data)
+            if size > _FETCHED_BYTES:
+                break
+        if lost:
+            self._index.lose(lost)
+        return number, skipped
+
+
+class Reader:
+    """Hands out messages in the order they arrived, each at least once.
+
+    With `ack="auto"` an item is acknowledged when the next is asked for, so a program that dies
+    over one gets it again; with `ack="manual"` by `acknowledge`, in any order. What is acknowledged
+    never comes again. It ends when the inbox is closed, and never before.
+    """
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        name: str,
+        *,
+        source: Source,
+        ack: Literal["auto", "manual"],
+    ) -> None:
+        self.name = name
+        self._inbox = inbox
+        self._source = source
+        self._manual = ack == "manual"
+        self._after = 0
+        self._out: Item | None = None
+        self._asked = False
+        self.news = asyncio.Event()
+        """Set when there may be more, or nothing ever will be."""
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Item:
+        """Wait for the next item; a full or hanging disk is waited for, and told by `state`.
+
+        Raises ReaderBusy if another task waits already, InboxError if the inbox has failed.
+        """
+        if self._asked:
+            raise ReaderBusy(f"two tasks wait for the next message of reader {self.name!r}")
+        self._asked = True
+        try:
+            while not self._inbox.is_closed:
+                self.news.clear()
+                item = await self._take()
+                if item is not None:
+                    self._after, self._out = item.number, item
+                    return item
+                await self._inbox.wait_for(self.news)
+        finally:
+            self._asked = False
+        raise StopAsyncIteration
+
+    async def _take(self) -> Item | None:
+        """Acknowledge what is out, and take the next; None if there is none, or cannot be now."""
+        acknowledged = [] if self._manual or self._out is None else [self._out.number]
+        try:
+            item = await self._inbox.call(
+                self.name, lambda: self._source.take(acknowledged, self._after)
+            )
+        except (InboxError, LogError):
+            if self._inbox.has_failed:
+                raise
+            return None
+        self._out = None
+        return item
+
+    async def acknowledge(self, item: Item) -> None:
+        """Never hand this item out again. Raises InboxError if that could not be kept."""
+        await self._inbox.call(
+            self.name, lambda: self._inbox.index.advance(self.name, [item.number], 0)
+        )
+
+    def close(self) -> None:
+        """Let another use the name. What was handed out last in `auto` is not acknowledged."""
+        self._inbox.leave(self)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
