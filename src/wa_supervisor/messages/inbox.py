@@ -170,10 +170,7 @@ class Inbox:
     def state(self) -> InboxState:
         """How things stand. Reads nothing from the disk."""
         index = self.index
-        depths = {
-            name: index.number - cursor.acknowledged - len(cursor.ahead)
-            for name, cursor in list(index.cursors.items())
-        }
+        depths = self._depths()
         oldest = index.oldest
         counts = index.counts
         return InboxState(
@@ -309,10 +306,18 @@ class Inbox:
     def _trouble(self) -> str | None:
         return next(iter(self._troubles.values()), None)
 
+    def _depths(self) -> dict[str, int]:
+        index = self.index
+        return {
+            name: index.number - cursor.acknowledged - len(cursor.ahead)
+            for name, cursor in list(index.cursors.items())
+        }
+
     def _refresh(self) -> bool:
         """See whether it is full; return whether that is new."""
-        state, options = self.state, self._options
-        share = max(state.depth / options.max_messages, state.bytes / options.max_bytes)
+        options = self._options
+        depth = max(self._depths().values(), default=0)
+        share = max(depth / options.max_messages, self.index.bytes / options.max_bytes)
         was, self._full = self._full, share >= (0.5 if self._full else 1.0)
         return was != self._full
 
