@@ -23,7 +23,7 @@ from google.protobuf.message_factory import GetMessageClass
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from wa_supervisor.gate.identity import Identity, Lid, Phone
+from wa_supervisor.gate import Identity, Lid, Phone
 from wa_supervisor.messages import parse, schema
 from wa_supervisor.messages.errors import MalformedEvent
 from wa_supervisor.messages.message import Kind
@@ -321,7 +321,7 @@ def test_a_text_that_quotes_and_mentions_comes_through(
     message = parse.parse(Record(header, data), Identity(Lid("777")))
     assert message is not None
     assert (message.kind, message.text) == (Kind.TEXT, text)
-    assert message.sender == message.peer == Identity(Lid("111"), Phone("4915111"))
+    assert message.sender == message.chat == Identity(Lid("111"), Phone("4915111"))
     assert message.quoted is not None
     assert (message.quoted.id, message.quoted.text) == ("3EB0OLD", quoted)
     assert message.replies_to_me

@@ -13,14 +13,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from wa_supervisor.gate import Identity
 from wa_supervisor.messages.inbox import Inbox, InboxOptions
 from wa_supervisor.messages.reader import Item
 
 
 def said_of(item: Item) -> dict[str, Any]:
+    chat = item.message.chat
     return {
         "number": int(item.message.text.split()[0]),
-        "chat": item.message.chat.reveal(),
+        "chat": chat.lid.reveal() if isinstance(chat, Identity) and chat.lid else "",
         "redelivered": item.redelivered,
     }
 

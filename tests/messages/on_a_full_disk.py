@@ -5,17 +5,20 @@ The directory is a small tmpfs of this process alone, see `store.test_full_disk`
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import resource
 import sys
-from contextlib import closing
+from contextlib import aclosing, closing
 from pathlib import Path
 
 import pytest
 
 from messages.events import MESSAGE, append, read_all, writer
+from messages.protobuf_bytes import text_event
 from store.on_a_full_disk import Disk
 from wa_supervisor.messages.errors import LogError
+from wa_supervisor.messages.inbox import Inbox, InboxOptions
 from wa_supervisor.messages.log import LogOptions, Outcome, Trouble
 
 OPTIONS = LogOptions(segment_bytes=1 << 16, reserve_bytes=1 << 18)
@@ -94,7 +97,41 @@ def a_limit_on_files(directory: Path) -> None:
     assert damages
 
 
-DEEDS = {deed.__name__: deed for deed in (a_full_disk, the_reserve, a_limit_on_files)}
+def the_inbox(directory: Path) -> None:
+    """Nothing can be indexed for long; the reader waits, and goes on when there is room."""
+    asyncio.run(_read(directory))
+
+
+async def _read(directory: Path) -> None:
+    disk = Disk(directory)
+    options = InboxOptions(poll=0.05)
+    async with aclosing(await Inbox.open(directory / "log", options=options)) as inbox:
+        reader = await inbox.read()
+        found: list[str] = []
+        said: str | None = None
+        with closing(writer(directory / "log", options=OPTIONS)) as log:
+            wanted = [str(number) for number in range(1000)]
+            messages = [text_event(each, f"3EB0{each}") for each in wanted]
+            append(log, *messages[:500])
+            disk.fill()
+            told = [log.append(MESSAGE, each).is_kept for each in messages[500:]]
+            assert all(told)  # the reserve has room for them
+            inbox.notify()
+            while len(found) < len(wanted):
+                try:
+                    async with asyncio.timeout(1):
+                        found.append((await anext(reader)).message.text)
+                except TimeoutError:
+                    said = inbox.state.trouble
+                    assert said is not None
+                    assert "full" in said
+                    disk.free()
+        assert found == wanted
+        assert inbox.state.trouble is None
+        assert said
+
+
+DEEDS = {deed.__name__: deed for deed in (a_full_disk, the_reserve, a_limit_on_files, the_inbox)}
 
 if __name__ == "__main__":
     DEEDS[sys.argv[1]](Path(sys.argv[2]))

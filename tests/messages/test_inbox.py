@@ -17,7 +17,7 @@ import pytest
 from e2e.processes import until
 from messages.events import append, writer
 from messages.protobuf_bytes import message_event, text_event, undecryptable_event
-from wa_supervisor.gate.identity import Identity, Lid
+from wa_supervisor.gate import Identity, Lid
 from wa_supervisor.messages import inbox as inbox_module
 from wa_supervisor.messages import schema, worker
 from wa_supervisor.messages.errors import InboxError, InboxFull, LogError, ReaderBusy

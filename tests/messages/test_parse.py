@@ -28,7 +28,16 @@ from messages.protobuf_bytes import (
     varint,
     write,
 )
-from wa_supervisor.gate.identity import Broadcast, Group, Identity, Lid, Newsletter, Phone, Status
+from wa_supervisor.gate import (
+    Broadcast,
+    Envelope,
+    Group,
+    Identity,
+    Lid,
+    Newsletter,
+    Phone,
+    Status,
+)
 from wa_supervisor.messages import schema
 from wa_supervisor.messages.errors import MalformedEvent
 from wa_supervisor.messages.message import Kind, Location, Media, Message, Quoted
@@ -62,8 +71,7 @@ def test_a_direct_message_is_read_as_it_was_sent() -> None:
     data = text_event("hello")
     message = parsed(data)
     assert message.id == "3EB0ID"
-    assert message.chat == Lid("111")
-    assert message.sender == message.peer == ALICE_IDENTITY
+    assert message.chat == message.sender == ALICE_IDENTITY
     assert message.at == datetime(2026, 11, 24, 17, 26, 36, tzinfo=UTC)
     assert abs(datetime.now(UTC) - message.received_at) < timedelta(seconds=10)
     assert (message.kind, message.text) == (Kind.TEXT, "hello")
@@ -75,12 +83,11 @@ def test_a_direct_message_is_read_as_it_was_sent() -> None:
     assert (message.quoted, message.media, message.location) == (None, None, None)
 
 
-def test_a_group_message_names_its_sender_and_has_no_peer() -> None:
+def test_a_group_message_names_its_sender() -> None:
     message = parsed(text_event("hello", Chat=GROUP))
     assert message.chat == Group("12036300")
     assert message.is_group
     assert message.sender == ALICE_IDENTITY
-    assert message.peer is None
 
 
 @pytest.mark.parametrize(
@@ -98,11 +105,10 @@ def test_what_is_no_group_to_a_person_is_none_here(user: str, server: str, chat:
     message = parsed(text_event("news", Chat=jid, Sender=sender, SenderAlt=alt))
     assert message.chat == chat
     assert not message.is_group
-    assert message.peer is None
     assert message.sender == (None if server == "newsletter" else ALICE_IDENTITY)
 
 
-def test_our_own_message_from_the_phone_has_the_other_person_as_peer() -> None:
+def test_our_own_message_from_the_phone_was_written_to_the_other_person() -> None:
     me = {"User": "777", "Server": "lid"}
     message = parsed(
         text_event(
@@ -116,7 +122,7 @@ def test_our_own_message_from_the_phone_has_the_other_person_as_peer() -> None:
     )
     assert message.from_me
     assert message.sender == Identity(Lid("777"))
-    assert message.peer == ALICE_IDENTITY
+    assert message.chat == ALICE_IDENTITY
 
 
 def test_a_time_that_no_calendar_has_is_when_it_came() -> None:
@@ -255,6 +261,31 @@ def test_reactions_edits_and_revokes_name_what_they_are_about() -> None:
         assert (edit.kind, edit.text, edit.edit_of) == (Kind.EDIT, "new", "3EB0OLD")
         assert edit.media is not None
     assert reaction.edit_of is revoke.edit_of is None
+
+
+@pytest.mark.parametrize(
+    ("key", "source", "mine"),
+    [
+        ({"fromMe": False}, {}, True),  # Alice reacts to what she did not write
+        ({"fromMe": True}, {}, False),
+        ({"fromMe": True}, {"IsFromMe": True}, True),
+        ({"fromMe": False, "participant": "777@lid"}, {"Chat": GROUP}, True),
+        ({"fromMe": False, "participant": "999@lid"}, {"Chat": GROUP}, False),
+    ],
+)
+def test_a_reaction_to_a_message_of_ours_replies_to_us(
+    key: dict[str, Any], source: dict[str, Any], *, mine: bool
+) -> None:
+    reaction = {"reactionMessage": {"key": key | {"ID": "3EB0OLD"}, "text": "+"}}
+    assert of(reaction, **source).replies_to_me == mine
+
+
+def test_the_gate_is_told_what_it_asks_for() -> None:
+    lid_only = text_event("x", SenderAlt=NOBODY)
+    envelope = parsed(lid_only).envelope({Lid("111"): Phone("4915111")}, about_admitted=True)
+    assert envelope == Envelope(ALICE_IDENTITY, ALICE_IDENTITY, about_admitted=True)
+    in_group = parsed(text_event("x", Chat=GROUP)).envelope()
+    assert in_group == Envelope(Group("12036300"), ALICE_IDENTITY)
 
 
 def test_a_newsletters_edit_has_the_id_of_what_it_edits_and_is_no_duplicate_of_it() -> None:
@@ -463,9 +494,19 @@ def test_a_malformed_event_quotes_nothing() -> None:
     assert "canary" not in repr(caught.value)
 
 
-def test_reading_messages_loads_no_neonize() -> None:
-    code = "import sys, wa_supervisor.messages.parse; print(*sorted(sys.modules))"
+@pytest.mark.parametrize(
+    ("module", "forbidden"),
+    [
+        ("inbox", {"neonize", "google.protobuf"}),
+        # The session process needs it, and shares its memory with many.
+        ("log", {"neonize", "google.protobuf", "pydantic", "asyncio", "sqlite3"}),
+    ],
+)
+def test_messages_load_nothing_that_their_process_does_not_have(
+    module: str, forbidden: set[str]
+) -> None:
+    code = f"import sys, wa_supervisor.messages.{module}; print(*sorted(sys.modules))"
     loaded = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30
     ).stdout.split()
-    assert not {"neonize", "google.protobuf", "pydantic", "asyncio", "sqlite3"} & set(loaded)
+    assert not forbidden & set(loaded)

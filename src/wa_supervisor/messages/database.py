@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
+from .. import private_files
+from ..hints import Action, Hint
 from .errors import MessagesError
 
 TIMEOUT: Final = 1.0
@@ -20,7 +21,6 @@ Migrations: TypeAlias = tuple[tuple[str, ...], ...]
 
 _SIDECARS: Final = ("", "-wal", "-shm", "-journal")  # https://sqlite.org/tempfiles.html
 _UNREADABLE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
-_CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
 
 
 class NewerVersion(sqlite3.DatabaseError):
@@ -33,12 +33,14 @@ def connect(
     """Open a private database (0600), making it if there is none, and bring it up to date.
 
     With FULL a commit survives a power cut, with NORMAL the death of this process. For one thread.
-    Raises NewerVersion, sqlite3.Error or OSError.
+    Raises NewerVersion, sqlite3.Error or OSError, UnsafePermissions if others could open it.
     """
-    with contextlib.suppress(FileExistsError):
-        os.close(os.open(path, _CREATE, 0o600))
+    private_files.make_empty(path)
     connection = sqlite3.connect(path, timeout=TIMEOUT, isolation_level=None)
     try:
+        # An acknowledgement changes a few bytes and writes a page: a small one is easier on the
+        # disk, and 1000 of them (when SQLite copies its WAL back) are 1 MiB.
+        connection.execute("PRAGMA page_size = 1024")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {synchronous}")
         _migrate(connection, migrations)
@@ -75,20 +77,20 @@ def set_aside(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def told_as(kind: type[MessagesError], path: Path, deed: str) -> Iterator[None]:
+def told_as(kind: type[MessagesError], path: Path, task: str) -> Iterator[None]:
     """Make an error of ours of what SQLite or the system says: what failed, why, what helps."""
     try:
         yield
     except NewerVersion as error:
         raise kind(
             f"{path.name} was written by a newer wa-supervisor ({error})",
-            hint="upgrade again (`pip install -U wa-supervisor`)",
+            hint=Hint(Action.UPGRADE, "wa-supervisor"),
         ) from error
     except (sqlite3.Error, OSError) as error:
         why = getattr(error, "strerror", None) or error
         raise kind(
-            f"cannot {deed} {path.name}: {why}",
-            hint=f"check the free space of the disk and who owns {path}",
+            f"cannot {task} {path.name}: {why}",
+            hint=Hint(Action.CHECK_DISK, str(path)),
         ) from error
 
 

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal, Self, TypeVar
 
-from ..gate.identity import Identity
+from ..gate import Identity
 from .errors import InboxError, InboxFull, LogError, ReaderBusy
 from .index import Index
 from .log import Durability

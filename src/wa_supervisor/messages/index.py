@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, Self
 
+from ..private_files import make_directory
 from .database import Migrations, connect, is_unreadable, set_aside, told_as, transaction
 from .errors import InboxError, MalformedEvent
 from .record import Flaw, Record
@@ -130,10 +131,13 @@ class Index:
 
     @classmethod
     def open(cls, directory: Path, *, key_of: KeyOf, remember: int, durable: bool) -> Self:
-        """Open the index of a log, making both if they are not there."""
+        """Open the index of a log, making both if they are not there.
+
+        Raises UnsafePermissions, too, if others may enter the directory.
+        """
         index = cls(directory, key_of=key_of, remember=remember, durable=durable)
         with told_as(InboxError, index._path, "open"):
-            directory.mkdir(mode=0o700, exist_ok=True)
+            make_directory(directory, durable=durable)
             try:
                 index._open()
             except sqlite3.DatabaseError as error:
@@ -380,9 +384,9 @@ class Index:
         self.cursors = {name: Cursor(number, number) for name in names}
 
     @contextlib.contextmanager
-    def _changing(self, deed: str) -> Iterator[None]:
+    def _changing(self, task: str) -> Iterator[None]:
         number, counts = self.number, dict(self.counts)
-        with told_as(InboxError, self._path, deed):
+        with told_as(InboxError, self._path, task):
             try:
                 with transaction(self._connection):
                     yield

@@ -26,9 +26,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, Self, TypeAlias
 
+from ..private_files import FILE_MODE, make_directory
 from .record import MAX_EVENT, encode
 from .segments import failed, segment_numbers, segment_path
-from .sync import Synchroniser, sync_directory
+from .sync import Synchroniser
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,17 +86,17 @@ class Outcome(enum.Enum):
 class Trouble:
     """The last thing that went wrong with the log, for a person."""
 
-    deed: str
+    task: str
     code: str
     """The system's name of it, such as `ENOSPC`."""
 
     @classmethod
-    def of(cls, deed: str, error: OSError) -> Self:
+    def of(cls, task: str, error: OSError) -> Self:
         """Return what to say of an operating system's error."""
-        return cls(deed, errno.errorcode.get(error.errno or 0, type(error).__name__))
+        return cls(task, errno.errorcode.get(error.errno or 0, type(error).__name__))
 
     def __str__(self) -> str:
-        return f"cannot {self.deed} ({self.code})"
+        return f"cannot {self.task} ({self.code})"
 
 
 class LogWriter:
@@ -131,15 +132,15 @@ class LogWriter:
         have read a segment that is gone now, and must not take a new one for it. `on_trouble` is
         told, on another thread, when what was written could not be made to survive a power cut.
         Raises LogError if the segment cannot be made, or if there is no room for the reserve: a
-        client that could not keep what it receives must not connect.
+        client that could not keep what it receives must not connect. UnsafePermissions if others
+        may enter the directory.
         """
         try:
-            directory.mkdir(mode=0o700, exist_ok=True)
+            make_directory(directory, durable=options.durability == "power")
             newest = max([after, *segment_numbers(directory)])
             writer = cls(directory, generation=generation, number=newest, options=options)
             try:
                 if options.durability == "power":
-                    sync_directory(directory.parent)
                     writer._synchroniser = Synchroniser(
                         directory, functools.partial(writer._tell, on_trouble)
                     )
@@ -149,7 +150,7 @@ class LogWriter:
                 writer.close()
                 raise
         except OSError as error:
-            raise failed("begin the log", error) from error
+            raise failed("begin the log", directory, error) from error
         return writer
 
     def append(self, event: int, data: bytes, *, flags: int = 0, connected: int = 0) -> Outcome:
@@ -236,7 +237,7 @@ class LogWriter:
 
     def _begin_segment(self) -> None:
         self._number += 1
-        self._descriptor = os.open(segment_path(self._directory, self._number), _APPEND, 0o600)
+        self._descriptor = os.open(segment_path(self._directory, self._number), _APPEND, FILE_MODE)
         self._size = 0
         if self._synchroniser is not None:
             self._synchroniser.began()
@@ -256,7 +257,7 @@ class LogWriter:
     def _take_reserve(self) -> None:
         if self._reserve >= 0:
             return
-        descriptor = os.open(self._directory / "reserve", _RESERVE, 0o600)
+        descriptor = os.open(self._directory / "reserve", _RESERVE, FILE_MODE)
         try:
             _allocate(descriptor, self._options.reserve_bytes)
         except BaseException:

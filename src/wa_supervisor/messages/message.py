@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import enum
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from ..gate.identity import Address, Group, Identity
+from ..gate import Chat, Envelope, Group, Identity, Lid, Phone
 
 
 class Kind(enum.Enum):
@@ -99,12 +100,10 @@ class Message:
 
     id: str
     """WhatsApp's id, given by the sender's client; unique only together with chat and sender."""
-    chat: Address
-    """Where it was written: the other person's address, a group, a newsletter or a broadcast."""
+    chat: Chat
+    """Where it was written: of a direct message that is the other person."""
     sender: Identity | None
     """Who wrote it; None where WhatsApp names nobody, as in newsletters."""
-    peer: Identity | None
-    """The other person of a direct chat, by every address told; None where there are more."""
     at: datetime
     """When WhatsApp had it, in UTC."""
     received_at: datetime
@@ -117,7 +116,7 @@ class Message:
     mentions_me: bool = False
     """Whether our own account is among `mentions`; never, if who we are was not said."""
     replies_to_me: bool = False
-    """Whether it quotes a message of our own account."""
+    """Whether it quotes, or reacts to, a message of our own account."""
     media: Media | None = None
     location: Location | None = None
     edit_of: str | None = None
@@ -141,6 +140,21 @@ class Message:
     def is_group(self) -> bool:
         """Whether it was written in a group."""
         return isinstance(self.chat, Group)
+
+    def envelope(
+        self, phones: Mapping[Lid, Phone] | None = None, *, about_admitted: bool = False
+    ) -> Envelope:
+        """Return what the gate must know of it, see there."""
+        known = phones or {}
+        chat = self.chat.resolve(known) if isinstance(self.chat, Identity) else self.chat
+        return Envelope(
+            chat=chat,
+            sender=self.sender and self.sender.resolve(known),
+            from_me=self.from_me,
+            mentions_me=self.mentions_me,
+            replies_to_me=self.replies_to_me,
+            about_admitted=about_admitted,
+        )
 
     def __repr__(self) -> str:
         marks = [

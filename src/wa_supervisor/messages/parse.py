@@ -12,8 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from ..gate import identity
-from ..gate.identity import Address, Identity
+from ..gate import Address, Chat, Identity, Other, Person, identity
 from . import schema
 from .errors import MalformedEvent
 from .message import Kind, Location, Media, Message, Quoted
@@ -139,21 +138,16 @@ def parse(record: Record, own: Identity | None = None) -> Message | None:
     info, source = _info_and_source(event)
     if info.text("Edit") == schema.ADMIN_EDIT and content.kind is not Kind.EDIT:
         content = replace(content, kind=Kind.EDIT, about=info.text("ID"))
-    chat = _address(source, "Chat")
-    if chat is None:
-        raise MalformedEvent("a message names no chat")
     received_at = _utc(record.header.arrived / 1e9) or datetime.now(UTC)
     at = _utc(info.integer("Timestamp") / 1e3) or received_at
     from_me = source.boolean("IsFromMe")
-    sender = Identity.of(_address(source, "Sender"), _address(source, "SenderAlt"))
     context = _context(content.body)
     mentions = _mentions(context)
     quoted = _quoted(context)
     return Message(
         id=info.text("ID"),
-        chat=chat,
-        sender=sender,
-        peer=_peer(chat, source, sender, from_me=from_me),
+        chat=_chat(source, from_me=from_me),
+        sender=Identity.of(_address(source, "Sender"), _address(source, "SenderAlt")),
         at=at,
         received_at=received_at,
         kind=content.kind,
@@ -161,7 +155,7 @@ def parse(record: Record, own: Identity | None = None) -> Message | None:
         quoted=quoted,
         mentions=mentions,
         mentions_me=any(_same(own, mentioned) for mentioned in mentions),
-        replies_to_me=quoted is not None and _same(own, quoted.sender),
+        replies_to_me=_answers(own, content, quoted, from_me=from_me),
         media=_media(content),
         location=_location(content),
         edit_of=content.about if content.kind is Kind.EDIT else None,
@@ -324,21 +318,37 @@ def _address(source: Fields, name: str) -> Address | None:
     return identity.address(jid.text("User"), jid.text("Server"))
 
 
-def _peer(
-    chat: Address, source: Fields, sender: Identity | None, *, from_me: bool
-) -> Identity | None:
-    there = Identity.of(chat)
-    if there is None:
-        return None
-    if from_me:
-        return Identity.of(chat, _address(source, "RecipientAlt"))
-    return sender if sender is not None and sender.includes(chat) else there
+def _chat(source: Fields, *, from_me: bool) -> Chat:
+    """Return where a message was written, as `gate.Envelope.of` says it."""
+    chat = _address(source, "Chat")
+    if chat is None:
+        raise MalformedEvent("a message names no chat")
+    if not isinstance(chat, Person):
+        return chat
+    other = _address(source, "RecipientAlt" if from_me else "SenderAlt")
+    return Identity.of(chat, other) or Other("")
 
 
 def _same(own: Identity | None, other: Identity | None) -> bool:
     if own is None or other is None:
         return False
     return own.includes(other.lid) or own.includes(other.phone)
+
+
+def _answers(
+    own: Identity | None, content: _Content, quoted: Quoted | None, *, from_me: bool
+) -> bool:
+    """Say whether a message quotes, or reacts to, one of ours."""
+    if quoted is not None:
+        return _same(own, quoted.sender)
+    key = content.body.message("key") if content.kind is Kind.REACTION and content.body else None
+    if key is None:
+        return False
+    author = key.text("participant")
+    if author:
+        return own is not None and own.includes(identity.parse(author))
+    # In a direct chat the key says whether the one who reacts wrote it.
+    return key.boolean("fromMe") == from_me
 
 
 def _is_late(record: Record, at: datetime) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, Self
 
-from ..gate.identity import Identity
+from ..gate import Identity
 from .errors import InboxError, LogError, MalformedEvent, ReaderBusy
 from .index import Index
 from .message import Kind, Message

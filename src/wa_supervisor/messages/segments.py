@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self, TypeAlias
 
+from ..hints import Action, Hint
 from .errors import LogError
 from .record import HEADER, MAX_EVENT, Flaw, Record, is_whole, read_header
 
@@ -47,15 +48,17 @@ def segment_numbers(directory: Path) -> list[int]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise failed("list the log", error) from error
+        raise failed("list the log", directory, error) from error
     return sorted(int(match[1]) for match in map(_NAME.fullmatch, names) if match)
 
 
-def failed(deed: str, error: OSError) -> LogError:
+def failed(task: str, directory: Path, error: OSError) -> LogError:
     """Return the error that says what could not be done with the log, and why."""
     return LogError(
-        f"cannot {deed} of received messages: {error.strerror or type(error).__name__}",
-        hint="check the disk and its free space; what is in the log stays there",
+        f"cannot {task} of received messages: {error.strerror or type(error).__name__}",
+        hint=Hint(
+            Action.CHECK_DISK, str(directory), note="what was received before stays in the log"
+        ),
     )
 
 
@@ -71,8 +74,9 @@ class Reading:
 class Segment:
     """One file of the log, opened to read. Its end is looked for anew each time."""
 
-    def __init__(self, number: int, descriptor: int) -> None:
+    def __init__(self, directory: Path, number: int, descriptor: int) -> None:
         self.number = number
+        self._directory = directory
         self._descriptor = descriptor
         self._buffer = b""
         self._begin = 0
@@ -81,11 +85,11 @@ class Segment:
     def open(cls, directory: Path, number: int) -> Self | None:
         """Open a segment; None if there is none of that number. Raises LogError."""
         try:
-            return cls(number, os.open(segment_path(directory, number), _READ))
+            return cls(directory, number, os.open(segment_path(directory, number), _READ))
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise failed("open the log", error) from error
+            raise failed("open the log", directory, error) from error
 
     def close(self) -> None:
         """Close the file."""
@@ -118,7 +122,7 @@ class Segment:
             try:
                 self._buffer = os.pread(self._descriptor, max(length, _CHUNK), offset)
             except OSError as error:
-                raise failed("read the log", error) from error
+                raise failed("read the log", self._directory, error) from error
             self._begin = offset
             if len(self._buffer) < length:
                 return None

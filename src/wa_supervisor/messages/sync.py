@@ -10,11 +10,12 @@ import contextlib
 import enum
 import os
 import queue
-import sys
 import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
+
+from ..private_files import sync_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,14 +92,3 @@ class Synchroniser:
             if order is _Order.FINISHED:
                 with contextlib.suppress(OSError):
                     os.close(descriptor)
-
-
-def sync_directory(directory: Path) -> None:
-    """Have the names in a directory on the disk."""
-    if sys.platform == "win32":  # directories cannot be opened there
-        return
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -53,7 +53,7 @@ class Worker:
         self._tasks.put(None)
 
     def _hangs(self) -> MessagesError:
-        return self._error("the disk does not answer", hint="check the disk; it is tried again")
+        return self._error("the disk does not answer", hint="check the disk")
 
     def _run(self) -> None:
         while (task := self._tasks.get()) is not None:
