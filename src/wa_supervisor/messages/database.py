@@ -23,17 +23,18 @@ _SIDECARS: Final = ("", "-wal", "-shm", "-journal")  # https://sqlite.org/tempfi
 _UNREADABLE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
-class NewerVersion(sqlite3.DatabaseError):
-    """Raised for a file of a newer version of this package."""
-
-
 def connect(
-    path: Path, migrations: Migrations, *, synchronous: Literal["NORMAL", "FULL"]
+    path: Path,
+    migrations: Migrations,
+    *,
+    synchronous: Literal["NORMAL", "FULL"],
+    error: type[MessagesError],
 ) -> sqlite3.Connection:
     """Open a private database (0600), making it if there is none, and bring it up to date.
 
     With FULL a commit survives a power cut, with NORMAL the death of this process. For one thread.
-    Raises NewerVersion, sqlite3.Error or OSError, UnsafePermissions if others could open it.
+    Raises `error` for a file of a newer version of this package, UnsafePermissions if others could
+    open it, sqlite3.Error or OSError.
     """
     private_files.make_empty(path)
     connection = sqlite3.connect(path, timeout=TIMEOUT, isolation_level=None)
@@ -43,7 +44,7 @@ def connect(
         connection.execute("PRAGMA page_size = 1024")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {synchronous}")
-        _migrate(connection, migrations)
+        _migrate(connection, path, migrations, error)
     except BaseException:
         connection.close()
         raise
@@ -81,11 +82,6 @@ def told_as(kind: type[MessagesError], path: Path, task: str) -> Iterator[None]:
     """Make an error of ours of what SQLite or the system says: what failed, why, what helps."""
     try:
         yield
-    except NewerVersion as error:
-        raise kind(
-            f"{path.name} was written by a newer wa-supervisor ({error})",
-            hint=Hint(Action.UPGRADE, "wa-supervisor"),
-        ) from error
     except (sqlite3.Error, OSError) as error:
         why = getattr(error, "strerror", None) or error
         raise kind(
@@ -94,10 +90,16 @@ def told_as(kind: type[MessagesError], path: Path, task: str) -> Iterator[None]:
         ) from error
 
 
-def _migrate(connection: sqlite3.Connection, migrations: Migrations) -> None:
+def _migrate(
+    connection: sqlite3.Connection, path: Path, migrations: Migrations, error: type[MessagesError]
+) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > len(migrations):
-        raise NewerVersion(f"its version is {version}, the newest known is {len(migrations)}")
+        raise error(
+            f"{path.name} was written by a newer wa-supervisor: its version is {version}, the"
+            f" newest known here is {len(migrations)}",
+            hint=Hint(Action.UPGRADE, "wa-supervisor"),
+        )
     if version < len(migrations):
         with transaction(connection):
             for statements in migrations[version:]:

@@ -16,63 +16,14 @@ from pathlib import Path
 from typing import Final, Literal, Self
 
 from ..private_files import make_directory
-from .database import Migrations, connect, is_unreadable, set_aside, told_as, transaction
+from .database import connect, is_unreadable, set_aside, told_as, transaction
 from .errors import InboxError, MalformedEvent
+from .index_layout import MIGRATIONS
 from .record import Flaw, Record
 from .segments import Position, Segment, Tail, segment_numbers, segment_path
 
 KeyOf = Callable[[Record], bytes | None]
 
-_MIGRATIONS: Final[Migrations] = (
-    (
-        """
-        CREATE TABLE scan (
-            only INTEGER PRIMARY KEY CHECK (only = 1),
-            segment INTEGER NOT NULL,
-            offset INTEGER NOT NULL,
-            number INTEGER NOT NULL
-        ) STRICT
-        """,
-        "INSERT INTO scan VALUES (1, 0, 0, 0)",
-        """
-        CREATE TABLE items (
-            number INTEGER PRIMARY KEY,
-            segment INTEGER NOT NULL,
-            offset INTEGER NOT NULL,
-            arrived INTEGER NOT NULL
-        ) STRICT
-        """,
-        "CREATE TABLE seen (number INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE) STRICT",
-        """
-        CREATE TABLE readers (
-            name TEXT PRIMARY KEY,
-            acknowledged INTEGER NOT NULL,
-            handed INTEGER NOT NULL
-        ) STRICT, WITHOUT ROWID
-        """,
-        """
-        CREATE TABLE ahead (
-            reader TEXT NOT NULL,
-            number INTEGER NOT NULL,
-            PRIMARY KEY (reader, number)
-        ) STRICT, WITHOUT ROWID
-        """,
-        """
-        CREATE TABLE counts (
-            name TEXT PRIMARY KEY,
-            value INTEGER NOT NULL
-        ) STRICT, WITHOUT ROWID
-        """,
-        """
-        CREATE TABLE unreadable (
-            id INTEGER PRIMARY KEY,
-            why TEXT NOT NULL,
-            event INTEGER NOT NULL,
-            data BLOB NOT NULL
-        ) STRICT
-        """,
-    ),
-)
 _FETCH: Final = """
     SELECT number, segment, offset FROM items
     WHERE number > ?
@@ -351,7 +302,9 @@ class Index:
     # -- the file ----------------------------------------------------------------------------------
 
     def _open(self) -> None:
-        self._connection = connect(self._path, _MIGRATIONS, synchronous=self._synchronous)
+        self._connection = connect(
+            self._path, MIGRATIONS, synchronous=self._synchronous, error=InboxError
+        )
         segment, offset, self.number = self._connection.execute(
             "SELECT segment, offset, number FROM scan"
         ).fetchone()
