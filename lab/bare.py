@@ -8,7 +8,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,7 @@ class BareClient:
     process: asyncio.subprocess.Process
     database: Path
     said: list[dict[str, Any]] = field(default_factory=list)
-    _read: int = 0
+    _unread: list[dict[str, Any]] = field(default_factory=list)
 
     async def expect(
         self, kind: str, *, within: float = _SECONDS, **details: Any
@@ -91,32 +91,40 @@ class BareClient:
         Raises `CallFailed` with neonize's words.
         """
         self.tell(json.dumps({"call": call, **arguments}))
-        at = len(self.said)
+        answer = await self.answer(lambda line: line["kind"] in {"called", "call-failed"}, within)
+        if answer["kind"] == "call-failed":
+            raise CallFailed(answer["error"])
+        return answer["value"]
+
+    async def answer(
+        self, is_it: Callable[[dict[str, Any]], bool], within: float = _SECONDS
+    ) -> dict[str, Any]:
+        """Return the answer to what was just told; what is said before it stays to be read."""
+        read = len(self._unread)
         async with asyncio.timeout(within):
             while True:
-                if at == len(self.said) and not await self._hear():
-                    raise AssertionError(f"the client ended before it had done {call}: {self.said}")
-                line, at = self.said[at], at + 1
-                if line["kind"] == "called":
-                    return line["value"]
-                if line["kind"] == "call-failed":
-                    raise CallFailed(line["error"])
+                if read == len(self._unread) and not await self._hear():
+                    raise AssertionError(f"the client ended before it answered: {self.said}")
+                if is_it(self._unread[read]):
+                    return self._unread.pop(read)
+                read += 1
 
     async def exit(self, *, within: float = _SECONDS) -> int:
         return await asyncio.wait_for(self.process.wait(), within)
 
     async def _next(self) -> dict[str, Any] | None:
-        """Return the next line that was not returned; None at the end."""
-        if self._read == len(self.said) and not await self._hear():
+        """Return the next line to be read; None at the end."""
+        if not self._unread and not await self._hear():
             return None
-        self._read += 1
-        return self.said[self._read - 1]
+        return self._unread.pop(0)
 
     async def _hear(self) -> bool:
         assert self.process.stdout is not None
         line = await self.process.stdout.readline()
         if line:
-            self.said.append(json.loads(line))
+            said: dict[str, Any] = json.loads(line)
+            self.said.append(said)
+            self._unread.append(said)
         return bool(line)
 
 

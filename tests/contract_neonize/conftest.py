@@ -39,7 +39,8 @@ class Program(BareClient):
         """Say a line, and wait until it is done; return what it is worth."""
         word, *arguments = line.split()
         self.tell(line)
-        done = await self.expect("done", word=word, arguments=arguments, within=within)
+        asked = {"kind": "done", "word": word, "arguments": arguments}
+        done = await self.answer(lambda line: asked.items() <= line.items(), within)
         return done["value"]
 
     def printed(self) -> str:
