@@ -40,16 +40,21 @@ class Clients:
         self.server = server
         self.stack = stack
         self._database = database
+        self._paired = 0
 
-    async def start(self, *options: str) -> BareClient:
+    async def start(self, *options: str, database: Path | None = None) -> BareClient:
+        """Start a client, without another word on the database of the first that was paired."""
         return await self.stack.enter_async_context(
-            bare_client(self.server.endpoint, self._database, *options)
+            bare_client(self.server.endpoint, database or self._database, *options)
         )
 
-    async def pair(self, *options: str) -> Paired:
-        client = await self.start(*options)
+    async def pair(self, *options: str, phone: Phone | None = None) -> Paired:
+        """Pair a client on a database of its own, with a phone or with a new one."""
+        name = self._database.with_stem(f"{self._database.stem}{self._paired or ''}")
+        self._paired += 1
+        client = await self.start(*options, database=name)
         qr = await client.expect("qr")
-        phone = self.server.phone()
+        phone = phone or self.server.phone()
         device = await phone.scan(qr["payload"])
         await client.event("Connected")
         return Paired(client, phone, device, await self.server.wait_connected(device))

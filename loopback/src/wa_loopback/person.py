@@ -142,6 +142,11 @@ class Person(Hearer):
         """Return the keys of one of the person's own devices. Raises `KeyError`."""
         return self._keyrings[device]
 
+    def forget_sender_keys(self, sender: Device) -> None:
+        """Lose what a client has told of its sender keys."""
+        for place in [each for each in self._sender_keys if each[2] is sender]:
+            del self._sender_keys[place]
+
     def hear(self, incoming: Incoming) -> Heard | None:
         """Decrypt a copy of a client's message.
 

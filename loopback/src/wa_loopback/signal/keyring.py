@@ -43,6 +43,10 @@ class Keyring:
         """Begin a session with a device; what is encrypted to it from now on is in this one."""
         self._keep(peer, Session.begin(self._identity, self._registration, bundle))
 
+    def forget(self, peer: Hashable) -> None:
+        """Lose the sessions with a device, as a restored or reinstalled app does."""
+        self._sessions.pop(peer, None)
+
     def encrypt(self, peer: Hashable, plaintext: bytes) -> Sealed:
         """Pad and encrypt. Raises `KeyError` if no session was begun."""
         return self._sessions[peer][0].encrypt(pad(plaintext))
