@@ -13,7 +13,7 @@ import sys
 import textwrap
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Never
 
 import pytest
 from pydantic import SecretStr
@@ -24,6 +24,7 @@ from wa_supervisor.session.parent.fork_servers import ForkServers
 from wa_supervisor.session.parent.launch import SpawnLauncher
 from wa_supervisor.session.parent.link import ChildSpec, Endpoint, SessionLink, StopBounds
 from wa_supervisor.session.parent.process import OwnProcess
+from wa_supervisor.session.shared import protocol
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -276,6 +277,18 @@ async def test_an_interpreter_that_is_not_there_is_an_exit(
         bench.use(launcher)
         await bench.link.start(bench.spec)
         assert "/nowhere/python" in (await bench.exit()).detail
+
+
+async def test_a_defect_of_ours_is_an_exit_too(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def defective(*_: object) -> Never:
+        raise LookupError("of ours")
+
+    monkeypatch.setattr(protocol.Run, "of", defective)
+    await bench.start("time.sleep(60)")
+    assert (await bench.exit()).detail == "a defect of wa-supervisor: LookupError"
+    assert "of ours" in caplog.text
 
 
 def test_the_supervisors_side_imports_no_neonize() -> None:

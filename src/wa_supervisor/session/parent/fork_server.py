@@ -232,12 +232,13 @@ class ForkServer:
             request.set_exception(OSError(why))
 
     def _on_forked(self, packet: fork_protocol.Forked, pidfd: int) -> None:
-        child = ForkedProcess(PidHandle(packet.pid, pidfd), self)
-        self._children[packet.pid] = child
+        handle = PidHandle(packet.pid, pidfd)
         request = self._requests.get(packet.request)
         if request is None or request.done():  # nobody waits for it any more
-            child.send_signal(signal.SIGKILL)
+            handle.send_signal(signal.SIGKILL)
+            handle.close()
         else:
+            self._children[packet.pid] = child = ForkedProcess(handle, self)
             request.set_result(child)
 
     def _wake(self) -> None:

@@ -178,6 +178,10 @@ class SessionLink:
         except (SessionError, OSError) as error:
             process.problem = str(error)
             log.warning("The session process could not be started: %s", process.redact(str(error)))
+        except Exception as error:  # a defect of ours must not leave the supervisor waiting
+            log.exception("The session process could not be run")
+            process.problem = f"a defect of wa-supervisor: {type(error).__name__}"
+            await process.kill(self._bounds.kill)
         except asyncio.CancelledError:  # the loop itself ends: nobody is left to be informed
             if process.readying is not None:
                 process.readying.cancel()

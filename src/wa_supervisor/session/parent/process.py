@@ -64,6 +64,12 @@ class PidHandle:
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._pidfd, number)
 
+    def close(self) -> None:
+        """Let go of it; nobody may be waiting in `gone`."""
+        if self._pidfd >= 0:
+            os.close(self._pidfd)
+            self._pidfd = -1
+
     async def gone(self) -> None:
         """Return when the process has ended, reaped or not."""
         if self._pidfd < 0:
@@ -81,8 +87,7 @@ class PidHandle:
 
     def _on_exit(self) -> None:
         asyncio.get_running_loop().remove_reader(self._pidfd)
-        os.close(self._pidfd)
-        self._pidfd = -1
+        self.close()
         for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_result(None)

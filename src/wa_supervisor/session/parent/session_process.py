@@ -98,6 +98,8 @@ class SessionProcess:
                 timeout=_UP_SECONDS,
                 return_when=asyncio.FIRST_COMPLETED,
             )
+            if self._coming_up.done():
+                self._coming_up.result()
         finally:
             launcher.turns.give_back()
         return await ending
