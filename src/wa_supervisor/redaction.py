@@ -19,22 +19,53 @@ _MIN_MIXED: Final = 3
 
 # whatsmeow's pair-code.go draws from this alphabet (Crockford's base32 without 0).
 _CODE: Final = "[1-9A-HJ-NP-TV-Z]"
+_CODE_ANY_CASE: Final = "[1-9A-HJ-NP-TV-Za-hj-np-tv-z]"
+_SEPARATORS: Final = re.compile(r"[^0-9A-Za-z]+")
+_BETWEEN: Final = r"[^0-9A-Za-z]{0,3}"  # what may stand between the parts of what is read out
 
-_QR_URL: Final = re.compile(r"(?:https?://)?wa\.me/settings/linked_devices\S*", re.IGNORECASE)
-_QR_CLASSIC: Final = re.compile(r"\b\d@[A-Za-z0-9+/=,_-]{16,}")
-_JID: Final = re.compile(
-    r"(?<![\w.:+-])[\w.:+-]+@(s\.whatsapp\.net|c\.us|g\.us|lid|hosted(?:\.lid)?|newsletter|broadcast|call|bot)\b"
+_SLASH: Final = "(?:/|%2F)"
+_QR_URL: Final = re.compile(
+    rf"(?:https?(?::|%3A){_SLASH}{{2}})?wa\.me{_SLASH}settings{_SLASH}linked_devices\S*",
+    re.IGNORECASE,
 )
-_PAIR_CODE: Final = re.compile(rf"(?<![\w-]){_CODE}{{4}}-?{_CODE}{{4}}(?![\w-])")
+_QR_CLASSIC: Final = re.compile(r"\b\d(?:@|%40)[A-Za-z0-9+/=,_%-]{16,}")
+# What stands before the host of a URL: a password, or a token. Most have no slash in it.
+_USER_INFO: Final = re.compile(r"(?<=://)[^\s/]+@")
+_ASSIGNED: Final = re.compile(r"(?i)\b(pass(?:word|wd|phrase)?|pwd|secret|token)(=|%3D)[^\s&]+")
+_JID: Final = re.compile(
+    r"(?<![\w.:+-])[\w.:+-]+(?:@|%40)"
+    r"(s\.whatsapp\.net|c\.us|g\.us|lid|hosted(?:\.lid)?|newsletter|broadcast|call|bot)\b"
+)
+# In capitals as WhatsApp writes it; in small letters where it is no word: in two parts, or with a
+# digit.
+_PAIR_CODE: Final = re.compile(
+    rf"(?<![\w-])(?:{_CODE}{{4}}[ -]?{_CODE}{{4}}|{_CODE_ANY_CASE}{{4}}-{_CODE_ANY_CASE}{{4}}"
+    rf"|(?=[ A-Za-z]{{0,8}}[1-9]){_CODE_ANY_CASE}{{4}} ?{_CODE_ANY_CASE}{{4}})(?![\w-])"
+)
 _PADDED: Final = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{18,}={1,2}")
-_HEX: Final = re.compile(r"(?<![0-9A-Za-z])(?:0x)?[0-9a-fA-F]{32,}(?![0-9A-Za-z])")
+_HEX: Final = re.compile(
+    r"(?<![0-9A-Za-z])(?:0x)?[0-9a-fA-F]{32,}(?![0-9A-Za-z])"
+    r"|(?<![0-9A-Za-z:])[0-9a-fA-F]{2}(?:[: -][0-9a-fA-F]{2}){15,}(?![0-9A-Za-z])"
+    r"|0x[0-9a-fA-F]{1,2}(?:, ?0x[0-9a-fA-F]{1,2}){15,}"
+)
+# Bytes as Python and Go write them, from the first escape to the last, and what hangs on them.
+_ESCAPE: Final = r"\\(?:x[0-9a-fA-F]{2}|[0-7]{3})"
+_BYTES: Final = re.compile(
+    r"(?:(?<![^\s\\])[^\s\\]{0,64})?"
+    rf"{_ESCAPE}(?:(?:[^\\\n]|\\[abfnrtv\\'\"]){{0,16}}?{_ESCAPE}){{3,}}"
+    r"[^\s\\'\"]{0,16}"
+)
 _BLOB: Final = re.compile(r"[A-Za-z0-9+/_-]{40,}")
 # Digits with the separators people write into phone numbers. What Go's traces and log lines are
-# full of is stepped over: addresses, dates, process ids.
+# full of is stepped over: addresses of memory and of hosts, dates, durations, process ids.
+_SEPARATOR: Final = r"[ ()\-._/\t\u00a0\u2007-\u2011\u202f]"
+_OCTET: Final = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
 _NUMBER: Final = re.compile(
-    r"(?P<keep>\b0x[0-9a-fA-F]+|\b\d{4}-\d\d-\d\d\b|\b\d{8}T\d{6}Z|\bpid[ =:]*\d+)"
-    r"|(?:\+|00)?\(?\d(?:[ ()-]{0,2}\d){6,}"
+    r"(?P<keep>\b0x[0-9a-fA-F]+|\b\d{4}-\d\d-\d\d\b|\b\d{8}T\d{6}Z|\bpid[ =:]*\d+"
+    rf"|(?<![\d.+])(?:{_OCTET}\.){{3}}{_OCTET}(?![\d.])|\b\d+\.\d+(?:[nµm]?s|m|h)\b)"
+    rf"|(?:\+|00)?\(?\d(?:{_SEPARATOR}{{0,2}}\d){{6,}}"
 )
+
 
 # Control characters but tab, line and paragraph separators, bidirectional overrides and isolates.
 _UNPRINTABLE: Final = re.compile(
@@ -45,11 +76,15 @@ _UNPRINTABLE: Final = re.compile(
 def redact(text: str) -> str:
     """Replace everything in `text` that is shaped like a secret of a session.
 
-    QR payloads, JIDs and LIDs, pair codes, keys in base64 or hexadecimal, phone numbers.
+    QR payloads, JIDs and LIDs, pair codes, keys in base64, hexadecimal or escaped bytes, phone
+    numbers, passwords in URLs; also percent-encoded, and as people write them.
     """
     text = _QR_URL.sub("<qr>", text)
     text = _QR_CLASSIC.sub("<qr>", text)
+    text = _USER_INFO.sub("<secret>@", text)
+    text = _ASSIGNED.sub(r"\1\2<secret>", text)
     text = _JID.sub(r"<jid>@\1", text)
+    text = _BYTES.sub("<bytes>", text)
     text = _PADDED.sub("<key>", text)
     text = _HEX.sub("<key>", text)
     text = _BLOB.sub(_blob, text)
@@ -87,18 +122,28 @@ class Redactor:
         return f"{type(self).__name__}({len(self._secrets)} secrets)"
 
     def learn(self, secret: str) -> None:
-        """Remember a secret: from now on it is replaced wherever it stands."""
+        """Remember a secret: from now on it is replaced wherever it stands.
+
+        A short one, such as a code or a number, also in other letters and read out in groups.
+        """
         if len(secret) < _MIN_SECRET or secret in self._secrets:
             return
         self._secrets.add(secret)
         longest_first = sorted(self._secrets, key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+        self._pattern = re.compile("|".join(map(_pattern_of, longest_first)))
 
     def __call__(self, text: str) -> str:
         """Return `text` without the secrets it knows and without what looks like one."""
         if self._pattern is not None:
             text = self._pattern.sub("<secret>", text)
         return redact(text)
+
+
+def _pattern_of(secret: str) -> str:
+    bare = _SEPARATORS.sub("", secret)
+    if bare.isdigit() or _PAIR_CODE.fullmatch(secret):
+        return f"(?i:{_BETWEEN.join(bare)})"
+    return re.escape(secret)
 
 
 def _blob(match: re.Match[str]) -> str:
