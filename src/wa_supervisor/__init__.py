@@ -12,6 +12,7 @@ from .lazy import exports
 
 if TYPE_CHECKING:
     from .errors import (
+        BotUnusable,
         ConfigError,
         ControlError,
         Damaged,
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Action",
     "Backoff",
+    "BotUnusable",
     "ConfigError",
     "Conflict",
     "ControlError",

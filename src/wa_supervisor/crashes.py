@@ -110,7 +110,7 @@ _SENTENCES = {
 
 def culprit_of(exited: ChildExited, printed: str) -> Culprit:
     """Put a crash down to somebody: Go says so itself, and nobody else exits with own codes."""
-    if go_died(printed):
+    if exited.signal == signal.SIGABRT and go_died(printed):
         return Culprit.GO
     if exited.signal is not None:
         return Culprit.KILLED

@@ -97,6 +97,10 @@ class SessionError(SupervisorError):
     """Raised when the session process cannot be started or spoken to."""
 
 
+class BotUnusable(SessionError):
+    """Raised when there is no such bot, or what has its name cannot be one."""
+
+
 class FrameError(SessionError):
     """Raised when the other end said something that is not a frame; it quotes nothing of it."""
 

@@ -43,6 +43,9 @@ CLAIM_EVERY = 30.0
 SINKS_BOUND = 0.5
 """Seconds at the end for taking the codes away where they are shown."""
 
+BOT_START_SHARE = 0.7
+"""Of `start_timeout`: a bot that does not begin is named before the start is given up."""
+
 _TRY_SHARE = 0.7  # of `files_timeout`: the last try must end within it, too
 _TRY_AGAIN = 1.0  # seconds
 
@@ -212,7 +215,12 @@ class Handlers:
             phone=settings.pairing.phone if by_code else None,
             bot=settings.bot,
             endpoint=settings.endpoint,
-            watch=Watch(policy.pulse, policy.pulse_timeout, policy.bot_patience),
+            watch=Watch(
+                policy.pulse,
+                policy.pulse_timeout,
+                policy.bot_patience,
+                bot_start=BOT_START_SHARE * policy.start_timeout,
+            ),
             allow_unknown_neonize=settings.allow_unknown_neonize,
         )
 

@@ -25,6 +25,7 @@ from .lifecycle import Child, Phase, SessionCore, State, Work, effects, facts
 from .listeners import Listeners
 from .pairing.parse import parse_sink
 from .session.parent.link import SessionLink
+from .session.shared import bot_names
 from .sinks import Sinks
 from .status import Status, StepRecord
 from .store import SessionFiles, SessionLock, open_vault
@@ -140,16 +141,18 @@ class Supervisor:
     async def run(self) -> Outcome:
         """Supervise the session until an operator stops it.
 
-        Raises LockHeld if another process supervises it, here or, on its Postgres database,
-        elsewhere; UnsafePermissions if others could read its keys, JournalError if its journal is
-        of a newer version, StoreError if its directory cannot be used, TooFewDescriptors if the
-        process may not have the files open that a session needs. What happens after that is in the
-        outcome and in the steps; it does not raise.
+        Raises BotUnusable if there is no such bot, LockHeld if another process supervises it, here
+        or, on its Postgres database, elsewhere; UnsafePermissions if others could read its keys,
+        JournalError if its journal is of a newer version, StoreError if its directory cannot be
+        used, TooFewDescriptors if the process may not have the files open that a session needs.
+        What happens after that is in the outcome and in the steps; it does not raise.
         """
         if self._loop is not None:
             raise Misused("a Supervisor runs once; make a new one")
         self._loop = asyncio.get_running_loop()
         check_descriptors()
+        if self.settings.bot is not None:
+            bot_names.check(self.settings.bot)
         await asyncio.to_thread(self._vault.prepare)
         post = self._facts.put
         async with _owned(SessionLock(self.files), self._vault) as lock:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import textwrap
+import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -58,9 +59,12 @@ class World:
 
     def endpoint(self, **more: Any) -> Endpoint:
         told = self.server.endpoint
-        return Endpoint(
-            proxy=SecretStr(told.proxy), ca_file=told.ca_file, noise_root=told.noise_root, **more
-        )
+        own: dict[str, Any] = {
+            "proxy": SecretStr(told.proxy),
+            "ca_file": told.ca_file,
+            "noise_root": told.noise_root,
+        }
+        return Endpoint(**own | more)
 
     def settings(self, **settings: Any) -> Settings:
         defaults: dict[str, Any] = {
@@ -69,7 +73,11 @@ class World:
             "policy": quick(),
             "pairing": PairingSettings(qr=[]),
         }
-        return Settings(**defaults | settings)
+        made = Settings(**defaults | settings)
+        for url in (made.endpoint.proxy, made.database):
+            if url is not None:
+                self.canary.learn_url(url.get_secret_value())
+        return made
 
     def start(self, *, options: dict[str, Any] | None = None, **settings: Any) -> Run:
         """Start a supervisor in this loop."""
@@ -156,9 +164,10 @@ class World:
         self.canary.learn_server(self.server)
         for phase in ("setup", "call", "teardown"):
             for record in self.caplog.get_records(phase):
-                said = f"{record.getMessage()} {record.args!r} {record.exc_info!r}"
+                raised = record.exc_info[1] if record.exc_info else None
+                trace = "".join(traceback.format_exception(raised)) if raised else ""
+                said = f"{record.getMessage()} {record.args!r} {raised!r} {trace}"
                 self.canary.hear(f"the log of {record.name}", said)
-        self.canary.hear("the log", self.caplog.text)
         for stream, text in zip(("stdout", "stderr"), self.capfd.readouterr(), strict=True):
             self.canary.hear(stream, text)
             getattr(sys, stream).write(text)

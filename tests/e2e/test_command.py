@@ -8,11 +8,12 @@ import platform
 import signal
 import stat
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from e2e.processes import marked, until
+from e2e.processes import marked, parent_of, until
 from wa_loopback import Failure
 
 if TYPE_CHECKING:
@@ -158,3 +159,68 @@ async def test_the_countdown_of_a_wait_is_in_the_steps(world: World) -> None:
     waits = await command.reach("Backoff", reason="dial_failed", retries=1)
     assert waits.not_before is not None
     assert 1.5 < (waits.not_before - waits.ts).total_seconds() <= 2
+
+
+async def test_a_mistyped_bot_is_a_usage_error_before_anything_is_dialled(world: World) -> None:
+    world.bot("pass")
+    for bot, said in (
+        ("mybto:register", f"there is no module 'mybto'; looked in {world.directory}, "),
+        ("mybot:registre", "did you mean mybot:register?"),
+        ("mybot", "--bot: write it as module:function"),
+    ):
+        command = world.command("--bot", bot)
+        assert await command.exit(within=20) == 2
+        assert said in command.stderr.replace("\n", "")
+        assert command.records == []
+    assert world.server.dials == 0
+
+
+async def test_what_a_bot_prints_is_shown_as_it_cannot_be_obeyed(world: World) -> None:
+    bot = world.bot("print('hello\\x1b[2J', flush=True)")
+    command = world.command("--bot", bot)
+    await command.reach("Pairing")
+    await until(lambda: "hello" in command.stderr)
+    assert r"hello\\x1b[2J" in command.stderr  # as JSON
+    assert "Ctrl+C" not in command.stderr
+    await command.stop()
+
+
+def _environment(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/environ").read_bytes()
+
+
+async def test_what_a_bot_starts_inherits_no_number_and_no_password(world: World) -> None:
+    """Nor a core file of the session process its keys."""
+    bot = world.bot(
+        """
+        import resource, subprocess
+        seen = subprocess.run(["cat", "/proc/self/environ"], capture_output=True, check=True)
+        Path("seen").write_bytes(seen.stdout)
+        Path("core").write_text(str(resource.getrlimit(resource.RLIMIT_CORE)))
+        """
+    )
+    proxy = world.server.endpoint.proxy.replace("http://", "http://me:hunter2@")
+    command = world.command(
+        "--bot",
+        bot,
+        WA_SUPERVISOR_ENDPOINT__PROXY=proxy,
+        WA_SUPERVISOR_PAIRING__MODE="code",
+        WA_SUPERVISOR_PAIRING__PHONE="15550002222",
+        TOKEN_OF_THE_BOT="kept",
+    )
+    await command.reach("Pairing")
+    assert command.process is not None
+    assert command.pid is not None
+    own = _environment(command.process.pid)
+    assert b"hunter2" in own
+    assert b"15550002222" in own
+    server = parent_of(command.pid)
+    for environment in (
+        (world.directory / "seen").read_bytes(),
+        *map(_environment, (command.pid, server)),
+    ):
+        assert b"TOKEN_OF_THE_BOT=kept" in environment
+        assert b"hunter2" not in environment
+        assert b"15550002222" not in environment
+    assert (world.directory / "core").read_text() == "(0, 0)"
+    await command.stop()

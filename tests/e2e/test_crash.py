@@ -8,10 +8,12 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pydantic import SecretStr
 
 from e2e.harness import QUICK, quick
 from e2e.processes import parent_of, until
 from lab.faults.processes import alive
+from wa_supervisor import crashes
 from wa_supervisor.store.sqlite.device import is_paired
 
 if TYPE_CHECKING:
@@ -46,12 +48,52 @@ async def test_a_killed_client_is_back_with_its_keys(world: World, number: signa
     assert "PurgeSession" not in run.effects
 
 
+async def test_what_a_bot_printed_is_in_the_report_of_its_crash_and_in_no_fact(
+    world: World,
+) -> None:
+    """Message text has no shape: the canary looks for it wherever else something is written."""
+    text, name = "the treaty of Westphalia", "Rosalind Franklin"
+    world.canary.learn_message(text, name)
+    bot = world.bot(
+        """
+        import threading
+
+        @client.event(events.MessageEv)
+        def heard(client, message):
+            text = message.Message.extendedTextMessage.text or message.Message.conversation
+            print(f"panic: {message.Info.Pushname} says", text, flush=True)
+
+            def fail():
+                raise ValueError(f"what is {text}?")
+
+            thread = threading.Thread(target=fail)
+            thread.start()
+            thread.join()
+            os._exit(70)
+        """
+    )
+    proxy = world.server.endpoint.proxy.replace("http://", "http://me:correct-horse@")
+    endpoint = world.endpoint(proxy=SecretStr(proxy))
+    run, connection = await world.paired(bot=bot, endpoint=endpoint)
+    device = connection.device
+    assert device is not None
+    world.server.contact(name).say(device.phone, text)
+    await run.reach("Backoff")
+    await run.reach("Connected")
+    await until(lambda: bool(crashes.read(world.files().directory)[0]))
+    (report,), _ = crashes.read(world.files().directory)
+    assert f"{name} says {text}" in report.printed
+    assert f"ValueError: what is {text}?" in report.printed
+    for step in run.records:
+        assert "treaty" not in str(step)
+
+
 async def test_a_client_killed_while_its_qr_shows_shows_another(world: World) -> None:
     run = world.start()
     await run.reach("Pairing")
     run.kill()
     await run.reach("Backoff", reason="child_exited")
-    assert run.codes.showing is None
+    await until(lambda: run.codes.showing is None)
     await world.pair(run)
     assert len(run.codes.shown) == 2
 

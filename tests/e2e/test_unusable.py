@@ -125,6 +125,15 @@ async def test_a_bot_that_fails_before_it_connects_is_named_and_counted_as_a_cra
     assert await _blamed(world) is Culprit.BOT
 
 
+async def test_a_bot_that_never_begins_is_named_before_the_start_is_given_up(world: World) -> None:
+    run = world.start(bot=world.bot("time.sleep(60)"), policy=quick(start_timeout=2))
+    failed = await run.reach("Backoff", reason="bot_failed")
+    assert failed.fact == "BotFailed"
+    detail = run.supervisor.status.detail
+    assert "mybot:register did not return within 1.4 s" in detail
+    assert f"it is at {world.directory}/mybot.py, line 6" in detail
+
+
 async def test_a_mended_bot_is_taken_at_the_next_try(world: World) -> None:
     bot = world.bot("raise LookupError('no such token')")
     run = world.start(bot=bot)

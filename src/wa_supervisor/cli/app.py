@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import typer
 
-from ..errors import ConfigError, ControlError, StoreError, SupervisorError
+from ..errors import BotUnusable, ConfigError, ControlError, StoreError, SupervisorError
 from ..output import finish, is_of_a_stream, open_standard_streams
 from .commands import HOMES, TYPER, Commands
 from .exits import Exit
@@ -59,7 +59,10 @@ def _unwritable(error: OSError) -> Exit:
     return Exit.FAILED
 
 
-_EXITS: dict[type[SupervisorError], Exit] = {ConfigError: Exit.USAGE}
+_EXITS: dict[type[SupervisorError], Exit] = {
+    ConfigError: Exit.USAGE,
+    BotUnusable: Exit.USAGE,
+}
 
 
 def _exit_of(error: SupervisorError) -> Exit:

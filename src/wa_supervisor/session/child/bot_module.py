@@ -6,7 +6,6 @@ stays wrong, whereas code may fail for want of something that comes back.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import inspect
 import sys
@@ -15,17 +14,14 @@ import traceback
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from ...errors import SessionError
+from ...errors import BotUnusable
+from ..shared import bot_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import ModuleType
 
 _OWN_NAME: Final = __name__.partition(".")[0]
-
-
-class BotUnusable(SessionError):
-    """Raised when there is no such bot, or what has its name cannot be one."""
 
 
 def register(bot: str, client: Any) -> None:
@@ -43,28 +39,17 @@ def register(bot: str, client: Any) -> None:
 
 
 def _find(bot: str) -> Callable[[Any], object]:
-    name, colon, function = bot.partition(":")
-    if not (name and colon and function):
-        raise BotUnusable(f"a bot is written module:function, not {bot!r}")
-    if name == "__main__":
-        raise BotUnusable(
-            f"{bot} cannot be found: __main__ is another program in the session process. Put the "
-            "bot into a module of its own and name that"
-        )
+    name, function = bot_names.split(bot)
     module = _import(name)
     found = getattr(module, function, None)
-    where = f"the module {name} ({getattr(module, '__file__', None) or 'no file'})"
+    origin = getattr(module, "__file__", None)
     if found is None:
         callables = [each for each, value in vars(module).items() if callable(value)]
-        near = difflib.get_close_matches(function, callables, 1)
-        hint = f"; did you mean {name}:{near[0]}?" if near else ""
-        raise BotUnusable(f"{where} has no {function!r}{hint}")
+        raise bot_names.no_function(function, name, origin, callables)
     if not callable(found):
-        raise BotUnusable(f"{function!r} in {where} is no function but {type(found).__name__}")
+        raise bot_names.not_callable(function, name, origin, type(found).__name__)
     if inspect.iscoroutinefunction(found):
-        raise BotUnusable(
-            f"{function!r} in {where} is async, which nobody awaits; make it a plain def"
-        )
+        raise bot_names.never_awaited(function, name, origin)
     return found  # type: ignore[no-any-return]
 
 
@@ -75,8 +60,7 @@ def _import(name: str) -> ModuleType:
         missing = error.name or ""
         if missing != name and not name.startswith(f"{missing}."):
             raise  # the module is there; what it imports is not
-        looked = ", ".join(sys.path)
-        raise BotUnusable(f"there is no module {missing!r}; looked in {looked}") from error
+        raise bot_names.no_module(missing) from error
 
 
 @contextmanager

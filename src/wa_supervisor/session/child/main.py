@@ -12,7 +12,7 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from ...errors import Misused, NoRoom, SessionError
+from ...errors import BotUnusable, Misused, NoRoom, SessionError
 from ...lifecycle import facts
 from ...redaction import redact
 from ..shared import protocol
@@ -100,9 +100,8 @@ def _register_bot(bot: str, run: protocol.Run, client: Any, channel: Channel) ->
         run.inheritance.adopt()
         with bot_module.bounded(run.bot_start, too_late):
             bot_module.register(bot, client)
-    except (bot_module.BotUnusable, Misused) as error:
-        advice = error.advice if isinstance(error, Misused) else str(error)
-        fail(facts.BotFailed(run.generation, redact(advice)[:_MAX_ADVICE]))
+    except (BotUnusable, Misused) as error:
+        fail(facts.BotFailed(run.generation, redact(error.advice)[:_MAX_ADVICE]))
     except BaseException as error:  # noqa: BLE001 - whatever a bot raises, SystemExit too
         traceback.print_exc()
         last = redact(traceback.format_exception_only(error)[-1].strip())

@@ -196,15 +196,14 @@ class SessionProcess:
         return self._output.tail.text() if self._output is not None else ""
 
     def was_ended_by_its_bot(self, status: ExitStatus) -> bool:
-        """Tell whether the bot called exit in it: we say bye, and Go says why it died."""
+        """Tell whether the bot called exit in it: we say bye before, and Go dies of a signal."""
         foreign = status.returncode not in {None, ExitCode.ORPHANED, ExitCode.DEFECT}
-        said_why = self._said_bye or go_died(self._printed)
-        return foreign and not said_why and self.spec.bot is not None
+        return foreign and not self._said_bye and self.spec.bot is not None
 
     def exited(self, status: ExitStatus) -> facts.ChildExited:
         """Return the fact that the process is gone. Nothing of what it printed is in it."""
         detail = self.redact(self.problem)
-        if not detail and go_died(self._printed):
+        if not detail and status.signal == signal.SIGABRT and go_died(self._printed):
             detail = "neonize's Go library panicked"
         return facts.ChildExited(self.spec.generation, status.returncode, status.signal, detail)
 
