@@ -11,6 +11,9 @@ from wa_supervisor.messages.segments import BEGINNING, Damage, Position, Tail, s
 MESSAGE = 17
 """neonize's number of a MessageEv."""
 
+MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
+"""Where files cost no disk, for tests that make thousands."""
+
 SMALL = LogOptions(segment_bytes=1 << 12, reserve_bytes=1 << 12)
 
 

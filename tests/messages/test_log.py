@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from messages.events import MESSAGE, append, newest, read_all, read_records, writer
+from messages.events import MEMORY, MESSAGE, append, newest, read_all, read_records, writer
 from wa_supervisor.messages import sync
 from wa_supervisor.messages.errors import LogError
 from wa_supervisor.messages.log import LogOptions, LogWriter, Outcome, Trouble
@@ -39,7 +39,7 @@ def a_record(data: bytes) -> bytes:
 def test_every_event_is_read_in_order_however_the_segments_fall(
     given_events: list[bytes], segment_bytes: int, limit: int
 ) -> None:
-    with TemporaryDirectory() as name:
+    with TemporaryDirectory(dir=MEMORY) as name:
         directory = Path(name)
         options = LogOptions(segment_bytes=segment_bytes, reserve_bytes=0)
         with closing(writer(directory, options=options)) as log:
@@ -180,7 +180,7 @@ def test_a_spoiled_byte_yields_no_record_that_was_not_written_and_loses_none_bef
 ) -> None:
     written = [bytes([number]) * 20 for number in range(6)]
     size = HEADER + 20
-    with TemporaryDirectory() as name:
+    with TemporaryDirectory(dir=MEMORY) as name:
         directory = Path(name)
         with closing(writer(directory)) as log:
             append(log, *written)
@@ -202,7 +202,7 @@ def test_a_spoiled_byte_yields_no_record_that_was_not_written_and_loses_none_bef
 
 @given(st.binary(max_size=200), st.binary(max_size=200))
 def test_no_bytes_whatever_stop_the_reader(garbage: bytes, more: bytes) -> None:
-    with TemporaryDirectory() as name:
+    with TemporaryDirectory(dir=MEMORY) as name:
         directory = Path(name)
         for number, content in ((3, garbage), (5, a_record(b"x") + more)):
             segment_path(directory, number).write_bytes(content)
@@ -445,7 +445,7 @@ class Platter:
 def test_after_a_power_cut_everything_before_the_last_sync_is_read_in_order(
     data: st.DataObject,
 ) -> None:
-    with TemporaryDirectory() as name:
+    with TemporaryDirectory(dir=MEMORY) as name:
         directory = Path(name)
         platter = Platter(directory)
         options = LogOptions(segment_bytes=400, reserve_bytes=0)

@@ -112,7 +112,7 @@ class Inbox:
         self._full = False
         self._blocked = False
         self._troubles: dict[str, str] = {}
-        self._told: str | None = None
+        self._told: tuple[str | None, bool] = None, False
         self._failure: BaseException | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -152,14 +152,14 @@ class Inbox:
         if index.was_lost:
             log.warning("the inbox's index was unreadable: messages that are kept come again")
         inbox = cls(worker, index, options, on_change)
-        inbox._refresh()
+        inbox._announce()
         inbox._task = asyncio.create_task(inbox._ingest(), name="inbox")
         return inbox
 
     @property
     def floor(self) -> int:
         """What to hand to `LogWriter.open` as `after`."""
-        return self.index.floor
+        return self.index.figures.floor
 
     @property
     def has_failed(self) -> bool:
@@ -169,16 +169,14 @@ class Inbox:
     @property
     def state(self) -> InboxState:
         """How things stand. Reads nothing from the disk."""
-        index = self.index
-        depths = self._depths()
-        oldest = index.oldest
-        counts = index.counts
+        figures, counts = self.index.figures, self.index.figures.counts
+        oldest = figures.oldest
         return InboxState(
-            depth=max(depths.values(), default=0),
-            depths=depths,
+            depth=max(figures.depths.values(), default=0),
+            depths=figures.depths,
             oldest=None if oldest is None else datetime.fromtimestamp(oldest / 1e9, UTC),
-            bytes=index.bytes,
-            full=self._full,
+            bytes=figures.bytes,
+            full=self._is_full(),
             duplicates=counts.get("duplicates", 0),
             unreadable=counts.get("unreadable", 0),
             torn=counts.get("torn", 0),
@@ -306,30 +304,25 @@ class Inbox:
     def _trouble(self) -> str | None:
         return next(iter(self._troubles.values()), None)
 
-    def _depths(self) -> dict[str, int]:
-        index = self.index
-        return {
-            name: index.number - cursor.acknowledged - len(cursor.ahead)
-            for name, cursor in list(index.cursors.items())
-        }
-
-    def _refresh(self) -> bool:
-        """See whether it is full; return whether that is new."""
-        options = self._options
-        depth = max(self._depths().values(), default=0)
-        share = max(depth / options.max_messages, self.index.bytes / options.max_bytes)
-        was, self._full = self._full, share >= (0.5 if self._full else 1.0)
-        return was != self._full
+    def _is_full(self) -> bool:
+        """See whether it is full, or has been and is not half empty yet."""
+        figures, options = self.index.figures, self._options
+        depth = max(figures.depths.values(), default=0)
+        share = max(depth / options.max_messages, figures.bytes / options.max_bytes)
+        self._full = share >= (0.5 if self._full else 1.0)
+        return self._full
 
     def _announce(self) -> None:
         """Tell of what has changed since it was told last."""
-        trouble, told = self._trouble(), self._told
-        self._told = trouble
-        if trouble is not None and told is None:
-            log.error("messages cannot be read or acknowledged: %s", trouble)
-        if trouble is None and told is not None:
+        told, now = self._told, (self._trouble(), self._is_full())
+        if told == now:
+            return
+        self._told = now
+        if now[0] is not None and told[0] is None:
+            log.error("messages cannot be read or acknowledged: %s", now[0])
+        if now[0] is None and told[0] is not None:
             log.info("messages can be read and acknowledged again")
-        if (self._refresh() or trouble != told) and self._on_change is not None:
+        if self._on_change is not None:
             try:
                 self._on_change(self.state)
             except Exception:

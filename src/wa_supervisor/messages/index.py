@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, Self
@@ -57,6 +57,22 @@ class Ingested:
     """See `segments.Tail`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """How things stood after the last change, for any thread to look at."""
+
+    depths: Mapping[str, int]
+    """What each reader has not acknowledged."""
+    oldest: int | None
+    """When the oldest item of those arrived (nanoseconds since 1970)."""
+    bytes: int
+    """Of the segments there are."""
+    counts: Mapping[str, int]
+    """`duplicates`, `unreadable`, `torn`, `damaged` and `lost`, those that are not 0."""
+    floor: int
+    """The highest number of a segment that was looked at, see `LogWriter.open`."""
+
+
 class Index:
     """The inbox's memory. Every method may raise InboxError or LogError and can be called again."""
 
@@ -73,10 +89,9 @@ class Index:
         """The number of the newest item."""
         self.cursors: dict[str, Cursor] = {}
         self.counts: dict[str, int] = {}
-        self.bytes = 0
-        """Of the segments there are."""
-        self.oldest: int | None = None
-        """When the oldest item arrived that not all have acknowledged (nanoseconds since 1970)."""
+        self.figures = Figures({}, None, 0, {}, 0)
+        self._bytes = 0
+        self._oldest: int | None = None
         self.was_lost = False
         """Whether it was unreadable and begun anew, so that what the log holds comes again."""
 
@@ -96,12 +111,8 @@ class Index:
                     raise
                 index._begin_anew()
         index._weigh()
+        index._publish()
         return index
-
-    @property
-    def floor(self) -> int:
-        """The highest number of a segment that was looked at, see `LogWriter.open`."""
-        return self._tail.position.segment
 
     def close(self) -> None:
         """Close the files."""
@@ -129,6 +140,7 @@ class Index:
         if piece.position != before:
             self._weigh()
             self._retire()
+            self._publish()
         return Ingested(self.number - number, len(piece.records) >= limit, piece.blocked)
 
     def _take(self, position: Position, record: Record) -> None:
@@ -164,6 +176,7 @@ class Index:
         """Keep an item that turned out to be no message."""
         with self._changing("write"):
             self._keep_unreadable(record, error)
+        self._publish()
 
     def _keep_unreadable(self, record: Record, error: MalformedEvent) -> None:
         """Keep some of what should have been a message: it says what is wrong with us."""
@@ -189,6 +202,7 @@ class Index:
             self._connection.execute("INSERT INTO readers VALUES (?, ?, ?)", (name, begin, begin))
         cursor = self.cursors[name] = Cursor(begin, begin)
         self._look_at_oldest()
+        self._publish()
         return cursor
 
     def forget(self, name: str) -> None:
@@ -198,6 +212,7 @@ class Index:
             self._connection.execute("DELETE FROM ahead WHERE reader = ?", (name,))
         self.cursors.pop(name, None)
         self._retire()
+        self._publish()
 
     def fetch(self, name: str, after: int, limit: int) -> list[tuple[int, Record | None]]:
         """Return a reader's next items after a number; None for one that is no longer in the log.
@@ -240,11 +255,13 @@ class Index:
             cursor.ahead.difference_update(range(before + 1, reached + 1))
         if reached > before:
             self._retire()
+        self._publish()
 
     def lose(self, number: int) -> None:
         """Count items that are no longer in the log."""
         with self._changing("write"):
             self._count("lost", number)
+        self._publish()
 
     def _record(self, position: Position) -> Record | None:
         if self._segment is None or self._segment.number != position.segment:
@@ -283,20 +300,32 @@ class Index:
             ).fetchone()
         # What is newer than the last look may hold items, so it is needed.
         self._needed = found[0] if found else self._tail.position.segment
-        self.oldest = found[1] if found else None
+        self._oldest = found[1] if found else None
 
     def _by_all(self) -> int:
         """The number up to which every reader has acknowledged everything."""
         return min((each.acknowledged for each in self.cursors.values()), default=self.number)
 
+    def _publish(self) -> None:
+        self.figures = Figures(
+            depths={
+                name: self.number - cursor.acknowledged - len(cursor.ahead)
+                for name, cursor in self.cursors.items()
+            },
+            oldest=self._oldest,
+            bytes=self._bytes,
+            counts=dict(self.counts),
+            floor=self._tail.position.segment,
+        )
+
     def _weigh(self) -> None:
         """Look at what the segments take; raises LogError."""
         numbers = segment_numbers(self._directory)
         self._first_segment = numbers[0] if numbers else 0
-        self.bytes = 0
+        self._bytes = 0
         for number in numbers:
             with contextlib.suppress(FileNotFoundError):
-                self.bytes += segment_path(self._directory, number).stat().st_size
+                self._bytes += segment_path(self._directory, number).stat().st_size
         self._look_at_oldest()
 
     # -- the file ----------------------------------------------------------------------------------

@@ -1,0 +1,174 @@
+"""The file of the outbox: one row a key. For one thread; see `outbox` for what the states mean."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Final, Self
+
+from .database import Migrations, connect, told_as, transaction
+from .errors import SEND_ERRORS, KeyReused, OutboxError
+
+_MIGRATIONS: Final[Migrations] = (
+    (
+        """
+        CREATE TABLE sends (
+            key BLOB PRIMARY KEY,
+            what BLOB NOT NULL,
+            state TEXT NOT NULL,
+            details TEXT NOT NULL,
+            changed REAL NOT NULL
+        ) STRICT
+        """,
+        "CREATE INDEX by_change ON sends (changed)",
+    ),
+)
+_PRUNE_EVERY: Final = 100
+"""New keys between two looks at what is too old."""
+_RETRIABLE: Final = frozenset(code for code, error in SEND_ERRORS.items() if error.retriable)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What is kept of one key."""
+
+    state: str
+    details: str
+
+
+class OutboxStore:
+    """The rows. Every method may raise OutboxError; a change is on the disk when it returns."""
+
+    def __init__(
+        self, path: Path, connection: sqlite3.Connection, keep: timedelta, keep_rows: int
+    ) -> None:
+        self._path = path
+        self._connection = connection
+        self._keep = keep
+        self._keep_rows = keep_rows
+        self._until_prune = 0
+
+    @classmethod
+    def open(cls, path: Path, *, keep: timedelta, keep_rows: int) -> Self:
+        """Open the file, making it if there is none; what was under way is unknown now."""
+        with told_as(OutboxError, path, "open"):
+            connection = connect(path, _MIGRATIONS, synchronous="FULL", error=OutboxError)
+            store = cls(path, connection, keep, keep_rows)
+            try:
+                with transaction(connection):
+                    connection.execute(
+                        "UPDATE sends SET state = 'unknown', details = '{}'"
+                        " WHERE state = 'dispatched'"
+                    )
+            except BaseException:
+                connection.close()
+                raise
+        return store
+
+    def reserve(self, key: str, what: bytes) -> Row | None:
+        """Keep a key; return what is known of it if it has a result already.
+
+        A result that says the message was not sent and may be tried again is no result.
+        """
+        with self._changing():
+            row = self._check(key, what)
+            if row is not None and not _may_be_sent(row):
+                return row
+            self._prune()
+            self._connection.execute(
+                "INSERT INTO sends VALUES (?, ?, 'reserved', '{}', ?) ON CONFLICT DO UPDATE"
+                " SET state = 'reserved', details = '{}', changed = excluded.changed",
+                (_hashed(key), what, time.time()),
+            )
+        return None
+
+    def dispatch(self, key: str) -> None:
+        """Keep that the client may have it from now on."""
+        self._move(key, "reserved", "dispatched", "{}")
+
+    def settle(self, key: str, state: str, details: str) -> None:
+        """Keep the result of what was dispatched."""
+        self._move(key, "dispatched", state, details)
+
+    def amend(self, key: str, state: str, details: str) -> None:
+        """Keep the result of what was unknown."""
+        self._move(key, "unknown", state, details)
+
+    def get(self, key: str) -> Row | None:
+        """Return what is known of a key."""
+        with told_as(OutboxError, self._path, "read"):
+            row = self._connection.execute(
+                "SELECT state, details FROM sends WHERE key = ?", (_hashed(key),)
+            ).fetchone()
+        return None if row is None else Row(*row)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def _check(self, key: str, what: bytes) -> Row | None:
+        row = self._connection.execute(
+            "SELECT what, state, details FROM sends WHERE key = ?", (_hashed(key),)
+        ).fetchone()
+        if row is None:
+            return None
+        if row[0] != what:
+            raise key_reused()
+        return Row(*row[1:])
+
+    def _move(self, key: str, before: str, state: str, details: str) -> None:
+        with self._changing():
+            moved = self._connection.execute(
+                "UPDATE sends SET state = ?, details = ?, changed = ? WHERE key = ? AND state = ?",
+                (state, details, time.time(), _hashed(key), before),
+            )
+            if moved.rowcount != 1:
+                raise OutboxError(f"no message with this key is {before}")
+
+    def _prune(self) -> None:
+        """Forget what is old, or too much; never what is under way."""
+        self._until_prune -= 1
+        if self._until_prune > 0:
+            return
+        self._until_prune = _PRUNE_EVERY
+        self._connection.execute(
+            "DELETE FROM sends WHERE state != 'dispatched' AND changed < ?",
+            (time.time() - self._keep.total_seconds(),),
+        )
+        self._connection.execute(
+            "DELETE FROM sends WHERE state NOT IN ('reserved', 'dispatched') AND changed <"
+            " (SELECT changed FROM sends ORDER BY changed DESC LIMIT 1 OFFSET ?)",
+            (self._keep_rows - 1,),
+        )
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        with told_as(OutboxError, self._path, "write"), transaction(self._connection):
+            yield
+
+
+def key_reused() -> KeyReused:
+    """Return the error of a key that is another message's."""
+    return KeyReused(
+        "this idempotency key was used for another message",
+        hint="make a new key for each message, and keep it for its repetitions",
+    )
+
+
+def _hashed(key: str) -> bytes:
+    """Hash a key: callers make them of addresses and texts."""
+    return hashlib.sha256(key.encode()).digest()
+
+
+def _may_be_sent(row: Row) -> bool:
+    """Whether it is certain that the message was not sent, and it may be tried again."""
+    if row.state == "reserved":
+        return True
+    return row.state == "failed" and json.loads(row.details)["code"] in _RETRIABLE
