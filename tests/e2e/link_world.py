@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import signal
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -85,6 +87,11 @@ class LinkWorld:
     async def paired_connection(self, **options: Any) -> Connection:
         await self.pair(**options)
         return await self.server.wait_connected(self.server.phone("15550001111"))
+
+    def kill(self) -> None:
+        """SIGKILL the session process."""
+        assert self.link.pid is not None
+        os.kill(self.link.pid, signal.SIGKILL)
 
     async def stop(self, **how: bool) -> facts.ChildExited:
         begun = time.monotonic()

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from wa_supervisor.session.parent.launch import Launcher
 
-BOUNDS = StopBounds(ask=0.3, term=0.2, kill=1.0)
+BOUNDS = StopBounds(ask=0.3, drain=0.0, term=0.2, kill=1.0)
 PREAMBLE = """
 import json, os, signal, socket, sys, time
 line = socket.socket(fileno=int(sys.argv[1]))

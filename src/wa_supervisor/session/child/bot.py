@@ -46,12 +46,18 @@ class BotThread:
         self._busy, self._free = busy, free
         self._events: queue.Queue[Event] = queue.Queue(QUEUE)
         self._since: float | None = None
+        self._last = time.monotonic()
         for work in (self._work, self._watch):
             threading.Thread(target=work, daemon=True, name=f"bot{work.__name__}").start()
 
     def put(self, uuid: int, data: bytes, code: int) -> None:
         """Hand an event over; blocks only while the queue is full."""
+        self._last = time.monotonic()
         self._events.put((uuid, data, code))
+
+    def is_idle(self, seconds: float) -> bool:
+        """Whether every event was handled, and none has come for so long."""
+        return not self._events.unfinished_tasks and time.monotonic() - self._last > seconds
 
     def finish(self, within: float) -> None:
         """Wait until every event was handled, but no longer than `within` seconds."""

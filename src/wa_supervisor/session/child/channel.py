@@ -70,7 +70,12 @@ class Channel:
         threading.Thread(target=listen, daemon=True, name="channel-reader").start()
 
     def send(
-        self, frame: protocol.Hello | protocol.FactFrame | protocol.Reply | protocol.Bye
+        self,
+        frame: protocol.Hello
+        | protocol.FactFrame
+        | protocol.Reply
+        | protocol.Received
+        | protocol.Bye,
     ) -> None:
         """Queue a frame."""
         self._outbox.put(protocol.encode(frame))

@@ -6,10 +6,13 @@ import ctypes
 import logging
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 from urllib.parse import quote
 
 from ...lifecycle import facts
+from ...messages.errors import MessagesError
+from ...messages.log import LogOptions, LogWriter
 from ...redaction import redact
 from ..shared import protocol
 from ..shared.neonize_texts import (
@@ -20,12 +23,14 @@ from ..shared.neonize_texts import (
     LOGIN_STATUS_HOOK,
     Event,
     LoginStatus,
+    MessageEvent,
 )
 from ..shared.spec import ExitCode
 from . import adapter, preload
 from .bot import BotThread
 from .logs import Forward, Listen
 from .socket_watch import SocketWatch
+from .tap import Tap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +41,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _STOP_AGAIN_SECONDS: Final = 0.2
+_QUIET_SECONDS: Final = 0.1  # without an event before nothing more is expected
 _BOT_SECONDS: Final = 1.0  # for the handlers that are at work when connect() comes back
 _LAST_SECONDS: Final = 0.4  # of a stop's bound, kept for saying bye
 
@@ -59,6 +65,7 @@ class Client:
         self._has_keys = run.paired
         self._logged_out = threading.Lock()
         self._bot: BotThread | None = None
+        self._tap: Tap | None = None
         # The path goes into an SQLite URI, where ? # and % have a meaning. The uuid is fresh for
         # every generation: an old client's finalizer stops whoever has its uuid.
         name = run.postgres.get_secret_value() if run.postgres else quote(run.database)
@@ -68,7 +75,11 @@ class Client:
     def connect(self) -> NoReturn:
         """Connect, and end the process when that returns."""
         self._capture_logs()
-        self._subscribe()
+        try:
+            self._subscribe(self._open_log())
+        except MessagesError as error:  # what could not be kept must not be received
+            self._report_log_trouble(str(error))
+            self._channel.leave(self._generation, ExitCode.ENDED)
         self._begun.set()
         try:
             self.neonize.connect(self._proxy())
@@ -130,11 +141,26 @@ class Client:
         if self._begun.is_set() and not self._pairing:
             if stop.log_out:
                 _within(self._log_out, deadline)
+            elif self._connected.is_set():
+                self._drain(min(deadline, time.monotonic() + stop.drain))
             # A stop() that arrives before Go has a client is lost: hence again and again.
             while not self._returned.is_set() and time.monotonic() < deadline:
                 _within(self.neonize.stop, deadline)
                 self._returned.wait(_STOP_AGAIN_SECONDS)
         self._channel.leave(self._generation, ExitCode.STOPPED)
+
+    def _drain(self, deadline: float) -> None:
+        """Take no more from WhatsApp, and wait until what was taken is in the log and handled.
+
+        neonize's stop() drops what its Go side has queued, up to 101 messages that WhatsApp was
+        told were received; disconnect() keeps that and hands it over.
+        """
+        _within(self.neonize.disconnect, deadline)
+        while time.monotonic() < deadline:
+            quiet = self._tap is None or self._tap.is_quiet(_QUIET_SECONDS)
+            if quiet and (self._bot is None or self._bot.is_idle(_QUIET_SECONDS)):
+                return
+            time.sleep(_QUIET_SECONDS / 10)
 
     def _log_out(self) -> None:
         try:
@@ -152,7 +178,15 @@ class Client:
 
     def _report_connected(self) -> None:
         self._connected.set()
+        if self._tap is not None:
+            self._tap.connected()
         self._report(facts.Connected(self._generation))
+
+    def _report_log_trouble(self, trouble: str) -> None:
+        self._report(facts.StorageUnavailable(self._generation, redact(trouble)))
+
+    def _report_news(self) -> None:
+        self._channel.send(protocol.Received(generation=self._generation))
 
     def _report_lost_socket(self) -> None:
         detail = "the connection closed without a word"
@@ -181,13 +215,32 @@ class Client:
         logging.getLogger(FFMPEG_LOGGER).setLevel(logging.ERROR)
         preload.start_log_worker()
 
-    def _subscribe(self) -> None:
+    def _open_log(self) -> LogWriter | None:
+        """Begin a segment of the inbox's log. Raises MessagesError."""
+        run = self._run
+        if run.inbox is None:
+            return None
+        return LogWriter.open(
+            Path(run.inbox),
+            generation=run.generation,
+            after=run.inbox_after,
+            options=LogOptions(durability=run.inbox_durability),
+            on_trouble=lambda trouble: self._report_log_trouble(str(trouble)),
+        )
+
+    def _subscribe(self, writer: LogWriter | None) -> None:
         from neonize import events  # noqa: PLC0415 - never in the supervisor
 
         codes = {event.DESCRIPTOR.name: code for event, code in events.EVENT_TO_INT.items()}
         names = {codes[name]: name for name in adapter.EVENTS}
+        received = {codes[name]: name for name in MessageEvent} if writer is not None else {}
+        if writer is not None:
+            self._tap = Tap(
+                writer, received, news=self._report_news, trouble=self._report_log_trouble
+            )
+        inbox = self._tap
         event = self.neonize.event
-        for code in names:  # neonize keeps one handler an event: the bot's goes first
+        for code in (*names, *received):  # neonize keeps one handler an event: the bot's goes first
             event.list_func.setdefault(code, lambda *_: None)
         self._bot = bot = BotThread(
             event.execute,
@@ -198,6 +251,8 @@ class Client:
 
         def tap(uuid: int, binary: int, size: int, code: int) -> None:
             data = ctypes.string_at(binary, size)
+            if inbox is not None:
+                inbox.take(code, data)
             self._socket.begin()
             if name := names.get(code):
                 message = events.INT_TO_EVENT[code].FromString(data)

@@ -43,7 +43,8 @@ class SessionLink:
     `post` receives every fact in order, on the event loop. Each `start` is answered by exactly
     one ChildExited, after the process was reaped and everything it had said was posted. Each
     process gets a share of the session's lock, `lock_descriptor`, and keeps it until it dies.
-    `launcher` may serve other links too; it stays open. Without it the link has one of its own.
+    `on_received` is called, on the loop, when the inbox's log has grown. `launcher` may serve other
+    links too; it stays open. Without it the link has one of its own.
 
     Raises SessionError if the system has no such processes, and Misused if this is one of them: a
     bot's module would start a supervisor within it.
@@ -55,6 +56,7 @@ class SessionLink:
         *,
         launcher: Launcher | None = None,
         bounds: StopBounds | None = None,
+        on_received: Callable[[], None] = lambda: None,
         lock_descriptor: int | None = None,
     ) -> None:
         if sys.platform == "win32":
@@ -66,6 +68,7 @@ class SessionLink:
         self._owns_launcher = launcher is None
         self._launcher: Final = launcher or best_launcher()
         self._bounds = bounds or StopBounds()
+        self._on_received = on_received
         self._lock_descriptors = () if lock_descriptor is None else (lock_descriptor,)
         self._current: SessionProcess | None = None
         self._last: SessionProcess | None = None
@@ -107,7 +110,7 @@ class SessionLink:
             raise SessionError(
                 f"the session process of generation {self._current.spec.generation} still runs"
             )
-        self._current = current = SessionProcess(spec, self._post)
+        self._current = current = SessionProcess(spec, self._post, self._on_received)
         current.task = asyncio.create_task(self._live(current), name=f"session-{spec.generation}")
 
     async def stop(self, *, log_out: bool = False, pairing: bool = False) -> None:
@@ -122,8 +125,9 @@ class SessionLink:
         bounds = self._bounds
         if current.process is None:
             await current.abandon(bounds.term)
-        if not pairing and current.ask_to_stop(log_out=log_out, within=bounds.ask):
-            if await current.ends_within(bounds.ask):
+        within = bounds.ask + bounds.drain
+        if not pairing and current.ask_to_stop(log_out=log_out, within=within, drain=bounds.drain):
+            if await current.ends_within(within):
                 return
             current.send_signal(signal.SIGTERM)
             if await current.ends_within(bounds.term):

@@ -55,7 +55,12 @@ _HUNG_UP_SECONDS: Final = 1.0
 class SessionProcess:
     """One session process and the line to it. `post` receives what it states, in order."""
 
-    def __init__(self, spec: ChildSpec, post: Callable[[ChildFact], None]) -> None:
+    def __init__(
+        self,
+        spec: ChildSpec,
+        post: Callable[[ChildFact], None],
+        on_received: Callable[[], None] = lambda: None,
+    ) -> None:
         self.spec: Final = spec
         self.redact: Final = Redactor()
         self.task: asyncio.Task[None] | None = None
@@ -67,6 +72,7 @@ class SessionProcess:
         self.abandoned = False
         self.calls: Final = Calls(spec.generation, self._send)
         self._post = post
+        self._on_received = on_received
         self._said_bye = False
         self._launched = asyncio.Event()
         self._up = asyncio.Event()
@@ -144,10 +150,13 @@ class SessionProcess:
         )
         launched.cancel()
 
-    def ask_to_stop(self, *, log_out: bool, within: float) -> bool:
+    def ask_to_stop(self, *, log_out: bool, within: float, drain: float) -> bool:
         """Ask the process to end; tell whether it could be asked."""
-        generation = self.spec.generation
-        return self._send(protocol.Stop(generation=generation, log_out=log_out, within=within))
+        return self._send(
+            protocol.Stop(
+                generation=self.spec.generation, log_out=log_out, within=within, drain=drain
+            )
+        )
 
     def send_signal(self, number: signal.Signals) -> None:
         """Send the process a signal, if it has begun and not ended."""
@@ -265,18 +274,23 @@ class SessionProcess:
             case protocol.Reply():
                 self.calls.answered(frame)
             case protocol.FactFrame():
-                fact = frame.fact
-                if isinstance(fact, _DETAILED):
-                    fact = dataclasses.replace(fact, detail=self.redact(fact.detail))
-                for secret in (getattr(fact, "payload", None), getattr(fact, "code", None)):
-                    if isinstance(secret, SecretStr):
-                        self.redact.learn(secret.get_secret_value())
-                self._post(fact)
+                self._post(self._redacted(frame.fact))
+            case protocol.Received():
+                self._on_received()
             case protocol.Bye():
                 self._said_bye = True
             case protocol.Log():
                 text = printable(self.redact(frame.message))
                 _client_log.log(frame.level, "%s: %s", frame.logger, text)
+
+    def _redacted(self, fact: ChildFact) -> ChildFact:
+        """Return the fact without what its detail must not hold, and learn the codes in it."""
+        if isinstance(fact, _DETAILED):
+            fact = dataclasses.replace(fact, detail=self.redact(fact.detail))
+        for secret in (getattr(fact, "payload", None), getattr(fact, "code", None)):
+            if isinstance(secret, SecretStr):
+                self.redact.learn(secret.get_secret_value())
+        return fact
 
     def _on_output(self, line: str) -> None:
         level = logging.DEBUG if is_chatter(line) else logging.INFO

@@ -30,6 +30,16 @@ class Event(enum.StrEnum):
     DISCONNECTED = "Disconnected"
 
 
+class MessageEvent(enum.StrEnum):
+    """The events of what flows through a session."""
+
+    MESSAGE = "Message"
+    UNDECRYPTABLE = "UndecryptableMessage"
+    LATE_BEGINS = "OfflineSyncPreview"
+    """What follows waited at WhatsApp while we were away."""
+    LATE_ENDS = "OfflineSyncCompleted"
+
+
 REDIALLED: Final = frozenset({Event.DISCONNECTED, Event.KEEPALIVE_TIMEOUT})
 """After these whatsmeow redials by itself, as long as it takes, and says Connected at the end."""
 

@@ -93,6 +93,12 @@ class Reply(_Frame):
     problem: Text = ""
 
 
+class Received(_Frame):
+    """The inbox's log has grown."""
+
+    kind: Literal["received"] = "received"
+
+
 class Bye(_Frame):
     """The last frame of a process that ends by itself."""
 
@@ -116,6 +122,9 @@ class Run(_Frame):
     bot_patience: Seconds = 30.0
     bot_start: Seconds = 60.0
     allow_unknown_neonize: bool = False
+    inbox: str | None = None
+    inbox_after: Annotated[int, Field(ge=0)] = 0
+    inbox_durability: Literal["process", "power"] = "process"
 
     @classmethod
     def of(cls, spec: ChildSpec, inheritance: Inheritance) -> Self:
@@ -135,15 +144,22 @@ class Run(_Frame):
             bot_patience=spec.watch.bot_patience,
             bot_start=spec.watch.bot_start,
             allow_unknown_neonize=spec.allow_unknown_neonize,
+            inbox=str(spec.inbox.directory.absolute()) if spec.inbox else None,
+            inbox_after=spec.inbox.after if spec.inbox else 0,
+            inbox_durability=spec.inbox.durability if spec.inbox else "process",
         )
 
 
 class Stop(_Frame):
-    """End within so many seconds; unlink the device first if `log_out`."""
+    """End within so many seconds; unlink the device first if `log_out`.
+
+    Before that, `drain` seconds are for what was received and for the bot's handlers.
+    """
 
     kind: Literal["stop"] = "stop"
     log_out: bool
     within: Seconds
+    drain: Seconds = 0.0
 
 
 class Call(_Frame):
@@ -208,10 +224,10 @@ def fact_frame(fact: facts.ChildFact) -> FactFrame:
 
 # -- lines -----------------------------------------------------------------------------------------
 
-Up: TypeAlias = Hello | FactFrame | Log | Reply | Bye
+Up: TypeAlias = Hello | FactFrame | Log | Reply | Received | Bye
 Down: TypeAlias = Run | Stop | Call
 
-_frames_up: Any = Hello | Log | Reply | Bye
+_frames_up: Any = Hello | Log | Reply | Received | Bye
 for _frame in _FACT_FRAMES.values():
     _frames_up = _frames_up | _frame
 _UP: Final[TypeAdapter[Up]] = TypeAdapter(Annotated[_frames_up, Field(discriminator="kind")])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from .endpoint import Endpoint
 
@@ -40,6 +40,16 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True)
+class InboxSpec:
+    """Where a session process keeps what it receives."""
+
+    directory: Path
+    after: int = 0
+    """The newest segment of the log that the inbox knows of, see `LogWriter.open`."""
+    durability: Literal["process", "power"] = "process"
+
+
+@dataclass(frozen=True, slots=True)
 class ChildSpec:
     """One session process to start.
 
@@ -60,12 +70,17 @@ class ChildSpec:
     endpoint: Endpoint = field(default_factory=Endpoint)
     watch: Watch = field(default_factory=Watch)
     allow_unknown_neonize: bool = False
+    inbox: InboxSpec | None = None
+    """None: nothing that is received is kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class StopBounds:
     """How long each rung of the stop ladder may take, in seconds."""
 
-    ask: float = 2.0
+    ask: float = 1.0
+    """For the client to end, beyond what it may take to drain."""
+    drain: float = 1.0
+    """For what was received, and for the bot's handlers, before the client is ended."""
     term: float = 0.5
     kill: float = 1.0
