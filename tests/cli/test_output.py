@@ -96,8 +96,14 @@ def test_a_write_to_a_full_pipe_returns_at_once_and_the_rest_is_counted(
     assert not out.finish(0.1)
     assert reasons == ["its reader does not keep up"]
     taken = b""
-    while out._queue or waiting(reader):
-        taken += os.read(reader, PIPE)
+
+    def take() -> bool:
+        nonlocal taken
+        while waiting(reader):
+            taken += os.read(reader, PIPE)
+        return not out._queue
+
+    until(take)
     out.write(LINE)
     assert out.finish(10)
     lines = (taken.decode()[PIPE:] + "\n".join(all_of(reader, stream))).splitlines()

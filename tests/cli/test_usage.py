@@ -254,4 +254,4 @@ def test_a_give_up_says_who_must_do_what_and_exits_with_its_code(
     told = reason.explanation
     assert told.who is not Who.NOBODY
     assert f"gave up: {told.sentence}" in answer.err
-    assert f"{told.who.value} must act: {told.action}" in answer.err
+    assert f"{told.who.value.capitalize()} must act: {told.action}" in answer.err

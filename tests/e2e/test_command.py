@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from e2e.processes import marked, parent_of, until
+from e2e.runs import STOP_BOUND
+from e2e.tty import CTRL_C, on_terminal, run_arguments, said_by
 from wa_loopback import Failure
 
 if TYPE_CHECKING:
@@ -71,7 +73,8 @@ async def test_a_second_command_on_a_session_is_refused_by_name(world: World) ->
     assert await second.exit(within=30) == 3
     assert first.process is not None
     assert f"pid {first.process.pid} on host {platform.node()}" in second.stderr
-    assert f"kill {first.process.pid}" in second.stderr
+    assert "try: `wa-supervisor stop --" in second.stderr
+    assert f"end process {first.process.pid}" in second.stderr
     assert second.records == []
     assert first.showing is not None
 
@@ -117,6 +120,34 @@ async def test_it_can_exit_with_a_code_that_says_what_only_a_person_can_mend(
     assert await command.exit(within=15) == code
     assert "gave up: " in command.stderr
     assert "must act: " in command.stderr
+
+
+async def test_what_was_given_up_before_is_the_first_line_after_a_restart(world: World) -> None:
+    first = world.command()
+    await world.pair(first)
+    world.server.on_login(Failure(406, close=False))
+    first.kill()
+    await first.reach("GaveUp")
+    await first.stop()
+    again = world.command()
+    await again.reach("GaveUp", reason="banned", fact="Start", before="GaveUp")
+    await again.stop()
+    assert "given up before this start: WhatsApp banned the account (406)." in again.stderr
+    assert "Appeal in WhatsApp on the phone." in again.stderr
+
+
+async def test_what_a_bot_says_commands_no_terminal(world: World) -> None:
+    bot = world.bot(r"""raise RuntimeError("\x1b]0;owned\x07\n2026-11-24 12:00:00 error forged")""")
+    async with on_terminal(world, 160, 50, *run_arguments(world, "-v", "--bot", bot)) as tty:
+        text = await tty.shows(lambda text: r"\x1b]0;owned" in text and "bot_failed" in text)
+        assert "\x1b]0;" not in tty.written
+        assert not [line for line in text.splitlines() if line.startswith("2026-11-24 12:00:00")]
+        for command in ("status", "crashes"):
+            said = await said_by(world, command)
+            assert "\x1b" not in said
+            assert r"\x1b]0;owned" in said
+        tty.type(CTRL_C)
+        assert await tty.exit(within=STOP_BOUND) == 0
 
 
 async def test_a_bot_runs_in_the_session_process(world: World) -> None:

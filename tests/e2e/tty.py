@@ -142,3 +142,24 @@ async def on_terminal(
 def run_arguments(world: World, *arguments: str) -> list[str]:
     """The command line of `run` for the world's data directory."""
     return ["run", "--data-dir", str(world.data_dir), *arguments]
+
+
+async def said_by(world: World, command: str, *arguments: str) -> str:
+    """What a command about the world's session says, on whatever stream."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "wa_supervisor",
+        command,
+        "--data-dir",
+        str(world.data_dir),
+        *arguments,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        cwd=world.directory,
+        env=world.environment(),
+    )
+    out, _ = await asyncio.wait_for(process.communicate(), 30)
+    world.canary.hear(f"what {command} says", out.decode())
+    return out.decode()

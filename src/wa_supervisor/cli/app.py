@@ -10,6 +10,7 @@ import typer
 
 from ..errors import BotUnusable, ConfigError, ControlError, StoreError, SupervisorError
 from ..output import finish, is_of_a_stream, open_standard_streams
+from ..redaction import printable
 from .commands import HOMES, TYPER, Commands
 from .exits import Exit
 
@@ -41,15 +42,22 @@ def _call() -> int:
     except SystemExit as ended:
         return int(ended.code or Exit.OK)
     except SupervisorError as error:
-        print(f"wa-supervisor: {error}", file=sys.stderr)
+        print(f"wa-supervisor: {_lines(str(error))}", file=sys.stderr)
         if error.hint:
-            print(f"  try: {error.hint}", file=sys.stderr)
+            from .session_options import SessionOptions  # noqa: PLC0415 - the list needs none
+
+            print(f"  try: {_lines(SessionOptions().advice(error.hint))}", file=sys.stderr)
         return _EXITS.get(type(error), _exit_of(error))
     except OSError as error:
         if not is_of_a_stream(error):
             raise
         return _unwritable(error)
     return Exit.OK
+
+
+def _lines(text: str) -> str:
+    """Keep the line breaks, of which an error may have some; whom it quotes commands nothing."""
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def _unwritable(error: OSError) -> Exit:

@@ -8,10 +8,15 @@ import typer
 
 from ..control import Order, ask
 from ..errors import NotRunning
+from ..lifecycle import Reason
+from ..redaction import printable
 from ..store import SessionFiles
-from .session_options import Chosen, ConfigOption, DataDirOption, JsonOption, SessionOption
+from .explain import explanation
+from .session_options import ConfigOption, DataDirOption, JsonOption, SessionOption, SessionOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ..status import Status
 
 
@@ -22,10 +27,10 @@ def status(
     json: JsonOption = False,
 ) -> None:
     """Say how a session stands, why, who must act and what to type."""
-    chosen = Chosen(session, data_dir, config)
-    with chosen.telling():
-        found = ask(chosen.files(), Order.STATUS)
-    print(found.model_dump_json() if json else chosen.typed(_told(found)))
+    options = SessionOptions(session, data_dir, config)
+    with options.advising():
+        found = ask(options.files(), Order.STATUS)
+    print(found.model_dump_json() if json else "\n".join(_lines(found, options)))
 
 
 def resume(
@@ -37,12 +42,12 @@ def resume(
 
     Where no supervisor runs, the next one does so when it is started.
     """
-    chosen = Chosen(session, data_dir, config)
-    if _order(Order.RESUME, chosen):
-        print(chosen.typed("Resuming; `wa-supervisor status` says how it goes."))
+    options = SessionOptions(session, data_dir, config)
+    if _order(Order.RESUME, options):
+        print(options.repeat_in("Resuming; `wa-supervisor status` says how it goes."))
     else:
         print("No supervisor runs; the next one resumes when it is started,")
-        print(chosen.typed("by its service or by `wa-supervisor run`."))
+        print(options.repeat_in("by its service or by `wa-supervisor run`."))
 
 
 def relink(
@@ -58,13 +63,17 @@ def relink(
     """
     if not yes:
         typer.confirm("This unlinks the device; somebody must scan a new QR. Go on?", abort=True)
-    chosen = Chosen(session, data_dir, config)
-    if _order(Order.RELINK, chosen):
-        print(chosen.typed("Relinking; a fresh QR will appear where `wa-supervisor run` shows it."))
+    options = SessionOptions(session, data_dir, config)
+    if _order(Order.RELINK, options):
+        print(
+            options.repeat_in(
+                "Relinking; a fresh QR will appear where `wa-supervisor run` shows it."
+            )
+        )
     else:
         print("No supervisor runs, so WhatsApp is not told now. The next one sets the keys aside")
         print("and pairs afresh when it is started,")
-        print(chosen.typed("by its service or by `wa-supervisor run`."))
+        print(options.repeat_in("by its service or by `wa-supervisor run`."))
         print("If the phone lists the old device after that, remove it there.")
 
 
@@ -74,16 +83,16 @@ def stop(
     config: ConfigOption = None,
 ) -> None:
     """Stop a session's supervisor, keeping the session."""
-    chosen = Chosen(session, data_dir, config)
-    with chosen.telling():
-        ask(chosen.files(), Order.STOP)
+    options = SessionOptions(session, data_dir, config)
+    with options.advising():
+        ask(options.files(), Order.STOP)
     print("Stopping.")
 
 
-def _order(order: Order, chosen: Chosen) -> bool:
+def _order(order: Order, options: SessionOptions) -> bool:
     """Give an order to the supervisor, or leave it for the next one: then the answer is False."""
-    with chosen.telling():
-        settings = chosen.settings()
+    with options.advising():
+        settings = options.settings()
         files = SessionFiles.at(settings.session, settings.data_dir)
         try:
             ask(files, order)
@@ -96,21 +105,17 @@ def _order(order: Order, chosen: Chosen) -> bool:
         return True
 
 
-def _told(status: Status) -> str:
+def _lines(status: Status, options: SessionOptions) -> Iterator[str]:
     state = f"{status.state} ({status.shade})" if status.shade else status.state
-    lines = [f"{status.session}: {state}"]
-    if status.sentence:
-        lines.append(f"  {status.sentence}")
+    yield f"{status.session}: {state}"
+    if status.reason:
+        told = explanation(Reason(status.reason), status.detail, options)
+        yield from (f"  {line}" for line in told)
     if status.cause and status.cause != status.reason:
-        lines.append(f"  It began with: {status.cause}.")
-    if status.detail:
-        lines.append(f"  {status.detail.strip().splitlines()[0]}")
-    if status.action:
-        lines.append(f"  What to do: {status.action}")
+        yield f"  It began with: {status.cause}."
     if status.not_before:
-        lines.append(f"  Next dial: {status.not_before.astimezone():%Y-%m-%d %H:%M:%S %Z}")
+        yield f"  Next dial: {status.not_before.astimezone():%Y-%m-%d %H:%M:%S %Z}"
     if status.retries:
-        lines.append(f"  Retries without a stable connection since: {status.retries}")
+        yield f"  Retries without a stable connection since: {status.retries}"
     if status.journal:
-        lines.append(f"  Steps cannot be recorded: {status.journal}")
-    return "\n".join(lines)
+        yield f"  Steps cannot be recorded: {printable(status.journal)}"

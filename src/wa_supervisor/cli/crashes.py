@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .. import crashes as reports
-from .session_options import Chosen, ConfigOption, DataDirOption, JsonOption, SessionOption
+from .explain import indented
+from .session_options import ConfigOption, DataDirOption, JsonOption, SessionOption, SessionOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,9 +27,9 @@ def crashes(
     json: JsonOption = False,
 ) -> None:
     """Show the reports of session processes that died, newest last."""
-    chosen = Chosen(session, data_dir, config)
-    files = chosen.files()
-    with chosen.telling():
+    options = SessionOptions(session, data_dir, config)
+    files = options.files()
+    with options.advising():
         found, unreadable = reports.read(files.directory)
     for each in unreadable:
         print(f"warning: {each}; look at {each.path}, or remove it", file=sys.stderr)
@@ -40,7 +41,7 @@ def crashes(
 
 def _lines(report: CrashReport) -> Iterator[str]:
     yield f"{report.ts.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC: {report.sentence} ({report.end})"
-    yield textwrap.indent(report.printed or "it printed nothing", "    ")
+    yield indented(report.printed or "it printed nothing")
     if report.last_facts:
         before = f"before it: {', '.join(report.last_facts)}"
         yield textwrap.fill(before, 80, initial_indent="  ", subsequent_indent="    ")

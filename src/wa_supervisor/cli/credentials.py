@@ -24,7 +24,7 @@ from ..store import SessionFiles, SessionLock, claimed, expire, open_vault, quar
 from ..store.layout import give_back
 from ..store.quarantine import has_keys
 from ..store.snapshots import Snapshot
-from .session_options import Chosen, ConfigOption, DataDirOption, SessionOption
+from .session_options import ConfigOption, DataDirOption, SessionOption, SessionOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,9 +62,9 @@ def list_snapshots(
     json: Annotated[bool, typer.Option("--json", help="One JSON object for each.")] = False,
 ) -> None:
     """List the copies of a session's keys that `restore` can put back."""
-    chosen = Chosen(session, data_dir, config)
-    with chosen.telling():
-        _, files, vault = _open(chosen)
+    options = SessionOptions(session, data_dir, config)
+    with options.advising():
+        _, files, vault = _open(options)
         found = _list(files, vault)
     if json:
         for each in found:
@@ -85,7 +85,7 @@ def list_snapshots(
         usable = "yes" if each.usable else "no keys"
         table.add_row(each.id, each.kind, _age((now - each.taken).total_seconds()), size, usable)
     Console(highlight=False).print(table)
-    line = chosen.typed(f"wa-supervisor restore --session {files.name}")
+    line = options.repeat_in(f"wa-supervisor restore --session {files.name}")
     print(f"\nTo put one back:\n    {line} ID")
 
 
@@ -100,16 +100,16 @@ def restore_session(
     yes: _Yes = False,
 ) -> None:
     """Put a copy of a session's keys back; what is there now goes into quarantine."""
-    chosen = Chosen(session, data_dir, config)
-    with chosen.telling():
-        settings, files, vault = _open(chosen)
+    options = SessionOptions(session, data_dir, config)
+    with options.advising():
+        settings, files, vault = _open(options)
         with _acting(files, vault, "restore"):
             restored = _restore(wanted, files, vault, yes=yes)
             _settle_debts(files, settings, "OperatorRestored", Reason.RESTORED)
         print(f"\n{restored.id} was put back.")
         if restored.aside:
             print(f"What was there before is in quarantine as {restored.aside}.")
-        _say_next(chosen, files, vault, "logs in with it")
+        _say_next(options, files, vault, "logs in with it")
 
 
 def _restore(wanted: str | None, files: SessionFiles, vault: Vault, *, yes: bool) -> Restored:
@@ -139,9 +139,9 @@ def purge_session(
     yes: _Yes = False,
 ) -> None:
     """Set a session's keys aside, into quarantine, so that the next run pairs afresh."""
-    chosen = Chosen(session, data_dir, config)
-    with chosen.telling():
-        settings, files, vault = _open(chosen)
+    options = SessionOptions(session, data_dir, config)
+    with options.advising():
+        settings, files, vault = _open(options)
         kept = settings.quarantine
         with _acting(files, vault, "purge"):
             print(f"Session {files.name!r} goes into quarantine: at most {kept.days:g} days,")
@@ -158,9 +158,9 @@ def purge_session(
         if entry is None:
             print("\nThere was nothing to set aside.")
         else:
-            line = chosen.typed(f"wa-supervisor restore --session {files.name}")
+            line = options.repeat_in(f"wa-supervisor restore --session {files.name}")
             print(f"\nIt was set aside as {entry.id}. To undo that:\n    {line} {entry.id}")
-        _say_next(chosen, files, vault, "pairs afresh")
+        _say_next(options, files, vault, "pairs afresh")
 
 
 @contextlib.contextmanager
@@ -173,9 +173,9 @@ def _acting(files: SessionFiles, vault: Vault, command: str) -> Iterator[None]:
             give_back(files.directory)
 
 
-def _open(chosen: Chosen) -> tuple[Settings, SessionFiles, Vault]:
+def _open(options: SessionOptions) -> tuple[Settings, SessionFiles, Vault]:
     """Find a session that exists; none is made. Raises ConfigError, StoreError."""
-    settings = chosen.settings()
+    settings = options.settings()
     files = SessionFiles.at(settings.session, settings.data_dir)
     if not files.directory.is_dir():
         raise StoreError(
@@ -219,9 +219,9 @@ def _settle_debts(files: SessionFiles, settings: Settings, fact: str, reason: Re
     amend(files, settings.journal, fact, reason=reason.value, **paid)
 
 
-def _say_next(chosen: Chosen, files: SessionFiles, vault: Vault, what: str) -> None:
+def _say_next(options: SessionOptions, files: SessionFiles, vault: Vault, what: str) -> None:
     state = "paired" if vault.is_paired() else "not paired"
-    line = chosen.typed(f"wa-supervisor run --session {files.name}")
+    line = options.repeat_in(f"wa-supervisor run --session {files.name}")
     print(f"The session is {state}. The next run {what}:\n    {line}")
     print("If it was given up before, add --resume.")
 

@@ -8,7 +8,7 @@ from ..control import Order, ask
 from ..errors import ControlError
 from .exits import Exit
 from .service import summary
-from .session_options import Chosen, ConfigOption, DataDirOption, SessionOption
+from .session_options import ConfigOption, DataDirOption, SessionOption, SessionOptions
 
 
 def health(
@@ -17,7 +17,7 @@ def health(
     config: ConfigOption = None,
 ) -> None:
     """Exit 0 if the session is connected now, else 1; one line says why. For health checks."""
-    files = Chosen(session, data_dir, config).files()
+    files = SessionOptions(session, data_dir, config).files()
     try:
         status = ask(files, Order.STATUS)
     except ControlError as error:

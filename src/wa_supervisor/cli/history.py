@@ -12,7 +12,8 @@ from rich.text import Text
 
 from ..errors import ConfigError
 from ..journal import read
-from .session_options import Chosen, ConfigOption, DataDirOption, SessionOption
+from .explain import explanation
+from .session_options import ConfigOption, DataDirOption, SessionOption, SessionOptions
 
 if TYPE_CHECKING:
     from ..journal import Entry, Memory, Past
@@ -39,8 +40,8 @@ def history(
 ) -> None:
     """Show the steps a session took, oldest first, whether it runs now or not."""
     after = None if since is None else moment(since, datetime.now(UTC))
-    chosen = Chosen(session, data_dir, config)
-    files = chosen.files()
+    options = SessionOptions(session, data_dir, config)
+    files = options.files()
     past = read(files.journal, since=after, limit=limit or None)
     if json:
         for entry in past.entries:
@@ -49,8 +50,8 @@ def history(
     console = Console(highlight=False)
     for entry in past.entries:
         _print(console, entry)
-    for line in _closing(past, files.name):
-        console.print(Text(chosen.typed(line), style="dim"), soft_wrap=True)
+    for line in _closing(past, files.name, options):
+        console.print(Text(line, style="dim"), soft_wrap=True)
 
 
 def moment(text: str, now: datetime) -> datetime:
@@ -88,16 +89,17 @@ def _print(console: Console, entry: Entry) -> None:
     console.print(line, no_wrap=True, overflow="ellipsis")
 
 
-def _closing(past: Past, session: str) -> list[str]:
+def _closing(past: Past, session: str, options: SessionOptions) -> list[str]:
     if past.memory is None:
         return [f"{session}: nothing is recorded yet"]
-    told = [f"times are UTC; {past.ignored} facts were ignored", *_remembered(past.memory)]
+    ignored = f"times are UTC; {past.ignored} facts were ignored"
+    told = [ignored, *_remembered(past.memory, options)]
     if not past.entries:
         told.insert(0, f"{session}: no step in that time")
     return told
 
 
-def _remembered(memory: Memory) -> list[str]:
+def _remembered(memory: Memory, options: SessionOptions) -> list[str]:
     times = {
         "last paired": memory.last_pairing,
         "last stable": memory.last_stable,
@@ -107,6 +109,7 @@ def _remembered(memory: Memory) -> list[str]:
     parts = [f"{name} {at.astimezone(UTC):%Y-%m-%d %H:%M}" for name, at in times.items() if at]
     lines = ["; ".join(parts)] if parts else []
     if memory.given_up:
-        told = memory.given_up.explanation
-        lines.append(f"given up: {told.sentence} {told.action}".rstrip())
+        detail = memory.detail if memory.reason is memory.given_up else ""
+        first, *more = explanation(memory.given_up, detail, options)
+        lines += [f"given up: {first}", *(f"  {line}" for line in more)]
     return lines

@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
 
-from ..redaction import redact
-from .plain import plain, plain_lines
+from ..redaction import printable, redact
+from .explain import indented
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rich.console import Console
+
+_SPEAKERS: Final = {"wa_supervisor.bot": "bot: ", "wa_supervisor.client": "client: "}
+"""Loggers that repeat what others say; without this they would seem to be us."""
 
 _STYLES: Final = {"ERROR": "bold red", "WARNING": "yellow", "DEBUG": "dim"}
 
@@ -61,10 +64,10 @@ class _Handler(logging.Handler):
         line = Text.assemble(
             (f"{when:%Y-%m-%d %H:%M:%S} ", "dim"),
             (f"{record.levelname.lower():7} ", _STYLES.get(record.levelname, "")),
-            plain(message),
+            printable(f"{_SPEAKERS.get(record.name, '')}{message}"),
         )
         if traceback:
-            line.append(f"\n{plain_lines(traceback)}")
+            line.append(f"\n{indented(traceback)}")
         self._console.print(line, soft_wrap=True)
 
 

@@ -14,7 +14,8 @@ from ..output import take_over
 from ..settings import load_settings
 from ..supervisor import Supervisor
 from .exits import GIVE_UP, Exit
-from .session_options import Chosen
+from .explain import explanation
+from .session_options import SessionOptions
 from .supervise import OnGiveUp, RunOptions, supervise
 from .workers import Workers
 
@@ -85,7 +86,7 @@ def run(
     )
     take_over()  # nothing that is printed from here on may wait for its reader
     options = RunOptions(
-        session=Chosen(session, data_dir, config),
+        session=SessionOptions(session, data_dir, config),
         read=read,
         on_give_up=on_give_up,
         first_order=Supervisor.relink if relink else Supervisor.resume if resume else None,
@@ -93,14 +94,11 @@ def run(
         verbose=verbose,
     )
     workers, code = Workers(), Exit.OK
-    with options.session.telling():
+    with options.session.advising():
         outcome = supervise(read(), options, workers)
     if outcome.phase is Phase.GAVE_UP and outcome.reason is not None:
-        told = outcome.reason.explanation
-        print(f"wa-supervisor: gave up: {told.sentence}", file=sys.stderr)
-        if told.action:
-            action = options.session.typed(told.action)
-            print(f"  {told.who.value} must act: {action}", file=sys.stderr)
+        told = explanation(outcome.reason, outcome.detail, options.session)
+        print("wa-supervisor: gave up: " + "\n  ".join(told), file=sys.stderr)
         code = GIVE_UP.get(outcome.reason, Exit.FAILED)
     workers.leave(code)
     raise typer.Exit(code)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from ..errors import SupervisorError
-from ..hints import Hint
+from ..hints import Action, Hint
 from ..settings import load_settings
 from ..store.layout import SessionFiles
 
@@ -31,8 +31,30 @@ ConfigOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object instead of words.")]
 
+# What is typed for each action that has a command; `{}` stands for the hint's subject.
+_TYPED: Final[dict[Action, str]] = {
+    Action.RUN: "wa-supervisor run",
+    Action.RESUME: "wa-supervisor resume",
+    Action.RELINK: "wa-supervisor relink",
+    Action.STOP: "wa-supervisor stop",
+    Action.STATUS: "wa-supervisor status",
+    Action.CRASHES: "wa-supervisor crashes",
+    Action.HISTORY: "wa-supervisor history",
+    Action.SNAPSHOTS: "wa-supervisor snapshots",
+    Action.PURGE: "wa-supervisor purge",
+    Action.RESTORE: "wa-supervisor restore",
+    Action.INSTALL: "pip install {}",
+    Action.REINSTALL: "pip install --force-reinstall {}",
+    Action.UPGRADE: "pip install --upgrade {}",
+    Action.INSTALL_SYSTEM: "apt install {}",
+    Action.MAKE_DIRECTORY: "mkdir -p {}",
+    Action.MAKE_PRIVATE: "chmod go= {}",
+    Action.REMOVE: "rm {}",
+    Action.FIND_USER: "fuser -v {}",
+}
+
 # The commands that are about one session and take all three options.
-_LINE: Final = re.compile(
+_COMMAND: Final = re.compile(
     r"\bwa-supervisor "
     r"(run|status|resume|relink|stop|history|crashes|health|snapshots|restore|purge)\b"
     r"( --session [\w.-]+)?",
@@ -41,7 +63,7 @@ _LINE: Final = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class SessionOptions:
     """The options that say which session is meant, as they were given."""
 
     session: str | None = None
@@ -58,20 +80,32 @@ class Chosen:
         settings = self.settings()
         return SessionFiles.at(settings.session, settings.data_dir)
 
-    def typed(self, text: str) -> str:
+    def repeat_in(self, text: str) -> str:
         """Repeat the options in every command that a text names, so that it can be typed so."""
-        return _LINE.sub(lambda found: self._line(found[1], found[2] or ""), text)
+        return _COMMAND.sub(lambda found: self._command(found[1], found[2] or ""), text)
+
+    def advice(self, hint: Hint) -> str:
+        """Say what helps, with the command to type where there is one."""
+        named = f" --session {hint.session}" if hint.session else ""
+        command = _TYPED.get(hint.action) if hint.action else None
+        if command is None:
+            return self.repeat_in(str(hint))
+        typed = command.format(shlex.quote(hint.subject))
+        if typed.startswith("wa-supervisor "):
+            typed = self.repeat_in(f"{typed}{named}")
+        acts = ", then ".join(filter(None, (hint.first, f"`{typed}`")))
+        return "; ".join(filter(None, (acts, hint.note)))
 
     @contextlib.contextmanager
-    def telling(self) -> Iterator[None]:
-        """Repeat the options in the hint of every error of ours."""
+    def advising(self) -> Iterator[None]:
+        """Make the hint of every error of ours one that can be typed as it stands."""
         try:
             yield
         except SupervisorError as error:
-            error.hint = error.hint and Hint(note=self.typed(str(error.hint)))
+            error.hint = error.hint and Hint(note=self.advice(error.hint))
             raise
 
-    def _line(self, command: str, session: str) -> str:
+    def _command(self, command: str, session: str) -> str:
         given = {"--session": self.session, "--data-dir": self.data_dir, "--config": self.config}
         if self.session is not None:
             session = ""

@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
+from ..lifecycle import Reason
 from ..output import Output
 from ..pairing.parse import parse_sink
 from ..sdnotify import Notifier
 from ..supervisor import Outcome, Supervisor
+from .explain import details, explanation
 from .logs import configure_logging, notice_of_loss
 from .reload import reload
 from .screen import Screen
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
     from ..settings import Loaded
     from ..status import StepRecord
-    from .session_options import Chosen
+    from .session_options import SessionOptions
     from .workers import Workers
 
 log = logging.getLogger("wa_supervisor")
@@ -48,7 +50,7 @@ class OnGiveUp(StrEnum):
 class RunOptions:
     """What is asked of `run` beside its settings."""
 
-    session: Chosen
+    session: SessionOptions
     read: Callable[[], Loaded]
     """Reads the settings again, for SIGHUP."""
     on_give_up: OnGiveUp
@@ -64,7 +66,7 @@ def supervise(loaded: Loaded, options: RunOptions, workers: Workers) -> Outcome:
     # Standard output belongs to --json; what is for a person goes to standard error.
     console = Console(file=sys.stderr)
     as_lines = options.as_json and not console.is_terminal
-    typed = options.session.typed
+    typed = options.session.repeat_in
     configure_logging(console, as_json=as_lines, verbose=options.verbose, typed=typed)
     for warning in loaded.warnings:
         log.warning("%s", warning)
@@ -75,6 +77,7 @@ def supervise(loaded: Loaded, options: RunOptions, workers: Workers) -> Outcome:
     supervisor = Supervisor(settings, sinks=sinks, on_give_up=options.on_give_up.value)
     if options.first_order is not None:
         options.first_order(supervisor)
+    supervisor.on_step(_particulars(supervisor, options.session))
     if options.as_json:
         supervisor.on_step(_json_lines(screen))
     # Of a terminal that was closed SIGHUP says just that, and the session must not outlive it.
@@ -84,10 +87,32 @@ def supervise(loaded: Loaded, options: RunOptions, workers: Workers) -> Outcome:
         return asyncio.run(_until_signalled(supervisor, hang_up, notifier, workers))
 
 
+def _particulars(supervisor: Supervisor, options: SessionOptions) -> Callable[[StepRecord], None]:
+    """Make a listener that logs what the supervisor's own log leaves out.
+
+    That is what an earlier run gave up, for what and what helps; and, wherever a person is
+    notified, the detail that the advice may point to.
+    """
+    begun = False
+
+    def tell(record: StepRecord) -> None:
+        nonlocal begun
+        status = supervisor.status
+        if not begun and status.reason is not None and record.after == "GaveUp":
+            told = explanation(Reason(status.reason), status.detail, options)
+            log.warning("given up before this start: %s", " ".join(map(str.strip, told)))
+        elif "Notify" in record.effects and status.detail:
+            log.warning("%s: %s", record.reason, " / ".join(map(str.strip, details(status.detail))))
+        begun = True
+
+    return tell
+
+
 def _json_lines(screen: Screen) -> Callable[[StepRecord], None]:
     """Make a listener that prints each step that was taken as a JSON object on standard output.
 
-    A reader that is too slow or gone costs steps, not the session: a line `{"missed": 12}` stands
+    The first step is printed in any case: it says where the session stands after a restart. A
+    reader that is too slow or gone costs steps, not the session: a line `{"missed": 12}` stands
     where twelve are missing. The journal has them all.
     """
     out = sys.stdout
@@ -95,9 +120,13 @@ def _json_lines(screen: Screen) -> Callable[[StepRecord], None]:
         out.notice = _missed
         out.on_loss = partial(log.warning, _LOSS)
 
+    begun = False
+
     def write(record: StepRecord) -> None:
-        if not record.taken:
+        nonlocal begun
+        if begun and not record.taken:
             return
+        begun = True
         line = record.model_dump_json(exclude={"taken"})
         if screen.is_live and out.isatty():
             screen.console.print(Text(line), soft_wrap=True)  # above the display
