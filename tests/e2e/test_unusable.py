@@ -131,7 +131,7 @@ async def test_a_bot_that_never_begins_is_named_before_the_start_is_given_up(wor
     assert failed.fact == "BotFailed"
     detail = run.supervisor.status.detail
     assert "mybot:register did not return within 1.4 s" in detail
-    assert f"it is at {world.directory}/mybot.py, line 6" in detail
+    assert f"it is at {world.directory}/mybot.py, line 5" in detail
 
 
 async def test_a_mended_bot_is_taken_at_the_next_try(world: World) -> None:
