@@ -82,6 +82,28 @@ async def test_a_logout_that_comes_before_neonize_listens_is_told_once(
     await world.stop()
 
 
+async def test_a_rejection_of_the_keys_is_told_though_the_client_is_being_stopped(
+    world: LinkWorld,
+) -> None:
+    """whatsmeow redials a lost connection by itself, and stop() drops what it is just hearing."""
+    await world.pair()
+    await world.stop()
+    keys = (world.directory / "session.db").read_bytes()
+    for number in range(8):
+        (world.directory / "session.db").write_bytes(keys)
+        await world.start(paired=True)
+        await world.expect(facts.Connected)
+        connection = await world.server.wait_connected(world.server.phone("15550001111"))
+        world.server.on_login(Failure(401))
+        await connection.drop()
+        await world.expect(facts.Disconnected)
+        await asyncio.sleep(number / 100)
+        await world.link.stop()
+        posted = [await world.expect(facts.ChildFact), await world.expect(facts.ChildFact)]
+        assert isinstance(posted[0], facts.LoggedOut), number
+        assert isinstance(posted[1], facts.ChildExited)
+
+
 async def test_a_refused_registration_is_no_logout(world: LinkWorld) -> None:
     world.server.on_registration(Failure(401, close=False))
     await world.start()

@@ -10,6 +10,7 @@ import pytest
 from e2e.harness import quick
 from e2e.processes import until
 from wa_loopback import Failure, Silence, StreamError
+from wa_loopback.observations import LoginAnswered
 from wa_supervisor.lifecycle.policy import Conflict, Limit
 from wa_supervisor.store import CredentialKeeper
 
@@ -199,3 +200,36 @@ async def test_a_yielding_session_gives_up_at_once(world: World) -> None:
 async def test_a_login_that_is_replaced_at_once_holds_back_too(world: World) -> None:
     run = await _answered(world, REPLACED)
     assert _wait(await run.reach("Backoff", reason="replaced")) > 29.5
+
+
+def _rejected(world: World) -> int:
+    answers = [seen.answer for seen in world.server.log if isinstance(seen, LoginAnswered)]
+    return sum(isinstance(answer, Failure) for answer in answers)
+
+
+async def test_dead_keys_are_presented_twice_though_a_spent_budget_replaces_the_client(
+    world: World,
+) -> None:
+    run, connection = await world.paired(policy=quick(flaps=Limit(count=1, window=60)))
+    await connection.drop()
+    await run.fact("Disconnected")
+    await run.fact("Connected")
+    world.server.on_login(Failure(401), times=None)
+    await world.server.connections[-1].drop()
+    await run.reach("Purging")
+    await run.reach("Pairing")
+    assert _rejected(world) == 2
+
+
+async def test_dead_keys_are_presented_twice_though_an_operator_stops_in_between(
+    world: World,
+) -> None:
+    run, connection = await world.paired()
+    world.server.on_login(Failure(401), times=None)
+    await connection.drop()
+    await run.fact("Disconnected")
+    await run.stop()
+    assert _rejected(world) == 1
+    again = world.start()
+    await again.reach("Pairing")
+    assert _rejected(world) == 2

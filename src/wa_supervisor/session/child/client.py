@@ -44,6 +44,8 @@ _STOP_AGAIN_SECONDS: Final = 0.2
 _QUIET_SECONDS: Final = 0.1  # without an event before nothing more is expected
 _BOT_SECONDS: Final = 1.0  # for the handlers that are at work when connect() comes back
 _LAST_SECONDS: Final = 0.4  # of a stop's bound, kept for saying bye
+_VERDICT_SECONDS: Final = 1.0
+_LOG_SECONDS: Final = 0.2
 
 
 class Client:
@@ -63,6 +65,11 @@ class Client:
         self._returned = threading.Event()
         self._connected = threading.Event()
         self._has_keys = run.paired
+        # Whether WhatsApp has answered the last login. One is under way from the start, and while
+        # whatsmeow redials.
+        self._answered = threading.Event()
+        if not run.paired:
+            self._answered.set()
         self._logged_out = threading.Lock()
         self._bot: BotThread | None = None
         self._tap: Tap | None = None
@@ -139,6 +146,9 @@ class Client:
         deadline = time.monotonic() + stop.within - _LAST_SECONDS
         # Before it connects and while it pairs there is nothing to save, and stop() ends nothing.
         if self._begun.is_set() and not self._pairing:
+            # If WhatsApp is just rejecting the keys, the supervisor must learn it: it would have
+            # them presented once more. Without this 42 of 60 such rejections were lost.
+            self._answered.wait(min(_VERDICT_SECONDS, max(0.0, deadline - time.monotonic())))
             if stop.log_out:
                 _within(self._log_out, deadline)
             elif self._connected.is_set():
@@ -147,6 +157,7 @@ class Client:
             while not self._returned.is_set() and time.monotonic() < deadline:
                 _within(self.neonize.stop, deadline)
                 self._returned.wait(_STOP_AGAIN_SECONDS)
+        preload.flush_log(within=_LOG_SECONDS)
         self._channel.leave(self._generation, ExitCode.STOPPED)
 
     def _drain(self, deadline: float) -> None:
@@ -171,8 +182,10 @@ class Client:
     # -- reported to the supervisor
 
     def _report(self, fact: ChildFact | None) -> None:
-        if isinstance(fact, facts.LoggedOut) and not self._logged_out.acquire(blocking=False):
-            return  # its line in the log came first
+        if isinstance(fact, facts.LoggedOut):
+            self._answered.set()
+            if not self._logged_out.acquire(blocking=False):
+                return  # its line in the log came first
         if fact is not None:
             self._channel.send(protocol.fact_frame(fact))
 
@@ -257,6 +270,7 @@ class Client:
             if name := names.get(code):
                 message = events.INT_TO_EVENT[code].FromString(data)
                 self._pairing = False
+                self._note_answer(name)
                 if name == Event.CONNECTED:
                     self._socket.confirm(self._report_connected)
                 else:
@@ -267,6 +281,13 @@ class Client:
         event.execute = tap
         event.qr(self._on_qr)
         setattr(self.neonize, LOGIN_STATUS_HOOK, self._on_status)
+
+    def _note_answer(self, event: str) -> None:
+        """Take note whether this event says that a login follows, or that one was answered."""
+        if event in {Event.DISCONNECTED, Event.PAIR_STATUS}:
+            self._answered.clear()
+        elif event != Event.LOGGED_OUT:  # set when it was reported
+            self._answered.set()
 
     def _on_status(self, _uuid: int, status: int) -> None:
         word = ctypes.string_at(status).decode(errors="replace")

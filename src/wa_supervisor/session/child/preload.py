@@ -14,6 +14,7 @@ import logging
 import re
 import sys
 import threading
+import time
 import types
 from contextlib import contextmanager
 from pathlib import Path
@@ -188,6 +189,14 @@ def start_log_worker() -> None:
     """
     log = sys.modules["neonize.utils.log"]
     threading.Thread(target=log._worker, daemon=True, name="whatsmeow-log").start()  # noqa: SLF001
+
+
+def flush_log(*, within: float) -> None:
+    """Wait until what whatsmeow has logged was handed on, but no longer than so many seconds."""
+    entries = sys.modules["neonize.utils.log"]._log_queue  # noqa: SLF001
+    end = time.monotonic() + within
+    while entries.unfinished_tasks and time.monotonic() < end:
+        time.sleep(0.005)
 
 
 def _stop_log_worker(log: types.ModuleType) -> None:
