@@ -228,6 +228,30 @@ async def test_a_refused_dial_is_a_fact_and_ends_the_process(world: World) -> No
     assert (await world.expect(facts.ChildExited)).returncode == ExitCode.ENDED
 
 
+@pytest.mark.parametrize("paired", [False, True])
+async def test_a_dial_that_is_redirected_in_circles_is_ended(world: World, *, paired: bool) -> None:
+    """Left alone it made 2,630 connections in 8 s."""
+    if paired:
+        await world.pair()
+        await world.stop()
+    before = world.server.dials
+    world.server.upgrade_status = 302
+    await world.start(paired=paired)
+    failed = await world.expect(facts.DialFailed)
+    assert "redirected in circles" in failed.detail
+    assert (await world.expect(facts.ChildExited)).returncode == ExitCode.ENDED
+    assert world.server.dials - before < 1000
+
+
+async def test_a_redial_that_is_redirected_in_circles_is_ended(world: World) -> None:
+    connection = await world.paired_connection()
+    world.server.upgrade_status = 302
+    await connection.drop()
+    await world.expect(facts.Disconnected)
+    assert "redirected in circles" in (await world.expect(facts.DialFailed)).detail
+    assert (await world.expect(facts.ChildExited)).returncode == ExitCode.ENDED
+
+
 async def test_a_file_that_is_no_database_is_a_storage_failure(world: World) -> None:
     (world.directory / "session.db").write_bytes(b"not a database, " * 100)
     await world.start()

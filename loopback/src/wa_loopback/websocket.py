@@ -27,6 +27,7 @@ from .errors import PeerGone
 CHUNK = 65536
 _PATH = "/ws/chat"
 _NOT_FOUND = 404
+_REDIRECTS = range(300, 400)
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: closing sends RST
 _CLOSE_GRACE = 2.0  # seconds a client has to answer our close frame
 _LOST = (ConnectionError, ssl.SSLError, ProtocolError)
@@ -62,7 +63,9 @@ class WebSocket:
         if refusal is None:
             self._write(AcceptConnection())
             return
-        self._write(RejectConnection(status_code=refusal))
+        # Where a redirect leads: back here.
+        where = [(b"location", _PATH.encode())] if refusal in _REDIRECTS else []
+        self._write(RejectConnection(status_code=refusal, headers=where))
         raise PeerGone(f"the upgrade was answered with {refusal}")
 
     async def receive(self) -> bytes | None:

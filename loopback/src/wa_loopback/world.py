@@ -58,7 +58,7 @@ class World:
         self.proxy_status: int | None = None
         """HTTP status with which CONNECT is refused; None to connect."""
         self.upgrade_status: int | None = None
-        """HTTP status with which the WebSocket is refused; None to accept."""
+        """HTTP status with which the WebSocket is refused; 3xx leads back here; None to accept."""
         self.impostor: Impostor | None = None
         """In what the server fails to prove itself to new clients; None to succeed."""
         self.latency = 0.0

@@ -28,6 +28,7 @@ from ..shared.neonize_texts import (
 from ..shared.spec import ExitCode
 from . import adapter, preload
 from .bot import BotThread
+from .dial_watch import DialWatch
 from .logs import Forward, Listen
 from .socket_watch import SocketWatch
 from .tap import Tap
@@ -78,6 +79,7 @@ class Client:
         name = run.postgres.get_secret_value() if run.postgres else quote(run.database)
         self.neonize: Any = NewClient(name, uuid=f"{run.session}.{run.generation}")
         self._socket = SocketWatch(self.neonize, self._report_lost_socket)
+        self._dials = DialWatch(self._end_circling_dial)
 
     def connect(self) -> NoReturn:
         """Connect, and end the process when that returns."""
@@ -88,6 +90,7 @@ class Client:
             self._report_log_trouble(str(error))
             self._channel.leave(self._generation, ExitCode.ENDED)
         self._begun.set()
+        self._dials.begin()
         try:
             self.neonize.connect(self._proxy())
         except Exception as error:  # noqa: BLE001 - any way it ends is a fact
@@ -205,6 +208,11 @@ class Client:
         detail = "the connection closed without a word"
         self._report(facts.DialFailed(self._generation, detail))
 
+    def _end_circling_dial(self) -> None:
+        detail = "the connection is redirected in circles, by WhatsApp's host or a proxy"
+        self._report(facts.DialFailed(self._generation, detail))
+        self._channel.leave(self._generation, ExitCode.ENDED)
+
     def _on_log_line(self, message: str) -> None:
         """Report a logout that neonize may keep to itself.
 
@@ -267,6 +275,7 @@ class Client:
             if inbox is not None:
                 inbox.take(code, data)
             self._socket.begin()
+            self._dials.end()
             if name := names.get(code):
                 message = events.INT_TO_EVENT[code].FromString(data)
                 self._pairing = False
@@ -286,6 +295,7 @@ class Client:
         """Take note whether this event says that a login follows, or that one was answered."""
         if event in {Event.DISCONNECTED, Event.PAIR_STATUS}:
             self._answered.clear()
+            self._dials.begin()
         elif event != Event.LOGGED_OUT:  # set when it was reported
             self._answered.set()
 
@@ -298,6 +308,7 @@ class Client:
 
     def _on_qr(self, _client: Any, payload: bytes) -> None:
         self._pairing = True
+        self._dials.end()
         if self._run.phone is None:
             self._report(self._qrs.fact(payload, self._generation))
         elif not self._code_asked:
