@@ -8,6 +8,7 @@ have been handled before.
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from importlib import import_module
@@ -41,6 +42,15 @@ class Calls:
 
     def _send(self, to: str, text: str) -> str:
         return str(self._client.send_message(self._jid(to), text).ID)
+
+    def _send_many(self, to: str, count: int) -> list[float]:
+        """Send one after the other; return how many seconds each took."""
+        jid, taken = self._jid(to), []
+        for number in range(count):
+            began = time.perf_counter()
+            self._client.send_message(jid, f"message {number}")
+            taken.append(time.perf_counter() - began)
+        return taken
 
     def _reply(self, id: str, text: str) -> str:  # noqa: A002 - WhatsApp's own word
         return str(self._client.reply_message(text, self._messages[id]).ID)

@@ -9,6 +9,7 @@ Prints one JSON object a line on the file descriptor which was its standard outp
     {"kind": "event", "name": "LoggedOut", "fields": {...}}
     {"kind": "returned"}                     {"kind": "raised", "error": ...}
     {"kind": "done", "word": "logout"}
+    {"kind": "tally", "handled": [[id, when by time.monotonic], ...]}
     {"kind": "called", "value": ...}         {"kind": "call-failed", "error": ...}
 
 and obeys a line at a time of its standard input: stop, logout, disconnect, or a call (see
@@ -25,6 +26,7 @@ import signal
 import struct
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -93,12 +95,20 @@ class Bot:
     """The client and its handlers."""
 
     def __init__(
-        self, database: str, pair_code: str | None, events: Sequence[str], kill_on: str | None
+        self,
+        database: str,
+        pair_code: str | None,
+        events: Sequence[str],
+        *,
+        kill_on: str | None,
+        tally: int | None,
     ) -> None:
         self._events = import_module("neonize.events")
         self._to_dict = import_module("google.protobuf.json_format").MessageToDict
         self._pair_code = pair_code
         self._kill_on = kill_on
+        self._tally = tally
+        self._handled: list[tuple[str, float]] = []
         self.client = import_module("neonize.client").NewClient(
             database, uuid=f"bare.{os.getpid()}"
         )
@@ -127,10 +137,19 @@ class Bot:
             if name == "Message":
                 if self._kill_on is not None and event.Message.conversation == self._kill_on:
                     os.kill(os.getpid(), signal.SIGKILL)
+                if self._tally is not None:
+                    self._count(event.Info.ID, self._tally)
+                    return
                 self._calls.keep(event)
             say("event", name=name, fields={} if name == "QR" else self._to_dict(event))
 
         return handle
+
+    def _count(self, ident: str, tally: int) -> None:
+        self._handled.append((ident, time.monotonic()))
+        if len(self._handled) == tally:
+            say("tally", handled=self._handled)
+            self._handled = []
 
     def obey(self) -> None:
         for line in sys.stdin:
@@ -155,6 +174,7 @@ def main() -> None:
     parser.add_argument("--pair-code", metavar="NUMBER")
     parser.add_argument("--keepalive-scale", type=float)
     parser.add_argument("--messages", action="store_true", help="handle messages, too")
+    parser.add_argument("--tally", type=int, metavar="N", help="only count messages, and say N")
     parser.add_argument("--receipts", action="store_true", help="handle receipts, too")
     parser.add_argument("--kill-on", metavar="TEXT", help="die of SIGKILL when a message says this")
     options = parser.parse_args()
@@ -168,7 +188,13 @@ def main() -> None:
     messages = MESSAGE_EVENTS if options.messages else ()
     receipts = RECEIPT_EVENTS if options.receipts else ()
     events = (*EVENTS, *messages, *receipts)
-    bot = Bot(options.database, options.pair_code, events, options.kill_on)
+    bot = Bot(
+        options.database,
+        options.pair_code,
+        events,
+        kill_on=options.kill_on,
+        tally=options.tally,
+    )
     threading.Thread(target=bot.obey, daemon=True).start()
     try:
         bot.client.connect()

@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from . import core, kills, outages, session
+from . import core, kills, messages, outages, session
 
 FIGURES: dict[str, Callable[[int], Awaitable[list[str]]]] = {
     "core": core.steps,
@@ -15,6 +15,9 @@ FIGURES: dict[str, Callable[[int], Awaitable[list[str]]]] = {
     "back": session.back_after_kill,
     "fresh-qr": session.fresh_qr,
     "memory": session.memory,
+    "receive": messages.receive,
+    "hear": messages.hear,
+    "send": messages.send,
     "kills": kills.kills,
     "outages": outages.outages,
 }

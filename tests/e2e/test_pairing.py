@@ -9,6 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from e2e.harness import quick
+from e2e.processes import until
 from wa_loopback import PairFault, PairingRefused, Refs
 from wa_supervisor import PairingSettings
 from wa_supervisor.lifecycle.policy import Limit
@@ -28,7 +29,7 @@ async def test_a_new_session_pairs_by_qr(world: World) -> None:
     run, _ = await world.paired()
     assert run.states == ["Init", "Pairing", "Connected"]
     assert run.effects == ["StartChild", "ShowQr", "HidePairing"]
-    assert run.codes.showing is None
+    await until(lambda: run.codes.showing is None)
     outcome = await run.stop()
     assert outcome.phase.value == "Stopped"
     assert is_paired(world.files().database)
@@ -42,7 +43,7 @@ async def test_a_new_session_pairs_by_code(world: World) -> None:
     await phone.enter_code(await run.code())
     await run.reach("Connected")
     assert run.effects == ["StartChild", "ShowPairCode", "HidePairing"]
-    assert run.codes.showing is None
+    await until(lambda: run.codes.showing is None)
     await run.stop()
     assert is_paired(world.files().database)
     assert "pair code" in world.canary.kinds
@@ -138,7 +139,7 @@ async def test_unused_qrs_replace_each_other_die_and_after_a_pause_a_fresh_one_c
     await run.fact("QrOffered", within=40, after="Pairing", effects=("ShowQr",))
     assert first != run.codes.showing is not None
     expired = await run.reach("Backoff", reason="pairing_expired", within=40)
-    assert run.codes.showing is None
+    await until(lambda: run.codes.showing is None)
     assert expired.retries == 0
     await world.pair(run)
     assert len(run.codes.shown) == 3
@@ -150,10 +151,10 @@ async def test_our_own_clock_ends_a_pairing_window_and_their_number_is_limited(
     policy = quick(pairing_window=1, pairing_pause=0.2, windows=Limit(count=2, window=3600))
     run = world.start(policy=policy)
     await run.reach("Backoff", reason="pairing_expired")
-    assert run.codes.showing is None
+    await until(lambda: run.codes.showing is None)
     await run.reach("Pairing")
     await run.reach("GaveUp", reason="pairing_expired")
-    assert run.codes.showing is None
+    await until(lambda: run.codes.showing is None)
     assert len(run.codes.shown) == 2
     run.supervisor.resume()
     await world.pair(run)
@@ -170,7 +171,7 @@ async def test_silence_after_the_scan_is_ended_and_the_keys_log_in(
     await run.reach("Pairing")
     await world.server.phone().scan(await run.code(), fault=fault)
     await run.fact("PairSucceeded")
-    assert run.codes.showing is None
+    await until(lambda: run.codes.showing is None)
     await run.reach("Backoff", reason="link_timeout")
     await run.reach("Connected")
     assert len(run.codes.shown) == 1
