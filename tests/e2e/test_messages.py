@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from pydantic import SecretStr
 
 from e2e.link_world import LinkWorld
 from e2e.link_world import link_world as worlds
@@ -146,3 +147,20 @@ async def test_a_requested_stop_drains_what_was_received_and_what_the_bot_was_gi
     ids = {message.id for message in await kept(inbox)}
     assert ids | left == set(said)
     assert ids <= set(handled.read_text().split())
+
+
+async def test_the_client_says_who_we_are_and_whose_a_lid_is(link_world: LinkWorld) -> None:
+    phone = link_world.server.phone("15550001111")
+    await link_world.pair()
+    me = await link_world.link.ask("who_am_i", within=10)
+    assert not me.problem
+    assert {a.get_secret_value() for a in me.answers} == {str(phone.jid), str(phone.lid)}
+    ann = link_world.server.contact("Ann")
+    ann.say(phone, "hello")
+    await until(lambda: len(phone.devices[0].mailbox) == 0)
+    known = await link_world.link.ask("phone_of", within=10, about=SecretStr(str(ann.lid)))
+    assert [a.get_secret_value() for a in known.answers] == [str(ann.jid)]
+    unknown = await link_world.link.ask("phone_of", within=10, about=SecretStr("987654@lid"))
+    assert (unknown.problem, unknown.answers) == ("", ())
+    await link_world.stop()
+    assert (await link_world.link.ask("who_am_i", within=1)).problem

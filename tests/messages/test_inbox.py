@@ -140,7 +140,7 @@ async def test_who_we_are_is_handed_in(tmp_path: Path) -> None:
     with closing(writer(tmp_path)) as log:
         append(log, message_event({"extendedTextMessage": mention}))
     async with opened(tmp_path) as inbox:
-        (item,) = await take(await inbox.read(own=Identity(Lid("777"))), 1)
+        (item,) = await take(await inbox.read(own=lambda: Identity(Lid("777"))), 1)
         assert item.message.mentions_me
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 
-from wa_supervisor.session.parent.calls import Calls
+from wa_supervisor.session.parent.calls import Answer, Calls
 from wa_supervisor.session.shared import protocol
 from wa_supervisor.session.shared.spec import Watch
 
@@ -24,16 +24,16 @@ class Line:
 
 
 async def test_an_answer_without_a_problem_is_none() -> None:
-    assert await Line().calls.ask("probe", 1) is None
+    assert await Line().calls.ask("probe", 1) == Answer()
 
 
 async def test_no_answer_in_time_is_a_problem() -> None:
-    assert await Line(answers=False).calls.ask("probe", 0.01) == "no answer within 0.01 s"
+    assert await Line(answers=False).calls.ask("probe", 0.01) == Answer("no answer within 0.01 s")
 
 
 async def test_a_process_that_does_not_listen_is_told_at_once() -> None:
     line = Line(answers=False, listens=False)
-    assert await line.calls.ask("probe", 60) == "the session process does not listen"
+    assert await line.calls.ask("probe", 60) == Answer("the session process does not listen")
 
 
 async def test_who_waits_learns_that_the_process_is_gone() -> None:
@@ -41,7 +41,7 @@ async def test_who_waits_learns_that_the_process_is_gone() -> None:
     waiting = asyncio.create_task(line.calls.ask("probe", 60))
     await asyncio.sleep(0)
     line.calls.close()
-    assert await asyncio.wait_for(waiting, 1) == "the session process is gone"
+    assert await asyncio.wait_for(waiting, 1) == Answer("the session process is gone")
 
 
 async def test_a_late_answer_goes_to_nobody() -> None:

@@ -195,12 +195,12 @@ class Inbox:
         *,
         kinds: Collection[Kind] = KINDS,
         ack: Literal["auto", "manual"] = "auto",
-        own: Identity | None = None,
+        own: Callable[[], Identity | None] = lambda: None,
     ) -> Reader:
         """Begin to read where the reader of this name has left off; a new one with the oldest.
 
-        `own` is who we are, for `Message.mentions_me`. Raises ReaderBusy if the name is in use,
-        InboxError if the inbox is closed or the disk does not let us.
+        `own` says who we are, for `Message.mentions_me`; None while nobody knows. Raises ReaderBusy
+        if the name is in use, InboxError if the inbox is closed or the disk does not let us.
         """
         if self.is_closed:
             raise InboxError("the inbox is closed")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, Self
 
@@ -40,7 +40,11 @@ class Source:
     """Reads ahead for one reader. For the inbox's thread."""
 
     def __init__(
-        self, index: Index, name: str, kinds: Collection[Kind], own: Identity | None
+        self,
+        index: Index,
+        name: str,
+        kinds: Collection[Kind],
+        own: Callable[[], Identity | None],
     ) -> None:
         self._index = index
         self._name = name
@@ -75,7 +79,7 @@ class Source:
                 skipped.append(number)
                 continue
             try:
-                message = parse(record, self._own)
+                message = parse(record, self._own())
             except MalformedEvent as error:
                 self._index.set_unreadable(record, error)
                 message = None

@@ -26,7 +26,7 @@ from ..shared.neonize_texts import (
     MessageEvent,
 )
 from ..shared.spec import ExitCode
-from . import adapter, preload
+from . import adapter, preload, questions
 from .bot import BotThread
 from .dial_watch import DialWatch
 from .logs import Forward, Listen
@@ -35,6 +35,8 @@ from .tap import Tap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from pydantic import SecretStr
 
     from ...lifecycle.facts import ChildFact
     from .channel import Channel
@@ -120,30 +122,32 @@ class Client:
             threading.Thread(target=self._stop, args=(stop,), daemon=True, name="stop").start()
 
     def on_call(self, call: protocol.Call) -> None:
-        """Answer a call: a pulse at once, a probe from a thread of its own."""
+        """Answer a call: a pulse at once, what asks neonize from a thread of its own."""
         if call.what == "pulse":
             self._reply(call)
         else:
-            threading.Thread(target=self._probe, args=(call,), daemon=True, name="probe").start()
+            threading.Thread(target=self._ask, args=(call,), daemon=True, name=call.what).start()
 
-    def _probe(self, call: protocol.Call) -> None:
-        """Make a round trip to WhatsApp: ask for the blocked contacts, which changes nothing.
-
-        Only while connected: neonize dies of such a call where there is no client.
-        """
+    def _ask(self, call: protocol.Call) -> None:
+        """Ask neonize, only while connected: it dies of a call where there is no client."""
         if self._stopping.is_set() or not self._connected.is_set():
             self._reply(call, "not connected")
             return
         try:
-            self.neonize.get_blocklist()
+            answers = questions.ANSWERS[call.what](self.neonize, call.about)
         except Exception as error:  # noqa: BLE001 - any way it fails is the answer
             self._reply(call, redact(str(error))[: protocol.MAX_TEXT] or type(error).__name__)
         else:
-            self._reply(call)
+            self._reply(call, answers=answers)
 
-    def _reply(self, call: protocol.Call, problem: str = "") -> None:
-        reply = protocol.Reply(generation=self._generation, id=call.id, problem=problem)
-        self._channel.send(reply)
+    def _reply(
+        self, call: protocol.Call, problem: str = "", answers: tuple[SecretStr, ...] = ()
+    ) -> None:
+        self._channel.send(
+            protocol.Reply(
+                generation=self._generation, id=call.id, problem=problem, answers=answers
+            )
+        )
 
     def _stop(self, stop: protocol.Stop) -> None:
         deadline = time.monotonic() + stop.within - _LAST_SECONDS

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ..shared import protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Literal
+
+    from pydantic import SecretStr
 
     from ..shared.spec import Watch
 
 MISSED_PULSES: Final = 2
 """Unanswered in a row before a process is called silent: one may be a machine that was asleep."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of a question."""
+
+    problem: str = ""
+    """What went wrong; empty if nothing did."""
+    answers: tuple[SecretStr, ...] = ()
 
 
 class Calls:
@@ -25,20 +36,24 @@ class Calls:
         self._generation = generation
         self._send = send
         self._numbers = itertools.count(1)
-        self._waiting: dict[int, asyncio.Future[str]] = {}
+        self._waiting: dict[int, asyncio.Future[Answer]] = {}
         self._pulse: asyncio.Task[None] | None = None
 
-    async def ask(self, what: Literal["pulse", "probe"], within: float) -> str | None:
-        """Ask; return what went wrong, None if nothing did."""
+    async def ask(
+        self, what: protocol.Question, within: float, about: SecretStr | None = None
+    ) -> Answer:
+        """Ask, and return what was answered or what went wrong."""
         number = next(self._numbers)
-        answer = self._waiting[number] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = answer
+        call = protocol.Call(generation=self._generation, id=number, what=what, about=about)
         try:
-            if not self._send(protocol.Call(generation=self._generation, id=number, what=what)):
-                return "the session process does not listen"
+            if not self._send(call):
+                return Answer("the session process does not listen")
             async with asyncio.timeout(within):
-                return await answer or None
+                return await answer
         except TimeoutError:
-            return f"no answer within {within:g} s"
+            return Answer(f"no answer within {within:g} s")
         finally:
             del self._waiting[number]
 
@@ -46,7 +61,7 @@ class Calls:
         """Hand an answer to whoever waits for it; a late one to nobody."""
         answer = self._waiting.get(reply.id)
         if answer is not None and not answer.done():
-            answer.set_result(reply.problem)
+            answer.set_result(Answer(reply.problem, reply.answers))
 
     def watch(self, watch: Watch, silent: Callable[[], None]) -> None:
         """Ask again and again whether the process lives; call `silent` once if it does not."""
@@ -59,11 +74,12 @@ class Calls:
             self._pulse.cancel()
         for answer in self._waiting.values():
             if not answer.done():
-                answer.set_result("the session process is gone")
+                answer.set_result(Answer("the session process is gone"))
 
     async def _take_pulse(self, watch: Watch, silent: Callable[[], None]) -> None:
         missed = 0
         while missed < MISSED_PULSES:
             await asyncio.sleep(watch.pulse)
-            missed = missed + 1 if await self.ask("pulse", watch.pulse_timeout) else 0
+            answer = await self.ask("pulse", watch.pulse_timeout)
+            missed = missed + 1 if answer.problem else 0
         silent()

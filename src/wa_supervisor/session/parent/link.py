@@ -14,6 +14,7 @@ from ...lifecycle import facts
 from ..shared.endpoint import Endpoint
 from ..shared.role import refuse_in_session_process
 from ..shared.spec import ChildSpec, ExitCode, StopBounds, Watch
+from .calls import Answer
 from .fork_servers import ForkServers
 from .launch import SpawnLauncher
 from .process import UNKNOWN_EXIT
@@ -21,6 +22,8 @@ from .session_process import SessionProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from pydantic import SecretStr
 
     from ...lifecycle.facts import ChildFact
     from ..shared import protocol
@@ -141,11 +144,20 @@ class SessionLink:
         current = self._current
         if current is None or current.spec.generation != generation:
             return
-        problem = await current.calls.ask("probe", within)
-        if problem is None:
-            self._post(facts.ProbeAnswered(generation))
-        else:
+        problem = (await current.calls.ask("probe", within)).problem
+        if problem:
             self._post(facts.ProbeFailed(generation, current.redact(problem)))
+        else:
+            self._post(facts.ProbeAnswered(generation))
+
+    async def ask(
+        self, what: protocol.Question, *, within: float, about: SecretStr | None = None
+    ) -> Answer:
+        """Ask the session process, and return what it answered or why it did not."""
+        current = self._current
+        if current is None:
+            return Answer("no session process runs")
+        return await current.calls.ask(what, within, about)
 
     async def aclose(self) -> None:
         """End the session process and its own fork server. Bounded; nothing is left.

@@ -42,6 +42,11 @@ Number: TypeAlias = Annotated[int, Field(ge=-(2**31), lt=2**31)]
 Seconds: TypeAlias = Annotated[float, Field(ge=0, le=MAX_SECONDS)]
 
 
+Question: TypeAlias = Literal["pulse", "probe", "who_am_i", "phone_of"]
+"""Does the process live? Does WhatsApp answer? Which addresses are ours (answered by JIDs)? Which
+phone number has the LID that it is about (answered by its JID, or by nothing)?"""
+
+
 class _Frame(BaseModel):
     """One line. Its secrets are revealed by `encode`, on the wire, and nowhere else."""
 
@@ -91,6 +96,7 @@ class Reply(_Frame):
     kind: Literal["reply"] = "reply"
     id: Number
     problem: Text = ""
+    answers: Annotated[tuple[Secret, ...], Field(max_length=8, strict=False)] = ()
 
 
 class Received(_Frame):
@@ -163,11 +169,12 @@ class Stop(_Frame):
 
 
 class Call(_Frame):
-    """A question: a `pulse` asks the process whether it lives, a `probe` asks WhatsApp."""
+    """A question to the session process."""
 
     kind: Literal["call"] = "call"
     id: Number
-    what: Literal["pulse", "probe"]
+    what: Question
+    about: Secret | None = None
 
 
 # -- facts as frames -------------------------------------------------------------------------------

@@ -1,0 +1,112 @@
+"""The gate at work: who a message is from is found out, judged, and counted where it is refused.
+
+It is decided when a message is handed out, each time, by the policy of that moment; so a sender who
+was allowed meanwhile is heard, and one who was removed is not, without a reconnect.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from ..gate import (
+    Envelope,
+    Explanation,
+    GatePolicy,
+    GateReason,
+    Identity,
+    Lid,
+    Phone,
+    Rejections,
+    Verdict,
+    decide,
+    explain,
+)
+from .message import Message
+
+log = logging.getLogger("wa_supervisor")
+
+_KNOWN: Final = 10_000
+"""LIDs whose numbers are kept; the client has them all, in its database."""
+_ASK_AGAIN: Final = 300.0
+"""Seconds until the number of a LID is asked for again that nobody knew."""
+_RECENT: Final = 20
+
+
+class Admission:
+    """Judges messages by `policy`, which may be replaced at any time.
+
+    `phone_of` is asked for the number of a LID; it returns None if nobody knows, and never
+    raises.
+    """
+
+    def __init__(
+        self,
+        policy: GatePolicy,
+        phone_of: Callable[[Lid], Awaitable[Phone | None]],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.policy = policy
+        self.rejections = Rejections()
+        """How many messages were refused, by reason. It names nobody."""
+        self._phone_of = phone_of
+        self._clock = clock
+        self._phones: OrderedDict[Lid, Phone] = OrderedDict()
+        self._unknown: OrderedDict[Lid, float] = OrderedDict()
+        self._recent: OrderedDict[Envelope, None] = OrderedDict()
+        self._warned = False
+
+    async def judge(self, message: Message) -> Verdict:
+        """Decide on one message, and count it if it is refused."""
+        envelope = await self._envelope(message)
+        verdict = decide(self.policy, envelope)
+        if not verdict.admitted:
+            self._refuse(verdict, envelope)
+        return verdict
+
+    def refused(self) -> list[Explanation]:
+        """Explain the refusals of late, newest first, one for each kind of sender and place.
+
+        For the operator who asks: `Explanation.reveal` names people.
+        """
+        return [explain(self.policy, envelope) for envelope in reversed(self._recent)]
+
+    def _refuse(self, verdict: Verdict, envelope: Envelope) -> None:
+        self.rejections.add(verdict)
+        self._recent[envelope] = None
+        self._recent.move_to_end(envelope)
+        if len(self._recent) > _RECENT:
+            self._recent.popitem(last=False)
+        if verdict.reason is GateReason.NOBODY_LISTED and not self._warned:
+            self._warned = True
+            log.warning("messages are refused: nobody is allowed to write (gate.allow is empty)")
+
+    async def _envelope(self, message: Message) -> Envelope:
+        phones: dict[Lid, Phone] = {}
+        if self.policy.lists_phones:
+            for identity in (message.sender, message.chat):
+                if isinstance(identity, Identity) and identity.lid and not identity.phone:
+                    phone = await self._phone(identity.lid)
+                    if phone is not None:
+                        phones[identity.lid] = phone
+        return message.envelope(phones)
+
+    async def _phone(self, lid: Lid) -> Phone | None:
+        if lid in self._phones:
+            return self._phones[lid]
+        if self._unknown.get(lid, self._clock()) > self._clock():
+            return None
+        phone = await self._phone_of(lid)
+        if phone is None:
+            self._unknown[lid] = self._clock() + _ASK_AGAIN
+        else:
+            self._unknown.pop(lid, None)
+            self._phones[lid] = phone
+        for known in (self._phones, self._unknown):
+            while len(known) > _KNOWN:
+                known.popitem(last=False)
+        return phone

@@ -1,0 +1,27 @@
+"""Who we are: the account's own addresses, kept so that mentions are known before a dial."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from .. import private_files
+from ..gate import Identity, parse
+
+_NAME: Final = "own"
+_LONGEST: Final = 1024  # bytes of two addresses, and more
+
+
+def read_own(directory: Path) -> Identity | None:
+    """Return who we are, as it was kept; None if nobody knows yet, or not any more."""
+    try:
+        text = private_files.read(directory / _NAME, _LONGEST).decode()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return Identity.of(*map(parse, text.split()))
+
+
+def keep_own(directory: Path, own: Identity) -> None:
+    """Keep who we are, in a private file. Raises OSError."""
+    addresses = (each.reveal() for each in own.addresses)
+    private_files.replace(directory / _NAME, "\n".join(addresses).encode())
