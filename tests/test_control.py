@@ -16,7 +16,7 @@ import pytest
 
 from wa_supervisor.control import MOST_CONNECTIONS, Order, ask, listening
 from wa_supervisor.errors import ControlError, NotRunning
-from wa_supervisor.lifecycle import SessionCore
+from wa_supervisor.lifecycle import Session, State
 from wa_supervisor.status import Status
 from wa_supervisor.store import SessionFiles
 
@@ -28,7 +28,7 @@ def files(tmp_path: Path) -> SessionFiles:
 
 
 def status() -> Status:
-    return Status.of("shop", SessionCore(jitter=lambda: 0.5), 0.0)
+    return Status.of(Session(), "shop", now=0.0, wall=datetime.now(UTC))
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ async def test_an_order_is_taken_and_answered_with_the_status(
     async with listening(files, orders(taken), status):
         found = await asyncio.to_thread(ask, files, Order.RESUME)
     assert taken == [Order.RESUME]
-    assert (found.session, found.state) == ("shop", "Init")
+    assert (found.session, found.state) == ("shop", State.INIT)
     assert (datetime.now(UTC) - found.ts).total_seconds() < 5
 
 

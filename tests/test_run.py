@@ -12,11 +12,11 @@ from pydantic import SecretStr
 from wa_supervisor import (
     Backoff,
     Endpoint,
-    Phase,
     Policy,
     SessionError,
     Settings,
-    StepRecord,
+    State,
+    Step,
     Supervisor,
 )
 from wa_supervisor.handlers import Handlers
@@ -53,28 +53,28 @@ def supervisor(tmp_path: Path) -> Supervisor:
 async def stopped_after(supervisor: Supervisor, retries: int) -> None:
     """Run until so many dials have failed, then stop."""
 
-    def look(record: StepRecord) -> None:
-        if record.retries >= retries:
+    def look(step: Step) -> None:
+        if step.session.retries >= retries:
             supervisor.stop()
 
     supervisor.on_step(look)
     outcome = await asyncio.wait_for(supervisor.run(), 30)
-    assert outcome.phase is Phase.STOPPED
+    assert outcome.state is State.STOPPED
 
 
-def fail(_: StepRecord) -> None:
+def fail(_: Step) -> None:
     raise LookupError("no such pager")
 
 
-async def fail_later(record: StepRecord) -> None:
+async def fail_later(step: Step) -> None:
     await asyncio.sleep(0)
-    fail(record)
+    fail(step)
 
 
 @pytest.mark.parametrize("listener", [fail, fail_later])
 async def test_a_listener_that_raises_ends_nothing(
     supervisor: Supervisor,
-    listener: Callable[[StepRecord], object],
+    listener: Callable[[Step], object],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     supervisor.on_step(listener)
@@ -83,12 +83,12 @@ async def test_a_listener_that_raises_ends_nothing(
 
 
 async def test_a_coroutine_function_hears_of_every_step(supervisor: Supervisor) -> None:
-    at_once: list[StepRecord] = []
-    later: list[StepRecord] = []
+    at_once: list[Step] = []
+    later: list[Step] = []
 
-    async def listen(record: StepRecord) -> None:
+    async def listen(step: Step) -> None:
         await asyncio.sleep(0)
-        later.append(record)
+        later.append(step)
 
     supervisor.on_step(at_once.append)
     supervisor.on_step(listen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 
@@ -112,3 +113,49 @@ async def test_after_the_end_nothing_is_shown() -> None:
     sinks.show_qr(PAYLOAD, 60)
     await sinks.aclose(5)
     assert wall.said == ["close"]
+
+
+class AsyncWall:
+    """Remembers, on the loop, what was done."""
+
+    def __init__(self, hang: asyncio.Event | None = None) -> None:
+        self.said: list[str] = []
+        self._hang = hang
+
+    async def show_qr(self, payload: SecretStr, lifetime: float) -> None:
+        await self._note(f"qr {payload.get_secret_value()} {lifetime:g}")
+
+    async def show_code(self, code: SecretStr, lifetime: float) -> None:
+        await self._note(f"code {code.get_secret_value()} {lifetime:g}")
+
+    async def hide(self) -> None:
+        await self._note("hide")
+
+    async def close(self) -> None:
+        await self._note("close")
+
+    async def _note(self, word: str) -> None:
+        assert threading.current_thread() is threading.main_thread()
+        self.said.append(word)
+        if self._hang is not None:
+            await self._hang.wait()
+
+
+async def test_an_async_sink_is_awaited_on_the_loop() -> None:
+    wall = AsyncWall()
+    sinks = Sinks([wall])
+    for number in range(100):
+        sinks.show_code(SecretStr(str(number)), 1)
+    await asyncio.sleep(0.01)
+    await sinks.aclose(5)
+    assert wall.said == ["code 99 1", "close"]
+
+
+async def test_an_async_sink_that_hangs_is_left_behind(caplog: pytest.LogCaptureFixture) -> None:
+    wall = AsyncWall(asyncio.Event())
+    sinks = Sinks([wall])
+    sinks.hide()
+    await asyncio.wait_for(sinks.aclose(0.05), 5)
+    await asyncio.sleep(0)
+    assert "AsyncWall does not return" in caplog.text
+    assert len(asyncio.all_tasks()) == 1

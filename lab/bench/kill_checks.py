@@ -147,15 +147,15 @@ class Evidence:
         if self._memory is not None:
             _never_back(self._memory, memory)
         self._held["memory never back"] += 1
-        self._memory, self.generation = memory, memory.generation
-        return memory.phase.state.value
+        self._memory, self.generation = memory, memory.session.generation
+        return memory.session.phase.state.value
 
 
 def _never_back(before: Memory, after: Memory) -> None:
-    if after.generation < before.generation:
+    if after.session.generation < before.session.generation:
         raise Broken("the generation went back")
-    dials = [len(memory.spent.get(Budget.DIALS, ())) for memory in (before, after)]
-    if dials[1] - dials[0] != after.generation - before.generation:
+    dials = [len(memory.session.spent.get(Budget.DIALS, ())) for memory in (before, after)]
+    if dials[1] - dials[0] != after.session.generation - before.session.generation:
         raise Broken(f"{dials[0]} dials were counted before, {dials[1]} after")
 
 

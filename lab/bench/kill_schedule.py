@@ -69,7 +69,7 @@ def _effect(name: str) -> Callable[[StepRecord], bool]:
 
 
 def _shade(name: str) -> Callable[[StepRecord], bool]:
-    return lambda step: step.shade == name
+    return lambda step: step.substate == name
 
 
 def _banned(step: StepRecord) -> bool:

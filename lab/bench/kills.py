@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from wa_loopback import Connection, Device, Failure, LoopbackError, LoopbackServer
+from wa_supervisor import State
 from wa_supervisor.control import Order, ask
 from wa_supervisor.errors import NotRunning
 from wa_supervisor.store import SessionFiles
@@ -188,8 +189,8 @@ class Lane:
                     break
                 await asyncio.sleep(0.05)
         dials = self._server.dials
-        if status.state != "GaveUp":
-            raise Broken(f"given up, killed, and now {status.state}")
+        if status.state is not State.GAVE_UP:
+            raise Broken(f"given up, killed, and now {status.state.value}")
         await asyncio.sleep(_HELD_SECONDS)
         if self._server.dials != dials:
             raise Broken("given up, killed, and it dialled")
@@ -227,7 +228,7 @@ class Lane:
     def _connected(self) -> Connection | None:
         """The connection whose login is complete, if the supervisor knows of it, too."""
         last = self.program.last
-        if last is None or last.shade != "online":
+        if last is None or last.substate != "online":
             return None
         ready = (each for each in self._server.connections if each.ready and each.device)
         return next(ready, None)

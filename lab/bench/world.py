@@ -111,7 +111,7 @@ async def supervised(
     )
     watch = Watch()
     supervisor = Supervisor(settings, sinks=[watch])
-    supervisor.on_step(watch.step)
+    supervisor.on_record(watch.step)
     running = asyncio.create_task(supervisor.run())
     try:
         yield watch

@@ -113,7 +113,7 @@ class Rig:
         if self.supervised is None:
             return True
         last = self.supervised.last
-        return last is not None and (last.after, last.shade) == ("Connected", "online")
+        return last is not None and (last.after, last.substate) == ("Connected", "online")
 
     def begin(self) -> None:
         """Note how things stand before a fault."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         ControlError,
         Damaged,
         FrameError,
+        Hopeless,
         JournalError,
         LockHeld,
         Misused,
@@ -30,12 +31,13 @@ if TYPE_CHECKING:
         TooFewDescriptors,
         Unreachable,
         UnsafePermissions,
+        WaitTimeout,
     )
     from .hints import Action, Hint
-    from .lifecycle import Phase, Policy, Reason, State, Step
+    from .lifecycle import Logout, Policy, Reason, State, Step, effects, facts
     from .lifecycle.policy import Backoff, Conflict, Limit
     from .lifecycle.reasons import Explanation, Who
-    from .pairing.sink import Sink
+    from .pairing.sink import AsyncSink, Sink
     from .session.shared.endpoint import Endpoint
     from .settings import (
         JournalSettings,
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Action",
+    "AsyncSink",
     "Backoff",
     "BotUnusable",
     "ConfigError",
@@ -61,11 +64,13 @@ __all__ = [
     "Explanation",
     "FrameError",
     "Hint",
+    "Hopeless",
     "JournalError",
     "JournalSettings",
     "Limit",
     "Loaded",
     "LockHeld",
+    "Logout",
     "Misused",
     "NeonizeUnusable",
     "NoRoom",
@@ -73,7 +78,6 @@ __all__ = [
     "Outcome",
     "PairingSettings",
     "PatchError",
-    "Phase",
     "Policy",
     "QuarantineSettings",
     "Reason",
@@ -91,7 +95,10 @@ __all__ = [
     "TooFewDescriptors",
     "Unreachable",
     "UnsafePermissions",
+    "WaitTimeout",
     "Who",
+    "effects",
+    "facts",
     "load_settings",
 ]
 
@@ -100,6 +107,7 @@ __getattr__ = exports(
     dict.fromkeys(__all__, "errors")
     | {
         "Action": "hints",
+        "AsyncSink": "pairing.sink",
         "Backoff": "lifecycle.policy",
         "Conflict": "lifecycle.policy",
         "Endpoint": "session.shared.endpoint",
@@ -108,9 +116,9 @@ __getattr__ = exports(
         "JournalSettings": "settings",
         "Limit": "lifecycle.policy",
         "Loaded": "settings",
+        "Logout": "lifecycle",
         "Outcome": "supervisor",
         "PairingSettings": "settings",
-        "Phase": "lifecycle",
         "Policy": "lifecycle",
         "QuarantineSettings": "settings",
         "Reason": "lifecycle",
@@ -123,6 +131,8 @@ __getattr__ = exports(
         "StepRecord": "status",
         "Supervisor": "supervisor",
         "Who": "lifecycle.reasons",
+        "effects": "lifecycle",
+        "facts": "lifecycle",
         "load_settings": "settings",
     },
 )

@@ -4,6 +4,8 @@ SupervisorError
 ├── ConfigError           a setting is wrong; nothing was started
 ├── TooFewDescriptors     the process may have too few files open for one more session
 ├── Misused               an object was used in a way it cannot be
+├── Hopeless              what is waited for cannot come about without an operator
+├── WaitTimeout           what was waited for did not come about in time
 ├── StoreError            the session's files cannot be used as they are
 │   ├── JournalError      the journal of steps cannot be read or written
 │   ├── LockHeld          another supervisor owns the session
@@ -59,6 +61,14 @@ class TooFewDescriptors(SupervisorError):
 
 class Misused(SupervisorError):
     """Raised when an object is used in a way it cannot be, such as one supervisor run twice."""
+
+
+class Hopeless(SupervisorError):
+    """Raised when what is waited for cannot come about unless an operator acts."""
+
+
+class WaitTimeout(SupervisorError, TimeoutError):
+    """Raised when what was waited for did not come about in time."""
 
 
 class StoreError(SupervisorError):

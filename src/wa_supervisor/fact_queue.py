@@ -40,6 +40,11 @@ class FactQueue:
     def __len__(self) -> int:
         return len(self._operator) + len(self._others)
 
+    @property
+    def has_orders(self) -> bool:
+        """Whether words of an operator wait."""
+        return bool(self._operator)
+
     def put(self, fact: Fact) -> None:
         """Take a fact; never waits, never fails."""
         waiting = self._operator if isinstance(fact, _OPERATOR) else self._others

@@ -12,17 +12,18 @@ import contextlib
 import logging
 from collections import deque
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from . import crashes
+from .clock import sleep
 from .crashes import CrashReport
 from .errors import LockHeld, StoreError, Unreachable
+from .hints import Action, Hint
 from .lifecycle import State, effects, facts
 from .lifecycle.model import ACTIVE
 from .lifecycle.rules import crashed
-from .session.parent.link import ChildSpec, Watch
-from .session.parent.network_probe import reachable, wait_until_back
-from .store import CredentialKeeper
+from .session.parent.network_probe import wait_until_back
+from .session.shared.spec import ChildSpec, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -30,15 +31,14 @@ if TYPE_CHECKING:
     from .lifecycle import Reason, Step
     from .lifecycle.effects import Effect
     from .lifecycle.facts import Fact
-    from .session.parent.link import SessionLink
+    from .seams import Clock, Link, Store
     from .settings import Settings
     from .sinks import Sinks
-    from .store import SessionFiles, SessionLock, Vault
 
 log = logging.getLogger("wa_supervisor")
 
-CLAIM_EVERY = 30.0
-"""Seconds between two looks whether a Postgres database is still ours alone."""
+LOOK_EVERY = 30.0
+"""Seconds between two looks whether the keys are still ours alone."""
 
 SINKS_BOUND = 0.5
 """Seconds at the end for taking the codes away where they are shown."""
@@ -57,16 +57,15 @@ class Handlers:
     """Carries out effects for one run of one session."""
 
     settings: Settings
-    files: SessionFiles
-    lock: SessionLock
-    vault: Vault
-    link: SessionLink
+    store: Store
+    link: Link
+    clock: Clock
     sinks: Sinks
     post: Callable[[Fact], None]
     # Starts and stops of the child happen in the order in which the core asked for them.
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _network: asyncio.Task[None] | None = None
-    _claims: asyncio.Task[None] | None = None
+    _looks: asyncio.Task[None] | None = None
     _work: set[asyncio.Task[None]] = field(default_factory=set)
     _generation: int = 0
     _failed: int = 0  # the generation whose bot ended it
@@ -74,17 +73,12 @@ class Handlers:
     _recent: deque[str] = field(default_factory=lambda: deque(maxlen=20))
 
     def __post_init__(self) -> None:
-        kept = self.settings
-        self._keeper = CredentialKeeper(
-            self.files,
-            self.vault,
-            keep_snapshots=kept.snapshots.keep,
-            keep_quarantined=kept.quarantine.keep,
-            keep_days=kept.quarantine.days,
-            holding_lock=self.lock.shared,
-        )
-        if kept.database is not None:
-            self._claims = asyncio.create_task(self._watch_claim())
+        self._looks = asyncio.create_task(self._watch_keys())
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything is being done."""
+        return bool(self._work)
 
     def carry_out(self, effect: Effect) -> None:
         """Do what the effect asks for, or start doing it; never raises."""
@@ -120,7 +114,7 @@ class Handlers:
             case _:
                 raise NotImplementedError(effect.name)
 
-    def retune(self, settings: Settings) -> None:
+    def update_policy(self, settings: Settings) -> None:
         """Take over the numbers of the policy: what is started from now on goes by them."""
         self.settings = settings
 
@@ -151,12 +145,12 @@ class Handlers:
                 first = False
             case _:
                 return
-        self._start(None, asyncio.to_thread(self._keeper.while_connected, first=first))
+        self._start(None, asyncio.to_thread(self.store.keys.while_connected, first=first))
 
     async def aclose(self, within: float) -> None:
         """Take every code away for good; leave what does not end `within` seconds to its thread."""
         end = asyncio.get_running_loop().time() + within
-        for task in (self._network, self._claims):
+        for task in (self._network, self._looks):
             if task is not None:
                 task.cancel()
         await self.sinks.aclose(min(within, SINKS_BOUND))
@@ -202,13 +196,13 @@ class Handlers:
 
     def _specify(self, generation: int) -> ChildSpec:
         """Make the files ready. No child lives yet, so they may be touched."""
-        settings, files, policy = self.settings, self.files, self.settings.policy
-        paired = self._keeper.before_dial(generation)
+        settings, policy = self.settings, self.settings.policy
+        paired = self.store.keys.before_dial(generation)
         log.info("starting the client, %s", "with its keys" if paired else "to be paired")
         by_code = settings.pairing.mode == "code" and not paired
         return ChildSpec(
             session=settings.session,
-            database=files.database,
+            database=self.store.database,
             generation=generation,
             postgres=settings.database,
             paired=paired,
@@ -238,25 +232,24 @@ class Handlers:
         endpoint, policy = self.settings.endpoint, self.settings.policy
         self._network = asyncio.create_task(
             wait_until_back(
-                lambda: reachable(endpoint),
+                lambda: self.link.reachable(endpoint),
                 every=policy.reach_every,
                 back=lambda: self.post(facts.NetworkBack()),
+                sleep=partial(sleep, self.clock),
             )
         )
 
     async def _report(self, report: CrashReport) -> None:
         try:
-            await asyncio.to_thread(crashes.write, self.files.directory, report)
+            await asyncio.to_thread(self.store.report, report)
         except StoreError as error:
             log.warning("%s; that could not be reported: %s", report.sentence, error)
         else:
-            log.warning(
-                "%s (%s); `wa-supervisor crashes` shows the report", report.sentence, report.end
-            )
+            log.warning("%s (%s); %s", report.sentence, report.end, Hint(Action.CRASHES))
 
     async def _restore(self) -> None:
         try:
-            restored = await self._patiently(self._keeper.restore)
+            restored = await self._retrying(self.store.keys.restore)
         except (StoreError, OSError) as error:
             self.post(facts.RestoreFailed(_explained(error)))
         else:
@@ -264,38 +257,37 @@ class Handlers:
 
     async def _purge(self, reason: Reason) -> None:
         try:
-            await self._patiently(lambda: self._keeper.purge(reason.value))
+            await self._retrying(lambda: self.store.keys.purge(reason.value))
         except (StoreError, OSError) as error:
             self.post(facts.PurgeFailed(_explained(error)))
         else:
             self.post(facts.PurgeDone())
 
-    async def _patiently(self, deed: Callable[[], _T]) -> _T:
-        """Do a deed on the keys, again and again while they are out of reach and time is left."""
-        loop = asyncio.get_running_loop()
-        end = loop.time() + _TRY_SHARE * self.settings.policy.files_timeout
-        told = False
+    async def _retrying(self, work: Callable[[], _T]) -> _T:
+        """Work on the keys, anew while they are out of reach and time is left."""
+        end = self.clock.time() + _TRY_SHARE * self.settings.policy.files_timeout
+        warned = False
         while True:
             try:
-                return await asyncio.to_thread(deed)
+                return await asyncio.to_thread(work)
             except Unreachable as error:
-                left = end - loop.time()
+                left = end - self.clock.time()
                 if left <= 0 or self._stopping.is_set():
                     raise
-                if not told:
+                if not warned:
                     log.warning("%s; trying again", error)
-                told = True
+                warned = True
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(left, _TRY_AGAIN)):
+                async with self.clock.timeout_at(self.clock.time() + min(left, _TRY_AGAIN)):
                     await self._stopping.wait()
 
-    async def _watch_claim(self) -> None:
-        """Notice that the database is no longer ours, and leave it to whoever has it now."""
+    async def _watch_keys(self) -> None:
+        """Notice that the keys are no longer ours, and leave them to whoever has them now."""
         away = False
         while True:
-            await asyncio.sleep(CLAIM_EVERY)
+            await sleep(self.clock, LOOK_EVERY)
             try:
-                await asyncio.to_thread(self.vault.claim)
+                await asyncio.to_thread(self.store.claim)
             except LockHeld as error:
                 if self.link.pid is not None:
                     self.post(facts.StorageFailed(self._generation, _explained(error)))

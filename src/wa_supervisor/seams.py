@@ -1,39 +1,30 @@
 """What a supervisor needs of the outside, as types: a link, a clock and a store.
 
-Each has one implementation that is used unless another is handed in: `session.parent.link`,
-`clock.LoopClock` and `disk.DiskStore`. `wa_supervisor.testing` has the others: a client that does
-what a test says, a clock that stands until it is moved, and a store in memory.
+Each has one implementation that is used unless another is handed in: `SessionLink`, `RealClock` and
+`DiskStore`. `wa_supervisor.testing` has the others: a client that does what a test says, a clock
+that stands until it is moved, and a store in memory.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from .clock import Clock
+from .journal.records import DialReserve, Records
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextlib import AbstractAsyncContextManager, AbstractContextManager
-    from datetime import datetime
+    from pathlib import Path
 
     from .control import Order
     from .crashes import CrashReport
-    from .journal import Memory
     from .lifecycle.facts import Fact
     from .session.shared.endpoint import Endpoint
     from .session.shared.spec import ChildSpec
-    from .status import Status, StepRecord
+    from .status import Status
 
-
-class Clock(Protocol):
-    """Time, and waiting for it."""
-
-    def time(self) -> float:
-        """Seconds on a clock that never goes back."""
-
-    def now(self) -> datetime:
-        """The time of day, in UTC."""
-
-    def timeout_at(self, when: float | None) -> AbstractAsyncContextManager[object]:
-        """Raise TimeoutError in the body once `time()` is `when`; never if that is None."""
+__all__ = ["Clock", "DialReserve", "Keys", "Link", "MakeLink", "Records", "Store"]
 
 
 class Link(Protocol):
@@ -45,6 +36,9 @@ class Link(Protocol):
     @property
     def pid(self) -> int | None:
         """The session process's id, None if there is none."""
+
+    def printed(self, generation: int) -> str:
+        """Return the end of what the process of this generation printed, if it was the last."""
 
     async def start(self, spec: ChildSpec) -> None:
         """Begin to start a session process; what becomes of it is posted."""
@@ -73,9 +67,9 @@ class MakeLink(Protocol):
 
 
 class Keys(Protocol):
-    """What is done with a session's keys; see `store.CredentialKeeper`. Each may raise StoreError.
+    """What is done with a session's keys, see `store.CredentialKeeper`.
 
-    The methods block for a short time, and are called in worker threads.
+    The methods block for a short time, are called in worker threads, and may raise StoreError.
     """
 
     def before_dial(self, generation: int) -> bool:
@@ -91,59 +85,32 @@ class Keys(Protocol):
         """Put the last good copy back; say whether there was one."""
 
 
-class Records(Protocol):
-    """The journal of steps and the memory, see `journal.Journal`. Each may raise JournalError."""
-
-    @property
-    def was_lost(self) -> bool:
-        """Whether an earlier one of this session could not be read."""
-
-    def memory(self) -> Memory | None:
-        """What the last step left to remember; None before the first."""
-
-    def append(self, record: StepRecord, memory: Memory) -> None:
-        """Record a step and what to remember after it; both last when this returns."""
-
-    def skip(self) -> None:
-        """Count a step that was not recorded."""
-
-    def ignore(self, record: StepRecord) -> None:
-        """Count a fact that meant nothing where it came."""
-
-    def close(self) -> None:
-        """Write the last counts and close."""
-
-
-class DialReserve(Protocol):
-    """Where dials are counted that the journal cannot take, see `journal.Reserve`."""
-
-    def prepare(self) -> None:
-        """Take the room. Raises JournalError."""
-
-    def read(self) -> tuple[datetime, ...]:
-        """The times that were written last. Raises JournalError."""
-
-    def write(self, dials: tuple[datetime, ...]) -> None:
-        """Keep these times in place of those before. Raises JournalError."""
-
-
 class Store(Protocol):
     """Where one session is kept, owned by one supervisor at a time.
 
-    All but `control` block for a short time, and are called in worker threads.
+    What is not a property or a context blocks for a short time, and is called in worker threads.
     """
 
-    keys: Keys
+    @property
+    def keys(self) -> Keys:
+        """What is done with the keys, once the session is ours."""
 
-    def acquire(self) -> None:
-        """Make the place ready and take its lock. Raises LockHeld, StoreError."""
+    @property
+    def database(self) -> Path:
+        """The SQLite file of the client; not used where the keys are in Postgres."""
 
     @property
     def lock_descriptor(self) -> int | None:
         """The open file whose lock says that the session is ours, if there is one."""
 
+    def acquire(self) -> None:
+        """Make the place ready and take its lock. Raises LockHeld, StoreError."""
+
     def claim(self) -> None:
-        """Take the keys, or see that they are still ours. Raises LockHeld, Unreachable."""
+        """Take the keys, or see that they are still ours. Raises LockHeld, StoreError."""
+
+    def release(self) -> None:
+        """Let others have the session; without the lock this does nothing."""
 
     def shared(self) -> AbstractContextManager[None]:
         """Keep the session ours while this lasts, though it be released meanwhile."""
@@ -158,6 +125,3 @@ class Store(Protocol):
         self, orders: Mapping[Order, Callable[[], None]], status: Callable[[], Status]
     ) -> AbstractAsyncContextManager[None]:
         """Take orders from other programs while this lasts."""
-
-    def release(self) -> None:
-        """Let others have the session; without the lock this does nothing."""

@@ -1,4 +1,4 @@
-"""What the supervisor tells the outside: one record for a step, one for how things stand.
+"""What the supervisor shows the outside: one record for a step, one for how things stand.
 
 No field can hold a secret: payloads, codes and numbers live only in effects and facts, and these
 appear here by name.
@@ -7,13 +7,20 @@ appear here by name.
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Self
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel, ConfigDict
 
+from .lifecycle import Reason, State
+from .lifecycle.model import PUBLIC, UNTIL, fields_marked
+from .redaction import redact
+
 if TYPE_CHECKING:
-    from .lifecycle import Reason, Session, SessionCore, Step
+    from .lifecycle import Session, Step
+
+_FAR = timedelta(days=36_500)  # a later time than anybody will live to see
 
 
 class _Record(BaseModel):
@@ -21,112 +28,141 @@ class _Record(BaseModel):
 
 
 class StepRecord(_Record):
-    """One step, as `--json` prints it. Times are UTC."""
+    """One step, as `--json` prints it and the journal keeps it. Times are UTC.
+
+    Words and not types, because a record outlives the version that wrote it.
+    """
 
     ts: datetime
     session: str
     fact: str
     before: str
     after: str
-    shade: str | None
-    """`online`, `degraded` or `reconnecting` while Connected."""
+    substate: str | None
+    """Where in that state it is now: `online`, `degraded` or `reconnecting` while Connected."""
     taken: bool
     """False: the fact meant nothing in that state and was ignored."""
+    effects: tuple[str, ...]
+    # What is marked PUBLIC in lifecycle.Session:
     reason: str | None
     """The code of why the session is where it is; null while all is well."""
-    effects: tuple[str, ...]
+    cause: str | None
+    """What went wrong last, where the reason only says that a budget ran out."""
+    detail: str
+    """The redacted particulars of the cause, for a person."""
     generation: int
     """The number of the newest session process."""
+    bot_busy: bool
+    """A handler of the bot has been at work for too long; what came since waits for it."""
     retries: int
     not_before: datetime | None
     """No dial before this time."""
 
     @classmethod
-    def of(cls, step: Step, name: str, session: Session, now: float) -> Self:
-        """Make the record of a step taken at `now` on the core's clock."""
-        wall = datetime.now(UTC)
+    def of(cls, step: Step, name: str, *, now: float, wall: datetime) -> Self:
+        """Make the record of a step, taken at `now` on the core's clock: that is `wall`, of day."""
         return cls(
             ts=wall,
             session=name,
             fact=step.fact.name,
             before=step.before.value,
             after=step.after.value,
-            shade=step.substate,
+            substate=step.substate,
             taken=step.taken,
-            reason=_code(step.reason),
             effects=tuple(effect.name for effect in step.effects),
-            generation=session.generation,
-            retries=session.retries,
-            not_before=_wall(session.not_before, now, wall),
+            **words(shown(step.session, now=now, wall=wall)),
         )
 
     @classmethod
     def parse(cls, line: str) -> Self:
-        """Read a line of `--json`, which tells the steps that were taken."""
+        """Read a line of `--json`, which has the steps that were taken."""
         return cls(taken=True, **json.loads(line))
 
     def __str__(self) -> str:
-        shade = f".{self.shade}" if self.shade else ""
+        substate = f".{self.substate}" if self.substate else ""
         why = f" ({self.reason})" if self.reason else ""
         if not self.taken:
             return f"{self.session}: {self.fact} ignored in {self.before}"
-        if self.before == self.after and not shade:
+        if self.before == self.after and not substate:
             return f"{self.session}: {self.fact} in {self.after}{why}"
-        return f"{self.session}: {self.before} -> {self.after}{shade} on {self.fact}{why}"
+        return f"{self.session}: {self.before} -> {self.after}{substate} on {self.fact}{why}"
 
 
 class Status(_Record):
-    """How the session stands now."""
+    """How a session stands."""
 
     ts: datetime
     session: str
-    state: str
-    shade: str | None
-    reason: str | None
-    cause: str | None
+    state: State
+    substate: str | None
+    """Where in that state it is: `online`, `degraded` or `reconnecting` while Connected."""
+    # What is marked PUBLIC in lifecycle.Session:
+    reason: Reason | None
+    cause: Reason | None
     """What went wrong last, where the reason only says that a budget ran out."""
+    detail: str
+    generation: int
+    bot_busy: bool
+    """A handler of the bot has been at work for too long; what came since waits for it."""
+    retries: int
+    not_before: datetime | None
+    # What is said beside it:
     sentence: str | None
     """The reason in words."""
     action: str | None
     """What a person can do about it."""
-    detail: str
-    generation: int
-    retries: int
-    not_before: datetime | None
     ignored: int
     """Facts that meant nothing where they came."""
-    bot_busy: bool
-    """A handler of the bot has been at work for too long; what came since waits for it."""
     journal: str | None
     """Why steps cannot be recorded; null while they can."""
 
     @classmethod
-    def of(cls, name: str, core: SessionCore, now: float, journal: str | None = None) -> Self:
-        """Read the core at `now` on its clock; `journal` is the trouble with recording, if any."""
-        session, wall = core.session, datetime.now(UTC)
-        told = session.reason.explanation if session.reason else None
+    def of(  # noqa: PLR0913 - what is known of a session from four sides
+        cls,
+        session: Session,
+        name: str,
+        *,
+        now: float,
+        wall: datetime,
+        ignored: int = 0,
+        journal: str | None = None,
+    ) -> Self:
+        """Say how a session stands at `now` on the core's clock and `wall` on the world's.
+
+        `ignored` is the number of facts that meant nothing, `journal` the trouble with recording.
+        """
+        explanation = session.reason.explanation if session.reason else None
         return cls(
             ts=wall,
             session=name,
-            state=session.phase.state.value,
-            shade=session.phase.substate,
-            reason=_code(session.reason),
-            cause=_code(session.cause),
-            sentence=told.sentence if told else None,
-            action=(told.action or None) if told else None,
-            detail=session.detail,
-            generation=session.generation,
-            retries=session.retries,
-            not_before=_wall(session.not_before, now, wall),
-            ignored=core.ignored.total(),
-            bot_busy=session.bot_busy,
+            state=session.phase.state,
+            substate=session.phase.substate,
+            sentence=explanation.sentence if explanation else None,
+            action=(explanation.action or None) if explanation else None,
+            ignored=ignored,
             journal=journal,
+            **shown(session, now=now, wall=wall),
         )
 
 
-def _code(reason: Reason | None) -> str | None:
-    return reason.value if reason else None
+def shown(session: Session, *, now: float, wall: datetime) -> dict[str, Any]:
+    """Return what of a session everybody is shown, with times of day in place of the core's."""
+    values = {name: getattr(session, name) for name in fields_marked(PUBLIC)}
+    for name in values.keys() & set(fields_marked(UNTIL)):
+        values[name] = time_of_day(values[name], now=now, wall=wall)
+    return values | {"detail": redact(session.detail)}
 
 
-def _wall(moment: float | None, now: float, wall: datetime) -> datetime | None:
-    return None if moment is None else wall + timedelta(seconds=moment - now)
+def time_of_day(moment: float | None, *, now: float, wall: datetime) -> datetime | None:
+    """Return when a moment of the core's clock is, if it is `wall` at `now`."""
+    if moment is None:
+        return None
+    far = _FAR.total_seconds()
+    return wall + timedelta(seconds=max(-far, min(far, moment - now)))
+
+
+def words(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values with their public words in place of types."""
+    return {
+        name: value.value if isinstance(value, Enum) else value for name, value in values.items()
+    }

@@ -1,66 +1,59 @@
-"""The shell around the core: one queue of facts, one set of timers, one task that owns both.
-
-Facts reach the queue from the session process, from the handlers and from an operator in any
-thread. The loop waits for the next fact or for the core's next deadline, whichever comes first,
-publishes the step and has its effects carried out.
-"""
+"""What embedders import: one session, supervised."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
-import math
 import random
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Self
 
-from .control import Order, listening
+from .clock import RealClock
+from .control import Order
 from .descriptors import check_descriptors
-from .errors import Misused, Unreachable
+from .disk_store import DiskStore
+from .errors import Hopeless, Misused, Unreachable, WaitTimeout
 from .fact_queue import FactQueue
-from .handlers import Handlers
-from .journal import Keeper
-from .lifecycle import Child, Phase, SessionCore, State, Work, effects, facts
+from .journal import Recorder
+from .lifecycle import Session, State, facts
 from .listeners import Listeners
 from .pairing.parse import parse_sink
 from .session.parent.link import SessionLink
 from .session.shared import bot_names
+from .shell import STOP_BOUND, OnGiveUp, Shell, Surroundings
 from .sinks import Sinks
 from .status import Status, StepRecord
-from .store import SessionFiles, SessionLock, open_vault
+from .step_stream import StepStream, Waiting
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterable
+    from types import TracebackType
 
     from .lifecycle import Reason, Step
     from .lifecycle.facts import Fact
     from .listeners import Listener
-    from .pairing.sink import Sink
-    from .session.parent.launch import Launcher
+    from .pairing.sink import AsyncSink, Sink
+    from .seams import Clock, Link, MakeLink, Store
     from .settings import Settings
-    from .store import Vault
 
 log = logging.getLogger("wa_supervisor")
 
-
-_LEFT: Mapping[str, Fact] = {"resume": facts.Resume(), "relink": facts.Relink()}
-
-STOP_BOUND = 4.5
-"""Seconds from an operator's stop to the end of `run`, whatever the session process does."""
-
-LISTENERS_BOUND = 0.5
+LISTENERS_BOUND: Final = 0.5
 """Seconds at the end for coroutine functions that listen to steps."""
 
-CLAIM_BOUND = 3.0
+CLAIM_BOUND: Final = 3.0
 """Seconds at the start for the server of a Postgres database."""
+
+LEAVING_BOUND: Final = STOP_BOUND + 1.5
+"""Seconds from leaving the context to its end, whatever hangs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How a run ended: in Stopped, or in GaveUp if it was told not to wait there."""
 
-    phase: Phase
+    state: State
     reason: Reason | None
     detail: str = ""
 
@@ -68,36 +61,63 @@ class Outcome:
 class Supervisor:
     """Keeps one WhatsApp session alive. Safe to embed: no signal handlers, no global state.
 
+        async with Supervisor(Settings(session="shop")) as session:
+            await session.wait_for(State.CONNECTED, timeout=120)
+
+    The context has the session's lock and runs it, which is not yet to be connected; leaving it
+    stops within 5 s, also on cancellation. `run` is for a program that does nothing else.
+
     `sinks` say where a QR or pair code is shown; without them `settings.pairing.qr` does. With
     `on_give_up="wait"` the supervisor rests in GaveUp until an operator calls `resume`, `relink`
-    or `stop`; with "exit" `run` returns instead. Supervisors of one event loop that are given the
-    same `launcher`, a `ForkServers`, share a fork server; who made it closes it.
+    or `stop`; with "exit" the run ends instead. `link`, `clock`, `store` and `jitter` are the seams
+    for tests, see `seams`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but the settings are rarely given
         self,
         settings: Settings,
         *,
-        sinks: Iterable[Sink] | None = None,
-        on_give_up: Literal["wait", "exit"] = "wait",
-        launcher: Launcher | None = None,
+        sinks: Iterable[Sink | AsyncSink] | None = None,
+        on_give_up: OnGiveUp = "wait",
+        link: MakeLink = SessionLink,
+        clock: Clock | None = None,
+        store: Store | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.settings = settings
-        self.files = SessionFiles.at(settings.session, settings.data_dir)
-        self._vault = open_vault(self.files, settings.database)
         self._sinks = Sinks(map(parse_sink, settings.pairing.qr) if sinks is None else sinks)
-        self._on_give_up = on_give_up
-        self._launcher = launcher
-        self._keeper: Keeper | None = None
-        self._handlers: Handlers | None = None
-        self._core = SessionCore(policy=settings.policy, jitter=jitter)
-        self._listeners = Listeners[StepRecord]("step")
+        self._on_give_up: OnGiveUp = on_give_up
+        self._make_link = link
+        self._clock = clock or RealClock()
+        self._store = store or DiskStore(settings)
+        self._jitter = jitter
         self._facts = FactQueue()
+        self._listeners: Listeners[Step] = Listeners("step")
+        self._record_listeners: Listeners[StepRecord] = Listeners("step")
+        self._streams: list[StepStream] = []
+        self._waiting: list[Waiting] = []
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._last_moment = math.inf
+        self._shell: Shell | None = None
+        self._opened = asyncio.Event()
+        self._ended = False
+        self._running: asyncio.Task[Outcome] | None = None
 
-    def on_step(self, listener: Listener[StepRecord]) -> None:
+    # -- how it stands
+
+    @property
+    def status(self) -> Status:
+        """How the session stands. Read from another thread it may be a moment old."""
+        shell = self._shell
+        return Status.of(
+            shell.core.session if shell else Session(),
+            self.settings.session,
+            now=self._clock.time(),
+            wall=self._clock.wall(),
+            ignored=shell.core.ignored.total() if shell else 0,
+            journal=shell.around.recorder.trouble if shell else None,
+        )
+
+    def on_step(self, listener: Listener[Step]) -> None:
         """Have `listener` called with every step, on the supervisor's loop. It must not block.
 
         A coroutine function is awaited, one step after the other; if it is a thousand steps behind
@@ -105,14 +125,71 @@ class Supervisor:
         """
         self._listeners.add(listener)
 
+    def on_record(self, listener: Listener[StepRecord]) -> None:
+        """As `on_step`, with each step as `--json` prints it and the journal keeps it."""
+        self._record_listeners.add(listener)
+
+    def steps(self) -> StepStream:
+        """Return an async iterator of the steps from now on, across reconnects and new processes.
+
+        It ends with the run. A reader that is a thousand steps behind misses the oldest; `missed`
+        of the iterator says how many.
+        """
+        stream = StepStream()
+        self._streams.append(stream)
+        if self._ended:
+            stream.end()
+        return stream
+
+    async def wait_for(
+        self,
+        state: State,
+        *,
+        substate: str | None = None,
+        timeout: float,  # noqa: ASYNC109 - it raises an error of ours, which says how things stand
+    ) -> Status:
+        """Wait until the session is in this state, and this sub-state if one is given.
+
+        Raises Hopeless as soon as only an operator could bring it there, or the run is over, and
+        WaitTimeout after `timeout` seconds; both say where the session is, and why.
+        """
+
+        def look() -> bool:
+            status = self.status
+            if status.state is state and substate in {None, status.substate}:
+                return True
+            if self._is_hopeless(status):
+                raise Hopeless(_story(status, f"it will not be {state.value}"))
+            return False
+
+        waiting = Waiting(look)
+        self._waiting.append(waiting)
+        try:
+            waiting.check()
+            async with self._clock.timeout_at(self._clock.time() + timeout):
+                await waiting.over
+        except TimeoutError:
+            why = f"it was not {state.value} within {timeout:g} s"
+            raise WaitTimeout(_story(self.status, why)) from None
+        finally:
+            self._waiting.remove(waiting)
+        return self.status
+
+    def _is_hopeless(self, status: Status) -> bool:
+        if self._ended or status.state is State.STOPPED:
+            return True
+        # What an operator has said meanwhile may lead out of there.
+        return status.state is State.GAVE_UP and not self._facts.has_orders
+
     @property
-    def status(self) -> Status:
-        """How the session stands. Read from another thread it may be a moment old."""
-        trouble = self._keeper.trouble if self._keeper else None
-        return Status.of(self.settings.session, self._core, self._now(), trouble)
+    def is_idle(self) -> bool:
+        """Whether nothing is to be done before a fact happens or time passes. For tests."""
+        return self._ended or (self._shell is not None and self._shell.is_idle)
+
+    # -- what an operator says
 
     def stop(self) -> None:
-        """Stop, keeping the session. From any thread; `run` returns within 5 s."""
+        """Stop, keeping the session. From any thread; the run ends within 5 s."""
         self._operate(facts.Stop())
 
     def resume(self) -> None:
@@ -123,16 +200,53 @@ class Supervisor:
         """Log out, clear the session away and pair afresh. From any thread."""
         self._operate(facts.Relink())
 
-    def retune(self, settings: Settings) -> None:
+    def update_policy(self, settings: Settings) -> None:
         """Take over the numbers of `policy`, and nothing else. On the supervisor's loop.
 
         What is decided from now on is decided by them; a wait that has begun keeps its end.
         """
         numbers = {"profile": settings.profile, "policy": settings.policy}
         self.settings = self.settings.model_copy(update=numbers)
-        self._core.update_policy(settings.policy)
-        if self._handlers is not None:
-            self._handlers.retune(self.settings)
+        if self._shell is not None:
+            self._shell.update_policy(self.settings)
+
+    def _operate(self, fact: Fact) -> None:
+        if self._loop is None or self._loop is _running_loop():
+            self._facts.put(fact)
+            return
+        with contextlib.suppress(RuntimeError):  # the loop is closed: there is nothing to steer
+            self._loop.call_soon_threadsafe(self._facts.put, fact)
+
+    # -- running it
+
+    async def __aenter__(self) -> Self:
+        """Take the session and begin to run it; raises what `run` raises."""
+        running = self._running = asyncio.create_task(self.run(), name=self.settings.session)
+        opening = asyncio.create_task(self._opened.wait())
+        try:
+            await asyncio.wait({running, opening}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            running.cancel()
+            await _finished(running)
+            raise
+        finally:
+            opening.cancel()
+        if running.done():
+            running.result()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop, and wait until everything has ended."""
+        assert self._running is not None
+        self.stop()
+        await _finished(self._running)
+        if error is None:
+            self._running.result()
 
     def run_forever(self) -> Outcome:
         """Run in this thread until stopped, as `run` does. For programs without asyncio."""
@@ -153,119 +267,92 @@ class Supervisor:
         check_descriptors()
         if self.settings.bot is not None:
             bot_names.check(self.settings.bot)
-        await asyncio.to_thread(self._vault.prepare)
-        post = self._facts.put
-        async with _owned(SessionLock(self.files), self._vault) as lock:
-            link = SessionLink(
-                post,
-                launcher=self._launcher,
-                lock_descriptor=lock.descriptor,
-            )
-            keeper = self._keeper = await Keeper.open(
-                self.files, self.settings.journal, lock.shared
-            )
-            orders = {
-                Order.STOP: self.stop,
-                Order.RESUME: self.resume,
-                Order.RELINK: self.relink,
-            }
-            async with (
-                contextlib.aclosing(keeper),
-                _ending(link),
-                listening(self.files, orders, lambda: self.status),
-            ):
-                handlers = self._handlers = Handlers(
-                    self.settings, self.files, lock, self._vault, link, self._sinks, post
-                )
-                try:
-                    await self._own_the_core(handlers, keeper)
-                finally:
-                    left = min(self._last_moment - self._now(), STOP_BOUND)
-                    await handlers.aclose(within=max(left, 0.0))
-                    await self._listeners.aclose(within=LISTENERS_BOUND)
-        session = self._core.session
-        return Outcome(session.phase, session.reason, session.detail)
-
-    def _now(self) -> float:
-        return self._loop.time() if self._loop else 0.0
-
-    def _operate(self, fact: Fact) -> None:
-        if self._loop is None:
-            self._facts.put(fact)
-            return
-        with contextlib.suppress(RuntimeError):  # the loop is closed: there is nothing to steer
-            self._loop.call_soon_threadsafe(self._facts.put, fact)
-
-    async def _own_the_core(self, handlers: Handlers, keeper: Keeper) -> None:
-        core = self._core
-        keeper.recall_into(core.session, self._now(), core.policy)
-        self._begin(keeper.order)
-        while not self._over:
-            # Clocks first: a flood of facts must not keep them from ringing.
-            step = core.tick(self._now())
-            if step is None:
-                fact = await self._next_fact()
-                if fact is None:
-                    continue
-                step = core.handle(fact, self._now())
-            await self._take(step, handlers, keeper)
-
-    def _begin(self, left: str | None) -> None:
-        """Put the start into the queue, among the words of an operator that came before it.
-
-        A relink goes first, so that no client is started on keys that are to go.
-        """
-        words: list[Fact] = [_LEFT[left]] if left else []
-        words += iter(self._facts.get_nowait, None)
-        for fact in sorted([facts.Start(), *words], key=lambda each: each != facts.Relink()):
-            self._facts.put(fact)
-
-    async def _next_fact(self) -> Fact | None:
-        """Wait for a fact, but no longer than until the next deadline."""
-        deadline = self._core.deadline
-        until = self._last_moment if deadline is None else min(deadline, self._last_moment)
         try:
-            async with asyncio.timeout_at(None if until == math.inf else until):
-                return await self._facts.get()
-        except TimeoutError:
-            return None
+            async with _owned(self._store), self._surroundings() as around:
+                shell = self._shell = Shell(self.settings, around)
+                self._opened.set()
+                await shell.run()
+                async with asyncio.TaskGroup() as closing:
+                    for each in (self._listeners, self._record_listeners):
+                        closing.create_task(each.aclose(within=LISTENERS_BOUND))
+        finally:
+            self._end()
+        session = shell.core.session
+        return Outcome(session.phase.state, session.reason, session.detail)
 
-    @property
-    def _over(self) -> bool:
-        session = self._core.session
-        if self._now() >= self._last_moment:
-            log.error("the session process did not end within %s s of the stop", STOP_BOUND)
-            return True
-        resting = session.phase is Phase.STOPPED or (
-            # An operator's word may have come before the run, for what was given up earlier.
-            session.phase is Phase.GAVE_UP and self._on_give_up == "exit" and len(self._facts) == 0
-        )
-        return resting and session.child is Child.NONE and session.work is Work.NONE
+    @contextlib.asynccontextmanager
+    async def _surroundings(self) -> AsyncIterator[Surroundings]:
+        store, clock = self._store, self._clock
+        recorder = await Recorder.open(store.open_journal, clock=clock, holding_lock=store.shared)
+        lock = store.lock_descriptor
+        orders = {Order.STOP: self.stop, Order.RESUME: self.resume, Order.RELINK: self.relink}
+        async with (
+            contextlib.aclosing(recorder),
+            _ending(self._make_link(self._facts.put, lock_descriptor=lock)) as link,
+            store.control(orders, lambda: self.status),
+        ):
+            yield Surroundings(
+                store=store,
+                link=link,
+                clock=clock,
+                sinks=self._sinks,
+                recorder=recorder,
+                queue=self._facts,
+                hand_on=self._hand_on,
+                on_give_up=self._on_give_up,
+                jitter=self._jitter,
+            )
 
-    async def _take(self, step: Step, handlers: Handlers, keeper: Keeper) -> None:
-        now = self._now()
-        record = StepRecord.of(step, self.settings.session, self._core.session, now)
-        log.log(logging.INFO if step.taken else logging.DEBUG, "%s", record)
-        if step.after is State.STOPPED and step.before is not State.STOPPED:
-            self._last_moment = now + STOP_BOUND
-        # Recorded before anything is done about it: a dial is counted before it happens.
-        await keeper.keep(record, self._core.session, now)
-        self._listeners.call(record)
-        for effect in step.effects:
-            match effect:
-                case effects.StartChild(generation) if not await keeper.may_dial():
-                    why = f"not dialled, as the dial could not be recorded: {keeper.trouble}"
-                    self._facts.put(facts.ChildExited(generation, None, None, why))
-                case _:
-                    handlers.carry_out(effect)
-        handlers.watch(step)
+    def _hand_on(self, step: Step, record: StepRecord) -> None:
+        self._listeners.call(step)
+        self._record_listeners.call(record)
+        for stream in self._streams:
+            stream.put(step)
+        for waiting in self._waiting:
+            waiting.check()
+
+    def _end(self) -> None:
+        self._ended = True
+        for stream in self._streams:
+            stream.end()
+        for waiting in self._waiting:
+            waiting.check()
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def _story(status: Status, what: str) -> str:
+    where = f"{status.state.value}.{status.substate}" if status.substate else status.state.value
+    why = f": {status.sentence}" if status.sentence else ""
+    return f"session {status.session!r} is in {where}, and {what}{why}"
+
+
+async def _finished(task: asyncio.Task[Outcome]) -> None:
+    """Wait for a task's end, though we are cancelled, and no longer than LEAVING_BOUND."""
+    loop = asyncio.get_running_loop()
+    end, cancelled = loop.time() + LEAVING_BOUND, None
+    while not task.done() and loop.time() < end:
+        try:
+            await asyncio.wait({task}, timeout=end - loop.time())
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if not task.done():
+        log.error("the session did not end within %s s; it is left behind", LEAVING_BOUND)
+        task.cancel()
+    if cancelled is not None:
+        raise cancelled
 
 
 @contextlib.asynccontextmanager
-async def _ending(link: SessionLink) -> AsyncIterator[None]:
+async def _ending(link: Link) -> AsyncIterator[Link]:
     """End what runs; a process that not even the kernel can end is left to it."""
     try:
-        yield
+        yield link
     finally:
         try:
             await link.aclose()
@@ -274,21 +361,20 @@ async def _ending(link: SessionLink) -> AsyncIterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def _owned(lock: SessionLock, vault: Vault) -> AsyncIterator[SessionLock]:
+async def _owned(store: Store) -> AsyncIterator[None]:
     """Hold the session; the loop goes on while what a killed supervisor left behind still dies."""
-    taking = asyncio.ensure_future(asyncio.to_thread(lock.acquire))
+    taking = asyncio.ensure_future(asyncio.to_thread(store.acquire))
     try:
         await asyncio.shield(taking)
-        claiming = asyncio.ensure_future(asyncio.to_thread(vault.claim))
+        claiming = asyncio.ensure_future(asyncio.to_thread(store.claim))
         claiming.add_done_callback(lambda late: late.cancelled() or late.exception())
         try:
             async with asyncio.timeout(CLAIM_BOUND):
                 await asyncio.shield(claiming)
         except (Unreachable, TimeoutError) as error:  # it is claimed before the first dial, then
             log.warning("%s", error if str(error) else "the session's database does not answer yet")
-        yield lock
+        yield
     finally:
         await asyncio.wait({taking})
         if taking.exception() is None:
-            vault.release()
-            lock.release()
+            store.release()

@@ -216,9 +216,12 @@ def test_the_next_run_owes_nothing_to_the_keys_that_were_there(
         fact="LoggedOut",
         before="Init",
         after="GaveUp",
-        shade=None,
+        substate=None,
         taken=True,
         reason="locked",
+        cause=None,
+        detail="",
+        bot_busy=False,
         effects=(),
         generation=7,
         retries=3,
@@ -232,8 +235,9 @@ def test_the_next_run_owes_nothing_to_the_keys_that_were_there(
     memory, steps = journal.memory(), journal.steps()
     journal.close()
     assert memory is not None
-    assert (memory.dead_keys_plan, memory.strikes) == (None, 0)
-    assert (memory.given_up, memory.retries, memory.generation) == (Reason.LOCKED, 3, 7)
+    found = memory.session
+    assert (found.dead_keys_plan, found.strikes) == (None, 0)
+    assert (found.given_up, found.retries, found.generation) == (Reason.LOCKED, 3, 7)
     assert [step.fact for step in steps] == ["LoggedOut", fact]
     history = cli("history")
     assert fact in history.out

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import wa_supervisor.cli.run
-from wa_supervisor import Outcome, Phase, Reason
+from wa_supervisor import Outcome, Reason, State
 from wa_supervisor.cli.commands import HOMES
 from wa_supervisor.cli.exits import GIVE_UP, Exit
 from wa_supervisor.lifecycle.reasons import Who
@@ -26,7 +26,7 @@ def supervised(monkeypatch: pytest.MonkeyPatch) -> list[Loaded]:
 
     def pretend(loaded: Loaded, *_: object) -> Outcome:
         seen.append(loaded)
-        return Outcome(Phase.STOPPED, Reason.STOPPED)
+        return Outcome(State.STOPPED, Reason.STOPPED)
 
     monkeypatch.setattr(wa_supervisor.cli.run, "supervise", pretend)
     return seen
@@ -246,7 +246,7 @@ def test_a_give_up_says_who_must_do_what_and_exits_with_its_code(
     program: Cli, monkeypatch: pytest.MonkeyPatch, reason: Reason
 ) -> None:
     def pretend(*_: object) -> Outcome:
-        return Outcome(Phase.GAVE_UP, reason)
+        return Outcome(State.GAVE_UP, reason)
 
     monkeypatch.setattr(wa_supervisor.cli.run, "supervise", pretend)
     answer = program("run", "--on-give-up", "exit")

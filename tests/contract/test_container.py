@@ -12,7 +12,7 @@ import pytest
 from wa_supervisor.cli.commands import HOMES
 from wa_supervisor.cli.unit import STOP_SECONDS
 from wa_supervisor.settings import load_settings
-from wa_supervisor.supervisor import STOP_BOUND
+from wa_supervisor.shell import STOP_BOUND
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = (ROOT / "compose.yaml").read_text()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +11,7 @@ from typer.testing import CliRunner
 
 from wa_supervisor.cli.app import app
 from wa_supervisor.control import Order, listening
-from wa_supervisor.lifecycle import Phase, Reason, Session, SessionCore
+from wa_supervisor.lifecycle import Phase, Reason, Session
 from wa_supervisor.status import Status
 from wa_supervisor.store import SessionFiles
 
@@ -26,7 +27,7 @@ def ask_health(data_dir: Path) -> tuple[int, str]:
 
 def status_in(phase: Phase, reason: Reason | None = None) -> Status:
     session = Session(phase=phase, reason=reason)
-    return Status.of("shop", SessionCore(session, jitter=lambda: 0.5), 0.0)
+    return Status.of(session, "shop", now=0.0, wall=datetime.now(UTC))
 
 
 @pytest.mark.parametrize("phase", Phase)

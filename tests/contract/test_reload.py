@@ -9,14 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from wa_supervisor import Supervisor
 from wa_supervisor.cli.reload import NeedsRestart, reload
-from wa_supervisor.handlers import Handlers
 from wa_supervisor.lifecycle import facts
-from wa_supervisor.session.parent.link import SessionLink
 from wa_supervisor.settings import load_settings
-from wa_supervisor.sinks import Sinks
-from wa_supervisor.store import SessionLock
+from wa_supervisor.testing.fake_session import FakeSession
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +27,7 @@ class Reloaded:
         self.file = directory / "config.toml"
         self.file.write_text("")
         self.read = partial(load_settings, self.file, {"data_dir": directory})
-        self.supervisor = Supervisor(self.read().settings, sinks=[], jitter=lambda: 0.5)
+        self.supervisor = FakeSession(self.read().settings)
 
     def reload(self, text: str) -> tuple[NeedsRestart, ...]:
         self.file.write_text(text)
@@ -47,53 +43,54 @@ def reloaded(
     return Reloaded(tmp_path)
 
 
-def _fail(supervisor: Supervisor) -> float:
-    core = supervisor._core
-    core.handle(facts.Start(), 0.0)
-    core.handle(facts.DialFailed(core.session.generation, ""), 0.0)
-    core.handle(facts.ChildExited(core.session.generation, 3, None, ""), 0.0)
-    assert core.session.not_before is not None
-    return core.session.not_before
+async def _wait_after_a_failure(session: FakeSession) -> float:
+    """Let the dial fail, and return how long the next one waits."""
+    await session.hear(facts.DialFailed, "")
+    await session.hear(facts.ChildExited, 3, None)
+    return _wait(session)
 
 
-def test_a_number_of_the_policy_takes_effect_at_the_next_decision(reloaded: Reloaded) -> None:
-    left = reloaded.reload("[policy.backoff]\nbase = 42\njitter = 0\n")
-    assert left == ()
-    assert _fail(reloaded.supervisor) == 42
+def _wait(session: FakeSession) -> float:
+    until = session.status.not_before
+    assert until is not None
+    return (until - session.clock.wall()).total_seconds()
 
 
-def test_a_profile_takes_effect_too(reloaded: Reloaded, caplog: pytest.LogCaptureFixture) -> None:
-    assert reloaded.reload('profile = "zeroclaw"') == ()
-    assert _fail(reloaded.supervisor) == 3
+async def test_a_number_of_the_policy_takes_effect_at_the_next_decision(
+    reloaded: Reloaded,
+) -> None:
+    async with reloaded.supervisor as session:
+        assert reloaded.reload("[policy.backoff]\nbase = 42\njitter = 0\n") == ()
+        assert await _wait_after_a_failure(session) == 42
+
+
+async def test_a_profile_takes_effect_too(
+    reloaded: Reloaded, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with reloaded.supervisor as session:
+        assert reloaded.reload('profile = "zeroclaw"') == ()
+        assert await _wait_after_a_failure(session) == 3
     assert reloaded.supervisor.settings.profile == "zeroclaw"
     assert "changed: profile, policy.backoff.shape" in caplog.text
 
 
 async def test_what_is_started_from_now_on_goes_by_the_new_numbers(reloaded: Reloaded) -> None:
-    """Probes, the pulse of the next client, the look at the network, the first snapshot."""
-    supervisor = reloaded.supervisor
-    supervisor.files.prepare()
-    with SessionLock(supervisor.files) as lock:
-        supervisor._handlers = handlers = Handlers(
-            settings=supervisor.settings,
-            files=supervisor.files,
-            lock=lock,
-            vault=supervisor._vault,
-            link=SessionLink(lambda _: None),
-            sinks=Sinks(()),
-            post=lambda _: None,
-        )
-        assert handlers._specify(1).watch.pulse == 30
-        reloaded.reload("[policy]\npulse = 7\nfiles_timeout = 5\n")
-        assert handlers._specify(2).watch.pulse == 7
-        assert handlers.settings.policy.files_timeout == 5
+    async with reloaded.supervisor as session:
+        await session.settle()
+        assert session.played.specs[-1].watch.pulse == 30
+        reloaded.reload("[policy]\npulse = 7\n")
+        await session.advance(await _wait_after_a_failure(session))
+        assert session.played.generation == 2
+        assert session.played.specs[-1].watch.pulse == 7
 
 
-def test_a_wait_that_has_begun_keeps_its_end(reloaded: Reloaded) -> None:
-    until = _fail(reloaded.supervisor)
-    reloaded.reload("[policy.backoff]\nbase = 42\n")
-    assert reloaded.supervisor._core.session.not_before == until
-    assert reloaded.supervisor._core.deadline == until
+async def test_a_wait_that_has_begun_keeps_its_end(reloaded: Reloaded) -> None:
+    async with reloaded.supervisor as session:
+        before = await _wait_after_a_failure(session)
+        reloaded.reload("[policy.backoff]\nbase = 42\n")
+        assert _wait(session) == before
+        await session.advance(before)
+        assert session.played.generation == 2
 
 
 @pytest.mark.parametrize(

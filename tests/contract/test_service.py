@@ -9,35 +9,39 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from wa_supervisor import Settings, StepRecord, Supervisor
 from wa_supervisor.cli.service import reporting, summary
-from wa_supervisor.lifecycle import Phase, Reason, Session, SessionCore, facts
+from wa_supervisor.lifecycle import Phase, Reason, Session, facts
 from wa_supervisor.sdnotify import Notifier
 from wa_supervisor.status import Status
+from wa_supervisor.testing.fake_session import FakeSession
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import AsyncIterator
 
     from contract.conftest import Manager
     from wa_supervisor.lifecycle.facts import Fact
 
 
 class Walk:
-    """A supervisor whose core is led by hand; nothing is started."""
+    """A supervisor whose session process says what the test says."""
 
-    def __init__(self, data_dir: Path) -> None:
-        self.supervisor = Supervisor(Settings(data_dir=data_dir), sinks=[], jitter=lambda: 0.5)
+    def __init__(self) -> None:
+        self.supervisor = FakeSession()
 
-    def take(self, fact: Fact) -> None:
-        core = self.supervisor._core
-        step = core.handle(fact, 0.0)
-        record = StepRecord.of(step, "default", core.session, 0.0)
-        self.supervisor._listeners.call(record)
+    async def take(self, fact: Fact) -> None:
+        if isinstance(fact, facts.Start):
+            await self.supervisor.__aenter__()
+            await self.supervisor.settle()
+        else:
+            await self.supervisor.happen(fact)
 
 
 @pytest.fixture
-def walk(tmp_path: Path) -> Walk:
-    return Walk(tmp_path)
+async def walk() -> AsyncIterator[Walk]:
+    walk = Walk()
+    yield walk
+    if walk.supervisor.played.specs:
+        await walk.supervisor.__aexit__(None, None, None)
 
 
 async def test_it_is_ready_with_the_first_step_and_stopping_with_the_last(
@@ -45,11 +49,11 @@ async def test_it_is_ready_with_the_first_step_and_stopping_with_the_last(
 ) -> None:
     async with reporting(walk.supervisor, Notifier(manager.address)):
         assert manager.all_heard() == []
-        walk.take(facts.Start())
+        await walk.take(facts.Start())
         assert manager.all_heard() == ["READY=1\nSTATUS=Init"]
-        walk.take(facts.Connected(1))
+        await walk.take(facts.Connected(1))
         assert manager.all_heard() == ["READY=1\nSTATUS=Connected (online)"]
-        walk.take(facts.Stop())
+        await walk.take(facts.Stop())
         stopped = "READY=1\nSTATUS=Stopped: stopped: An operator stopped the supervisor."
         assert manager.all_heard() == [stopped, "STOPPING=1"]
     assert manager.all_heard() == []
@@ -57,9 +61,9 @@ async def test_it_is_ready_with_the_first_step_and_stopping_with_the_last(
 
 async def test_what_changes_nothing_is_not_repeated(manager: Manager, walk: Walk) -> None:
     async with reporting(walk.supervisor, Notifier(manager.address)):
-        walk.take(facts.Start())
+        await walk.take(facts.Start())
         manager.all_heard()
-        walk.take(facts.KeepAliveRestored(1))
+        await walk.take(facts.KeepAliveRestored(1))
         assert manager.all_heard() == []
 
 
@@ -75,7 +79,7 @@ async def test_a_start_that_fails_was_never_ready_nor_stopping(
 async def test_a_run_that_breaks_off_is_stopping(manager: Manager, walk: Walk) -> None:
     async def run() -> None:
         async with reporting(walk.supervisor, Notifier(manager.address)):
-            walk.take(facts.Start())
+            await walk.take(facts.Start())
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
@@ -92,7 +96,7 @@ async def test_the_watchdog_is_fed_twice_in_each_period(manager: Manager, walk: 
     async with reporting(walk.supervisor, Notifier(manager.address, watchdog=0.2)):
         await asyncio.sleep(0.55)
         signs = manager.all_heard()
-        walk.take(facts.Start())
+        await walk.take(facts.Start())
         manager.all_heard()
         await asyncio.sleep(0.3)
         assert "READY=1\nSTATUS=Init\nWATCHDOG=1" in manager.all_heard()
@@ -115,11 +119,11 @@ async def test_a_manager_that_does_not_listen_holds_nothing_up(
     manager: Manager, walk: Walk, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with reporting(walk.supervisor, Notifier(manager.address)):
-        walk.take(facts.Start())
+        await walk.take(facts.Start())
         begun = time.monotonic()
         for _ in range(100):
-            walk.take(facts.Connected(1))
-            walk.take(facts.Disconnected(1))
+            await walk.take(facts.Connected(1))
+            await walk.take(facts.Disconnected(1))
         assert time.monotonic() - begun < 2
     heard = manager.all_heard()
     assert 0 < len(heard) < 100
@@ -128,7 +132,7 @@ async def test_a_manager_that_does_not_listen_holds_nothing_up(
 
 def test_the_summary_says_where_why_and_until_when() -> None:
     session = Session(phase=Phase.BACKOFF, reason=Reason.DIAL_FAILED, retries=3, not_before=60.0)
-    status = Status.of("shop", SessionCore(session, jitter=lambda: 0.5), 0.0)
+    status = Status.of(session, "shop", now=0.0, wall=datetime.now(UTC))
     at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     assert summary(status.model_copy(update={"not_before": at})) == (
         "Backoff, retry 3, next dial 2026-01-02 03:04:05 UTC: dial_failed: "
@@ -137,9 +141,8 @@ def test_the_summary_says_where_why_and_until_when() -> None:
 
 
 def test_the_summary_says_that_the_journal_cannot_be_written() -> None:
-    status = Status.of(
-        "shop", SessionCore(jitter=lambda: 0.5), 0.0, "cannot write journal.db: disk full"
-    )
+    trouble = "cannot write journal.db: disk full"
+    status = Status.of(Session(), "shop", now=0.0, wall=datetime.now(UTC), journal=trouble)
     assert summary(status) == (
         "Init (steps cannot be recorded: cannot write journal.db: disk full)"
     )

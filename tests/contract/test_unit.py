@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from wa_supervisor.cli.app import app
 from wa_supervisor.cli.exits import GIVE_UP, Exit
 from wa_supervisor.cli.unit import STOP_SECONDS, WATCHDOG_SECONDS, service
-from wa_supervisor.supervisor import STOP_BOUND
+from wa_supervisor.shell import STOP_BOUND
 
 ANALYZE = shutil.which("systemd-analyze")
 TRUE = "/usr/bin/true"  # verify looks whether the program is there

@@ -18,6 +18,7 @@ from e2e.processes import ends_within, marked, until
 from lab.faults.command import start_run
 from lab.faults.processes import descendants_of
 from wa_supervisor import StepRecord, Supervisor
+from wa_supervisor.session.parent.link import SessionLink
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 
     from e2e.canary import Canary
     from wa_supervisor import Outcome, Settings, Sink
-    from wa_supervisor.lifecycle import Step
+    from wa_supervisor.lifecycle.facts import Fact
+    from wa_supervisor.session.parent.launch import Launcher
 
 STOP_BOUND = 5.0
 """Seconds within which a stop must be over, whatever the state."""
@@ -36,10 +38,13 @@ JSON_KEYS = [
     "fact",
     "before",
     "after",
-    "shade",
-    "reason",
+    "substate",
     "effects",
+    "reason",
+    "cause",
+    "detail",
     "generation",
+    "bot_busy",
     "retries",
     "not_before",
 ]
@@ -91,14 +96,14 @@ class Steps(ABC):
     async def reach(self, state: str, *, within: float = 30.0, **details: Any) -> StepRecord:
         """Return the next step, after the last one waited for, that enters the state so.
 
-        A change of shade counts as entering; `details` are fields of the record.
+        A change of substate counts as entering; `details` are fields of the record.
         """
 
         def enters(number: int, record: StepRecord) -> bool:
             before = self.records[number - 1] if number else None
-            here = record.after, record.shade
+            here = record.after, record.substate
             return record.after == state and (
-                before is None or (before.after, before.shade) != here
+                before is None or (before.after, before.substate) != here
             )
 
         return await self._next(enters, details, f"{state} {details or ''}", within)
@@ -132,7 +137,7 @@ class Steps(ABC):
             at = record.after
             assert record.taken or record.before == record.after
             assert record.taken or not record.effects
-            assert (record.shade is not None) == (at == "Connected")
+            assert (record.substate is not None) == (at == "Connected")
 
     def _note(self, record: StepRecord) -> None:
         self.records.append(record)
@@ -202,23 +207,35 @@ class Run(Steps):
     """A supervisor embedded in the test's loop."""
 
     def __init__(
-        self, canary: Canary, settings: Settings, *, sinks: Iterable[Sink] = (), **options: Any
+        self,
+        canary: Canary,
+        settings: Settings,
+        *,
+        sinks: Iterable[Sink] = (),
+        launcher: Launcher | None = None,
+        **options: Any,
     ) -> None:
         super().__init__(canary)
         self.codes = Codes(canary)
+        self.link: SessionLink | None = None
+        """The parent's end of the session process, once it is there."""
+        self._launcher = launcher
         self.supervisor = Supervisor(
-            settings, sinks=[*sinks, self.codes], jitter=lambda: 0.5, **options
+            settings,
+            sinks=[*sinks, self.codes],
+            link=self._make_link,
+            jitter=lambda: 0.5,
+            **options,
         )
-        self.supervisor.on_step(self._note)
-        handle = self.supervisor._core.handle
-
-        def overheard(fact: Any, now: float) -> Step:
-            step = handle(fact, now)
-            canary.hear("a step's repr", repr(step))
-            return step
-
-        self.supervisor._core.handle = overheard  # type: ignore[method-assign]
+        self.supervisor.on_record(self._note)
+        self.supervisor.on_step(lambda step: canary.hear("a step's repr", repr(step)))
         self.task = asyncio.create_task(self.supervisor.run())
+
+    def _make_link(
+        self, post: Callable[[Fact], None], *, lock_descriptor: int | None
+    ) -> SessionLink:
+        self.link = SessionLink(post, launcher=self._launcher, lock_descriptor=lock_descriptor)
+        return self.link
 
     @property
     def over(self) -> asyncio.Task[Outcome]:
@@ -229,16 +246,8 @@ class Run(Steps):
         return self.codes.showing
 
     @property
-    def link(self) -> Any:
-        """The parent's end of the session process."""
-        frame: Any = getattr(self.task.get_coro(), "cr_frame", None)
-        assert frame is not None, "the run is over"
-        return frame.f_locals["link"]
-
-    @property
     def pid(self) -> int | None:
-        pid: int | None = self.link.pid
-        return pid
+        return self.link.pid if self.link is not None else None
 
     async def stop(self) -> Outcome:
         self.supervisor.stop()

@@ -30,7 +30,7 @@ async def test_it_pairs_by_the_payload_file_and_says_each_step_in_json(world: Wo
     code = await command.code()
     assert stat.S_IMODE(command.payload.stat().st_mode) == 0o600
     await world.server.phone().scan(code)
-    await command.reach("Connected", shade="online", session="shop")
+    await command.reach("Connected", substate="online", session="shop")
     assert not command.payload.exists()
     await command.stop()
     assert command.states == ["Init", "Pairing", "Connected", "Stopped"]

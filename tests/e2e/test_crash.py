@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from e2e.harness import QUICK, quick
 from e2e.processes import parent_of, until
 from lab.faults.processes import alive
-from wa_supervisor import crashes
+from wa_supervisor import Reason, crashes
 from wa_supervisor.store.sqlite.device import is_paired
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ async def test_a_client_that_keeps_dying_is_given_up_with_its_keys_kept(world: W
         await run.reach("Connected")
     run.kill()
     await run.reach("GaveUp", reason="retries_exhausted")
-    assert run.supervisor.status.cause == "child_exited"
+    assert run.supervisor.status.cause is Reason.CHILD_EXITED
     assert is_paired(world.files().database)
     run.supervisor.resume()
     resumed = await run.reach("Connected")

@@ -72,7 +72,7 @@ async def test_a_stable_connection_is_copied_beside_the_living_client(world: Wor
     await run.fact("StayedUp")
     await until(lambda: len(SqliteVault(files).snapshots()) == 1)
     assert keys_in(SqliteVault(files).snapshots()[0].path) == keys
-    assert run.link.pid is not None
+    assert run.pid is not None
     assert await world.server.wait_connected(device_of(connection)) is connection
 
 
@@ -162,7 +162,7 @@ async def test_a_locked_or_banned_session_keeps_its_copy_and_a_resume_uses_it(
     world.server.on_login(Failure(code, close=False))
     run.kill()
     await run.reach("GaveUp")
-    await until(lambda: run.link.pid is None)
+    await until(lambda: run.pid is None)
     held = SqliteVault(files).snapshots()
     old = keys_in(held[0].path)
     assert not is_paired(files.database)

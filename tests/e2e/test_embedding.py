@@ -19,7 +19,7 @@ import pytest
 
 from e2e.processes import until
 from lab.faults.processes import alive, descendants_of, holds_neonize
-from wa_supervisor import LockHeld, Supervisor
+from wa_supervisor import LockHeld, State, Supervisor
 from wa_supervisor.session.parent.launch import SpawnLauncher
 from wa_supervisor.store import CredentialKeeper, read_holder
 
@@ -134,7 +134,7 @@ async def test_two_sessions_run_side_by_side(world: World) -> None:
     (one, _), (two, _) = [await world.paired(session=name) for name in ("one", "two")]
     assert one.pid != two.pid
     await one.stop()
-    assert two.supervisor.status.state == "Connected"
+    assert two.supervisor.status.state is State.CONNECTED
 
 
 async def test_a_second_supervisor_of_a_session_is_refused(world: World) -> None:
@@ -142,7 +142,7 @@ async def test_a_second_supervisor_of_a_session_is_refused(world: World) -> None
     second = Supervisor(world.settings(), sinks=[])
     with pytest.raises(LockHeld, match=rf"pid {os.getpid()} on host"):
         await asyncio.wait_for(second.run(), 5)
-    assert run.supervisor.status.state == "Connected"
+    assert run.supervisor.status.state is State.CONNECTED
     await run.stop()
     again = world.start()
     await again.reach("Connected")
@@ -176,7 +176,7 @@ async def test_a_sink_that_fails_costs_no_session(world: World) -> None:
 PROGRAM = """
 import json, logging, os, sys, threading
 from pathlib import Path
-from wa_supervisor import Endpoint, PairingSettings, Settings, Supervisor
+from wa_supervisor import Endpoint, PairingSettings, Settings, State, Supervisor
 
 class Sink:
     def show_qr(self, payload, lifetime): Path("qr").write_text(payload.get_secret_value())
@@ -195,16 +195,16 @@ supervisor = Supervisor(
     sinks=[Sink()],
 )
 
-def step(record):
-    print(record.after, flush=True)
-    if record.after == "Connected" and "stop" in sys.argv:
+def step(step):
+    print(step.after.value, flush=True)
+    if step.after is State.CONNECTED and "stop" in sys.argv:
         supervisor.stop()
 
 supervisor.on_step(step)
 outcome = supervisor.run_forever()
 root = logging.getLogger()
 print(json.dumps({
-    "phase": outcome.phase.value,
+    "phase": outcome.state.value,
     "root": [len(root.handlers), root.level],
     "neonize": "neonize" in sys.modules,
     "threads": [t.name for t in threading.enumerate()],

@@ -11,6 +11,7 @@ import pytest
 from e2e.harness import quick
 from e2e.processes import until
 from wa_loopback import Step
+from wa_supervisor import State
 from wa_supervisor.lifecycle.policy import Limit
 
 if TYPE_CHECKING:
@@ -59,12 +60,12 @@ async def test_a_server_gone_for_five_seconds_is_one_change_of_state(world: Worl
     steps = len(run.taken)
     world.server.refuse()
     await connection.drop()
-    await run.reach("Connected", shade="reconnecting")
+    await run.reach("Connected", substate="reconnecting")
     await asyncio.sleep(5)
-    assert run.supervisor.status.shade == "reconnecting"
+    assert run.supervisor.status.substate == "reconnecting"
     world.server.accept()
-    await run.reach("Connected", shade="online")
-    assert [(step.fact, step.after, step.shade) for step in run.taken[steps:]] == [
+    await run.reach("Connected", substate="online")
+    assert [(step.fact, step.after, step.substate) for step in run.taken[steps:]] == [
         ("Disconnected", "Connected", "reconnecting"),
         ("Connected", "Connected", "online"),
     ]
@@ -98,8 +99,8 @@ async def test_a_server_gone_for_too_long_costs_the_process_but_not_the_keys(wor
 async def test_a_cut_connection_is_mended_by_the_client_itself(world: World, cut: Any) -> None:
     run, connection = await world.paired()
     await cut(connection)
-    await run.reach("Connected", shade="reconnecting")
-    await run.reach("Connected", shade="online")
+    await run.reach("Connected", substate="reconnecting")
+    await run.reach("Connected", substate="online")
     assert run.states == ["Init", "Pairing", "Connected"]
     assert run.effects.count("StartChild") == 1
 
@@ -111,7 +112,7 @@ async def test_a_restart_asked_for_by_the_server_is_no_trouble(world: World) -> 
     await connection.stream_error("515")
     again = await world.server.wait_connected(device)
     assert again is not connection
-    assert run.supervisor.status.state == "Connected"
+    assert run.supervisor.status.state is State.CONNECTED
     assert run.effects.count("StartChild") == 1
 
 
@@ -122,7 +123,7 @@ async def test_a_connection_that_comes_and_goes_is_eased_off(world: World) -> No
     assert device is not None
     for _ in range(2):
         await connection.drop()
-        await run.reach("Connected", shade="online")
+        await run.reach("Connected", substate="online")
         connection = await world.server.wait_connected(device)
     await connection.drop()
     await run.reach("Backoff", reason="flapping")
@@ -154,9 +155,9 @@ async def test_a_server_that_offers_nothing_to_scan_is_ended_by_our_clock(world:
 async def test_missed_keepalives_degrade_a_session_until_they_are_answered(world: World) -> None:
     run, connection = await world.paired(endpoint=world.endpoint(keepalive=0.01))
     connection.mute()
-    await run.reach("Connected", shade="degraded")
+    await run.reach("Connected", substate="degraded")
     connection.unmute()
-    await run.reach("Connected", shade="online")
+    await run.reach("Connected", substate="online")
     assert run.effects.count("StartChild") == 1
 
 
@@ -166,8 +167,8 @@ async def test_keepalives_missed_for_too_long_cost_the_process_but_not_the_keys(
     endpoint, policy = world.endpoint(keepalive=0.005), quick(keepalive_timeout=0.3)
     run, connection = await world.paired(endpoint=endpoint, policy=policy)
     connection.mute()
-    await run.reach("Connected", shade="degraded")
+    await run.reach("Connected", substate="degraded")
     await run.reach("Backoff", reason="keepalive_lost")
-    await run.reach("Connected", shade="online")
+    await run.reach("Connected", substate="online")
     assert run.effects.count("StartChild") == 2
     assert len(run.codes.shown) == 1

@@ -31,7 +31,7 @@ async def test_a_new_session_pairs_by_qr(world: World) -> None:
     assert run.effects == ["StartChild", "ShowQr", "HidePairing"]
     await until(lambda: run.codes.showing is None)
     outcome = await run.stop()
-    assert outcome.phase.value == "Stopped"
+    assert outcome.state.value == "Stopped"
     assert is_paired(world.files().database)
     assert {"QR payload", "QR adv secret", "QR ref"} <= world.canary.kinds
 
@@ -81,7 +81,7 @@ async def test_an_unlinked_session_is_purged_and_paired_afresh(
         if record.fact == "PurgeDone":
             gone.append(not any(path.exists() for path in (files.database, *files.sidecars)))
 
-    run.supervisor.on_step(look)
+    run.supervisor.on_record(look)
     if close:  # whatsmeow may see the close first, and be told 401 at its next login
         await old.phone.remove(old)
         await run.reach("LoggedOut")

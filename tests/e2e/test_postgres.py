@@ -21,7 +21,7 @@ from e2e.processes import until
 from postgres_server import serving
 from store.devices import connect
 from wa_loopback import Failure
-from wa_supervisor import LockHeld, Supervisor, handlers, supervisor
+from wa_supervisor import LockHeld, State, Supervisor, handlers, supervisor
 from wa_supervisor.redaction import url_secrets
 from wa_supervisor.store import SessionFiles, open_vault, quarantined
 from wa_supervisor.store.postgres.rows import decode
@@ -87,7 +87,7 @@ def stop_at(run: Run, state: str, deed: Callable[[], object]) -> None:
             told.append(record)
             deed()
 
-    run.supervisor.on_step(look)
+    run.supervisor.on_record(look)
 
 
 async def condemn(world: World, run: Run, connection: Connection, deed: str) -> None:
@@ -229,7 +229,7 @@ async def test_two_data_directories_never_share_one_database(
     elsewhere = {"data_dir": world.directory / "elsewhere", "database": postgres}
     with pytest.raises(LockHeld, match=rf"already used by wa-supervisor pid {os.getpid()} on"):
         await asyncio.wait_for(Supervisor(world.settings(**elsewhere), sinks=[]).run(), 20)
-    assert run.supervisor.status.state == "Connected"
+    assert run.supervisor.status.state is State.CONNECTED
 
     cut_off(postgres)  # the server was restarted: the lock is taken again, all goes on
     await until(lambda: locked(postgres))

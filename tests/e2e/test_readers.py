@@ -19,6 +19,7 @@ import pytest
 from e2e.processes import ends_within, marked, until
 from e2e.runs import STOP_BOUND
 from e2e.tty import on_terminal, run_arguments
+from wa_supervisor import State
 from wa_supervisor.control import Order, ask
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ async def _busy(world: World) -> None:
     for _ in range(ORDERS):
         await asyncio.to_thread(ask, world.files(), Order.RESUME)
     status = await asyncio.to_thread(ask, world.files(), Order.STATUS)
-    assert status.state in {"Init", "Backoff"}
+    assert status.state in {State.INIT, State.BACKOFF}
 
 
 async def _stops(process: asyncio.subprocess.Process) -> None:

@@ -14,7 +14,7 @@ import pytest
 from e2e.processes import until
 from e2e.runs import STOP_BOUND
 from wa_loopback import Failure, PairFault, Silence, Step
-from wa_supervisor import Phase
+from wa_supervisor import State
 from wa_supervisor.store import CredentialKeeper
 from wa_supervisor.store.sqlite.device import is_paired
 
@@ -64,7 +64,7 @@ async def _reconnecting(world: World, run: Steps) -> None:
     _, connection = await world.connected(run)
     world.server.refuse()
     await connection.drop()
-    await run.reach("Connected", shade="reconnecting")
+    await run.reach("Connected", substate="reconnecting")
 
 
 async def _redialling(world: World, run: Steps) -> None:
@@ -72,7 +72,7 @@ async def _redialling(world: World, run: Steps) -> None:
     world.server.stall(Step.TLS)
     dials = world.server.dials
     await connection.drop()
-    await run.reach("Connected", shade="reconnecting")
+    await run.reach("Connected", substate="reconnecting")
     await until(lambda: world.server.dials > dials)
 
 
@@ -145,20 +145,20 @@ async def test_a_signal_stops_the_command(world: World, name: str, number: signa
 
 async def test_a_stop_before_the_first_step_is_heeded(world: World) -> None:
     run = world.start()
-    assert (await run.stop()).phase is Phase.STOPPED
+    assert (await run.stop()).state is State.STOPPED
 
 
 async def test_a_stop_while_the_client_is_being_started_is_heeded(world: World) -> None:
     run = world.start()
     await run.reach("Init")
-    assert (await run.stop()).phase is Phase.STOPPED
+    assert (await run.stop()).state is State.STOPPED
 
 
 async def test_a_stop_of_a_degraded_session_is_heeded(world: World) -> None:
     run, connection = await world.paired(endpoint=world.endpoint(keepalive=0.01))
     connection.mute()
-    await run.reach("Connected", shade="degraded")
-    assert (await run.stop()).phase is Phase.STOPPED
+    await run.reach("Connected", substate="degraded")
+    assert (await run.stop()).state is State.STOPPED
 
 
 async def test_a_stop_of_a_client_that_is_ending_already_is_heeded(world: World) -> None:

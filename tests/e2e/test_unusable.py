@@ -13,6 +13,7 @@ import pytest
 
 from e2e.harness import quick
 from e2e.processes import until
+from wa_supervisor import Reason
 from wa_supervisor.crashes import Culprit, read
 from wa_supervisor.lifecycle.policy import Limit
 from wa_supervisor.session.child import loopback_patch
@@ -120,7 +121,7 @@ async def test_a_bot_that_fails_before_it_connects_is_named_and_counted_as_a_cra
     assert failed.fact == "BotFailed"
     assert said in run.supervisor.status.detail
     await run.reach("GaveUp", reason="crash_loop")
-    assert run.supervisor.status.cause == "bot_failed"
+    assert run.supervisor.status.cause is Reason.BOT_FAILED
     assert world.server.dials == 0
     assert await _blamed(world) is Culprit.BOT
 

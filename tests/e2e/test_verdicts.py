@@ -97,7 +97,7 @@ async def test_what_only_a_person_can_mend_is_left_alone(
 ) -> None:
     run = await _answered(world, _refusal(code))
     await run.reach("GaveUp", reason=reason)
-    await until(lambda: run.link.pid is None)
+    await until(lambda: run.pid is None)
     assert run.effects.count("Notify") == 1
     dials = world.server.dials
     assert len(run.codes.shown) == 1

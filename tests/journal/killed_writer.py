@@ -13,7 +13,7 @@ from wa_supervisor.journal import Journal
 def main() -> None:
     journal = Journal.open(Path(sys.argv[1]))
     memory = journal.memory()
-    number = memory.generation if memory else 0
+    number = memory.session.generation if memory else 0
     os.write(1, b"ready\n")
     while True:
         number += 1

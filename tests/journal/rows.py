@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from wa_supervisor.journal import Memory, remember
+from wa_supervisor.clock import RealClock
+from wa_supervisor.journal import Journal, Memory, Recorder, Reserve, remember
 from wa_supervisor.lifecycle import Session
+from wa_supervisor.settings import JournalSettings
 from wa_supervisor.status import StepRecord
+from wa_supervisor.store import SessionFiles
 
 WALL = datetime(2025, 6, 1, 12, 0, tzinfo=UTC)
 
@@ -18,9 +21,12 @@ def make_record(number: int = 0, **fields: object) -> StepRecord:
         "fact": "DialFailed",
         "before": "Init",
         "after": "Backoff",
-        "shade": None,
+        "substate": None,
         "taken": True,
         "reason": "dial_failed",
+        "cause": "dial_failed",
+        "detail": "connection refused",
+        "bot_busy": False,
         "effects": ("StopChild",),
         "generation": number,
         "retries": number,
@@ -32,3 +38,20 @@ def make_record(number: int = 0, **fields: object) -> StepRecord:
 def make_memory(number: int = 0) -> Memory:
     session = Session(generation=number, retries=number, detail="connection refused")
     return remember(session, 0.0, WALL + timedelta(seconds=number))
+
+
+class Clock(RealClock):
+    """The computer's, but for where it began."""
+
+    def __init__(self, now: float) -> None:
+        self._now = now
+
+    def time(self) -> float:
+        return self._now
+
+
+async def open_recorder(files: SessionFiles, now: float = 0.0) -> Recorder:
+    def open_journal() -> tuple[Journal, Reserve]:
+        return Journal.open(files.journal, JournalSettings()), Reserve(files.reserve)
+
+    return await Recorder.open(open_journal, clock=Clock(now))

@@ -6,8 +6,8 @@ import sqlite3
 import stat
 import time
 from contextlib import closing
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -15,10 +15,8 @@ from journal.rows import WALL, make_memory, make_record
 from wa_supervisor.errors import JournalError, StoreError, UnsafePermissions
 from wa_supervisor.journal import Journal, read, schema
 from wa_supervisor.journal import journal as journal_module
+from wa_supervisor.lifecycle import Budget, DeadKeysPlan, Phase, Reason
 from wa_supervisor.settings import JournalSettings
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 FULL = "CREATE TRIGGER full BEFORE INSERT ON steps BEGIN SELECT RAISE(ABORT, 'full'); END"
 IGNORED = make_record(taken=False, before="GaveUp", after="GaveUp", fact="Start")
@@ -67,12 +65,14 @@ def test_a_symbolic_link_is_not_followed(path: Path, tmp_path: Path) -> None:
 def test_a_step_comes_back_as_it_was_written(journal: Journal) -> None:
     records = [
         make_record(1, effects=("StopChild", "HidePairing")),
-        make_record(2, shade="online", after="Connected", reason=None, not_before=None, effects=()),
+        make_record(
+            2, substate="online", after="Connected", reason=None, not_before=None, effects=()
+        ),
     ]
     for number, record in enumerate(records):
         journal.append(record, make_memory(number))
     found = journal.steps()
-    assert [entry.model_dump(exclude={"detail", "missed"}) for entry in found] == [
+    assert [entry.model_dump(exclude={"missed"}) for entry in found] == [
         record.model_dump() for record in records
     ]
     assert [entry.detail for entry in found] == ["connection refused"] * 2
@@ -314,6 +314,32 @@ def test_an_older_journal_is_brought_up_to_date_and_loses_nothing(
         assert found.execute("SELECT note FROM steps").fetchall() == [("",)] * 4
 
 
+def test_a_journal_of_the_first_version_loses_nothing(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as first:
+        first.executescript(Path(__file__).with_name("version_1.sql").read_text())
+    path.chmod(0o600)
+    with closing(Journal.open(path)) as journal:
+        start, connected, logged_out = journal.steps()
+        memory = journal.memory()
+    assert (start.fact, start.effects, start.generation) == ("Start", ("StartChild",), 1)
+    assert (connected.after, connected.substate, connected.effects) == ("Connected", "online", ())
+    assert logged_out.effects == ("StopChild", "HidePairing")
+    assert (logged_out.detail, logged_out.missed) == ('it "said" no', 2)
+    assert read(path).ignored == 7
+    assert memory is not None
+    session = memory.session
+    assert (session.phase, session.reason) == (Phase.LOGGED_OUT, Reason.LOGGED_OUT)
+    assert session.dead_keys_plan is DeadKeysPlan.PURGE
+    assert session.dead_keys_reason is Reason.LOGGED_OUT
+    assert (session.retries, session.strikes, session.generation) == (3, 1, 1)
+    assert session.not_before == pytest.approx(60.0, abs=1e-3)
+    assert session.ban_until is None
+    assert session.spent[Budget.DIALS] == pytest.approx((-60.0, -9.5), abs=1e-3)
+    assert session.spent[Budget.BANS] == ()
+    assert memory.last_stable == datetime(2025, 6, 1, 12, 0, 5, tzinfo=UTC)
+    assert memory.order == "resume"
+
+
 def test_a_migration_that_fails_leaves_the_journal_as_it_was(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -335,8 +361,7 @@ def test_a_journal_is_opened_quickly_however_many_rows_it_has(path: Path) -> Non
         with journal._transaction():
             journal._connection.execute(
                 "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 99999)"
-                " INSERT INTO steps SELECT i + 1, ts, session, fact, before, after, shade, reason,"
-                " effects, i, retries, not_before, detail, 0 FROM steps, n WHERE id = 1"
+                " INSERT INTO steps SELECT i + 1, ts, json FROM steps, n WHERE id = 1"
             )
     begun = time.perf_counter()
     with closing(Journal.open(path)) as journal:

@@ -49,7 +49,7 @@ def test_no_acknowledged_row_is_lost_to_a_kill_and_the_memory_is_that_of_the_las
         assert rows == list(range(1, len(rows) + 1))
         # One more may have been written whose acknowledgement the kill cut off.
         assert len(rows) - acknowledged in {0, 1}
-        assert (memory.generation if memory else 0) == len(rows)
+        assert (memory.session.generation if memory else 0) == len(rows)
         assert [entry.generation for entry in seen.entries] == rows
         assert seen.ignored == len(rows)
         last = len(rows)

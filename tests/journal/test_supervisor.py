@@ -19,9 +19,9 @@ from wa_supervisor import (
     JournalError,
     Outcome,
     PairingSettings,
-    Phase,
     Reason,
     Settings,
+    State,
     StepRecord,
     Supervisor,
 )
@@ -59,10 +59,11 @@ class Life:
     """One run of a supervisor."""
 
     def __init__(self, chosen: Settings, **options: Any) -> None:
+        self.files = SessionFiles.at(chosen.session, chosen.data_dir)
         self.supervisor = Supervisor(chosen, jitter=lambda: 0.5, **options)
         self.steps: list[StepRecord] = []
         self._news = asyncio.Event()
-        self.supervisor.on_step(self._note)
+        self.supervisor.on_record(self._note)
 
     def _note(self, record: StepRecord) -> None:
         self.steps.append(record)
@@ -110,7 +111,7 @@ async def test_what_was_given_up_stays_so_until_an_operator_says_otherwise(tmp_p
     chosen = settings(tmp_path, NO_RETRY)
     first = Life(chosen, on_give_up="exit")
     outcome = await first.run()
-    assert (outcome.phase, outcome.reason) == (Phase.GAVE_UP, Reason.RETRIES_EXHAUSTED)
+    assert (outcome.state, outcome.reason) == (State.GAVE_UP, Reason.RETRIES_EXHAUSTED)
     again = Life(chosen, on_give_up="exit")
     begun = time.monotonic()
     assert await again.run() == outcome
@@ -118,16 +119,16 @@ async def test_what_was_given_up_stays_so_until_an_operator_says_otherwise(tmp_p
     assert again.dials == 0
     resumed = Life(chosen, on_give_up="exit")
     resumed.supervisor.resume()  # as `run --resume` does
-    assert (await resumed.run()).phase is Phase.GAVE_UP
+    assert (await resumed.run()).state is State.GAVE_UP
     assert resumed.dials == 1
 
 
 async def test_every_step_is_in_the_journal_before_its_listeners_hear_of_it(tmp_path: Path) -> None:
     life = Life(settings(tmp_path, LONG))
     seen: list[bool] = []
-    life.supervisor.on_step(
+    life.supervisor.on_record(
         lambda record: seen.append(
-            not record.taken or read(life.supervisor.files.journal).entries[-1].ts == record.ts
+            not record.taken or read(life.files.journal).entries[-1].ts == record.ts
         )
     )
     async with life.running():
@@ -135,8 +136,8 @@ async def test_every_step_is_in_the_journal_before_its_listeners_hear_of_it(tmp_
     assert seen
     assert all(seen)
     taken = [record for record in life.steps if record.taken]
-    entries = read(life.supervisor.files.journal).entries
-    assert [entry.model_dump(exclude={"detail", "missed"}) for entry in entries] == [
+    entries = read(life.files.journal).entries
+    assert [entry.model_dump(exclude={"missed"}) for entry in entries] == [
         record.model_dump() for record in taken
     ]
 
@@ -161,7 +162,7 @@ async def test_dials_that_the_journal_cannot_take_keep_the_budget_over_restarts(
                         await asyncio.sleep(0.01)
             else:
                 await life.reach("Backoff")
-                assert life.supervisor.status.reason == "dial_budget"
+                assert life.supervisor.status.reason is Reason.DIAL_BUDGET
             assert "no room" in (life.supervisor.status.journal or "")
     assert caplog.text.count("starting the client") == 3
 
@@ -221,7 +222,7 @@ async def test_the_journal_holds_no_secret(tmp_path: Path) -> None:
     life = Life(chosen)
     async with life.running():
         await life.reach("Backoff")
-    for file in life.supervisor.files.directory.glob("journal.db*"):
+    for file in life.files.directory.glob("journal.db*"):
         assert phone.encode() not in file.read_bytes()
 
 
@@ -231,15 +232,15 @@ async def test_an_order_that_was_left_is_obeyed_by_the_next_run_and_only_by_that
     """A unit with --on-give-up exit is mended by `wa-supervisor resume` and a start."""
     chosen = settings(tmp_path, NO_RETRY)
     first = Life(chosen, on_give_up="exit")
-    assert (await first.run()).phase is Phase.GAVE_UP
-    assert amend(first.supervisor.files, chosen.journal, "OperatorResumed", order="resume")
+    assert (await first.run()).state is State.GAVE_UP
+    assert amend(first.files, chosen.journal, "OperatorResumed", order="resume")
     resumed, after = (Life(chosen, on_give_up="exit") for _ in range(2))
-    assert (await resumed.run()).phase is Phase.GAVE_UP
+    assert (await resumed.run()).state is State.GAVE_UP
     assert resumed.dials == 1
-    memory = read(resumed.supervisor.files.journal).memory
+    memory = read(resumed.files.journal).memory
     assert memory is not None
     assert memory.order is None
-    assert (await after.run()).phase is Phase.GAVE_UP
+    assert (await after.run()).state is State.GAVE_UP
     assert after.dials == 0
 
 
@@ -253,7 +254,7 @@ async def test_a_relink_starts_no_client_on_keys_that_are_to_go(
         await life.reach("Backoff")
     again = Life(chosen)
     if left:
-        assert amend(life.supervisor.files, chosen.journal, "OperatorRelinked", order="relink")
+        assert amend(life.files, chosen.journal, "OperatorRelinked", order="relink")
     else:
         again.supervisor.relink()
     async with again.running():
@@ -266,11 +267,11 @@ async def test_an_order_that_meant_nothing_is_not_given_again(tmp_path: Path) ->
     life = Life(chosen)
     async with life.running():
         await life.reach("Backoff")
-    assert amend(life.supervisor.files, chosen.journal, "OperatorRelinked", order="relink")
+    assert amend(life.files, chosen.journal, "OperatorRelinked", order="relink")
     again = Life(chosen)
     async with again.running():
         await again.reach("Purging")
         await again.reach("Backoff")
-    memory = read(again.supervisor.files.journal).memory
+    memory = read(again.files.journal).memory
     assert memory is not None
     assert memory.order is None

@@ -15,12 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from journal.rows import make_record
+from journal.rows import make_record, open_recorder
 from store.sessions import mark_of, write_session
 from wa_supervisor.errors import StoreError
-from wa_supervisor.journal import Journal, Keeper, read
-from wa_supervisor.lifecycle import Budget, Policy, Session
-from wa_supervisor.settings import JournalSettings
+from wa_supervisor.journal import Journal, read
+from wa_supervisor.lifecycle import Budget, Policy
 from wa_supervisor.status import StepRecord
 from wa_supervisor.store import SessionFiles, SqliteVault, quarantined
 
@@ -105,23 +104,22 @@ def the_journal(files: SessionFiles, disk: Disk) -> None:
 
 
 async def _keep(files: SessionFiles, disk: Disk) -> None:
-    async with aclosing(await Keeper.open(files, JournalSettings())) as keeper:
-        session = Session()
-        keeper.recall_into(session, 0.0, Policy())
+    async with aclosing(await open_recorder(files)) as recorder:
+        session = recorder.recall(Policy())
         for number in range(5):
-            await keeper.keep(record(number), session, 0.0)
+            await recorder.keep(record(number), session, 0.0)
         disk.fill()
         number = 5
-        while keeper.trouble is None:
-            await keeper.keep(record(number), session, 0.0)
+        while recorder.trouble is None:
+            await recorder.keep(record(number), session, 0.0)
             number += 1
-        assert "full" in keeper.trouble, keeper.trouble
+        assert "full" in recorder.trouble, recorder.trouble
         kept = number - 1
         assert [entry.generation for entry in read(files.journal).entries] == list(range(kept))
-        assert await keeper.may_dial(), "an overwritten file needs no room"
+        assert await recorder.may_dial(), "an overwritten file needs no room"
         disk.free()
-        await keeper.keep(record(number), session, 0.0)
-        assert keeper.trouble is None
+        await recorder.keep(record(number), session, 0.0)
+        assert recorder.trouble is None
         entries = read(files.journal).entries
         assert [entry.generation for entry in entries] == [*range(kept), number]
         assert entries[-1].missed == 1
@@ -133,16 +131,15 @@ def dials(files: SessionFiles, disk: Disk) -> None:
 
 async def _dial(files: SessionFiles, disk: Disk) -> None:
     for life in range(4):
-        async with aclosing(await Keeper.open(files, JournalSettings())) as keeper:
-            session = Session()
-            keeper.recall_into(session, 1000.0, Policy())
+        async with aclosing(await open_recorder(files, 1000.0)) as recorder:
+            session = recorder.recall(Policy())
             assert len(session.spent.get(Budget.DIALS, ())) == life
             if not life:
-                await keeper.keep(record(0), session, 0.0)
+                await recorder.keep(record(0), session, 0.0)
             disk.fill()
-            while keeper.trouble is None:
-                await keeper.keep(record(1), session, 0.0)
-            assert await keeper.may_dial()
+            while recorder.trouble is None:
+                await recorder.keep(record(1), session, 0.0)
+            assert await recorder.may_dial()
         disk.free()  # for SQLite's shared memory; the next life fills it again
 
 
@@ -151,7 +148,7 @@ def a_start(files: SessionFiles, disk: Disk) -> None:
     journal.close()
     before = files.journal.read_bytes()
     disk.fill()
-    refused(lambda: asyncio.run(Keeper.open(files, JournalSettings())))
+    refused(lambda: asyncio.run(open_recorder(files)))
     assert files.journal.read_bytes() == before
     disk.free()
     asyncio.run(_keep(files, disk))

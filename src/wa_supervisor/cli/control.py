@@ -8,7 +8,6 @@ import typer
 
 from ..control import Order, ask
 from ..errors import NotRunning
-from ..lifecycle import Reason
 from ..redaction import printable
 from ..store import SessionFiles
 from .explain import explanation
@@ -106,13 +105,15 @@ def _order(order: Order, options: SessionOptions) -> bool:
 
 
 def _lines(status: Status, options: SessionOptions) -> Iterator[str]:
-    state = f"{status.state} ({status.shade})" if status.shade else status.state
+    state = status.state.value
+    if status.substate:
+        state += f" ({status.substate})"
     yield f"{status.session}: {state}"
     if status.reason:
-        told = explanation(Reason(status.reason), status.detail, options)
+        told = explanation(status.reason, status.detail, options)
         yield from (f"  {line}" for line in told)
     if status.cause and status.cause != status.reason:
-        yield f"  It began with: {status.cause}."
+        yield f"  It began with: {status.cause.value}."
     if status.not_before:
         yield f"  Next dial: {status.not_before.astimezone():%Y-%m-%d %H:%M:%S %Z}"
     if status.retries:

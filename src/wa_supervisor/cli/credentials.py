@@ -19,7 +19,7 @@ from rich.table import Table
 from .. import private_files
 from ..errors import StoreError
 from ..journal import amend
-from ..lifecycle import Reason
+from ..lifecycle import Reason, Session
 from ..store import SessionFiles, SessionLock, claimed, expire, open_vault, quarantined
 from ..store.layout import give_back
 from ..store.quarantine import has_keys
@@ -215,8 +215,7 @@ def _settle_debts(files: SessionFiles, settings: Settings, fact: str, reason: Re
     Else it would purge the restored session as the dead one. Why the session was given up stays:
     that is for `resume`.
     """
-    paid = {"dead_keys_plan": None, "dead_keys_reason": None, "strikes": 0}
-    amend(files, settings.journal, fact, reason=reason.value, **paid)
+    amend(files, settings.journal, fact, reason=reason, change=Session.with_other_keys)
 
 
 def _say_next(options: SessionOptions, files: SessionFiles, vault: Vault, what: str) -> None:

@@ -24,4 +24,4 @@ def health(
         print(error)
         raise typer.Exit(Exit.FAILED) from None
     print(f"{status.session}: {summary(status)}")
-    raise typer.Exit(Exit.OK if status.shade == "online" else Exit.FAILED)
+    raise typer.Exit(Exit.OK if status.substate == "online" else Exit.FAILED)

@@ -75,10 +75,10 @@ def _print(console: Console, entry: Entry) -> None:
     if entry.missed:
         gap = f"  ... {entry.missed} steps could not be recorded ..."
         console.print(Text(gap, style="yellow"), no_wrap=True, overflow="ellipsis")
-    shade = f".{entry.shade}" if entry.shade not in {None, "online"} else ""
+    substate = f".{entry.substate}" if entry.substate not in {None, "online"} else ""
     moved = f"{entry.before} -> {entry.after}" if entry.before != entry.after else entry.after
     line = Text(f"{entry.ts.astimezone(UTC):%m-%d %H:%M:%S}  ")
-    line.append(f"{moved + shade:24}", style=_STYLES.get(entry.after, ""))
+    line.append(f"{moved + substate:24}", style=_STYLES.get(entry.after, ""))
     line.append(f" {entry.fact}")
     if entry.reason:
         line.append(f" ({entry.reason})")
@@ -103,13 +103,14 @@ def _remembered(memory: Memory, options: SessionOptions) -> list[str]:
     times = {
         "last paired": memory.last_pairing,
         "last stable": memory.last_stable,
-        "no dial before": memory.not_before,
-        "banned until": memory.ban_until,
+        "no dial before": memory.time(memory.session.not_before),
+        "banned until": memory.time(memory.session.ban_until),
     }
     parts = [f"{name} {at.astimezone(UTC):%Y-%m-%d %H:%M}" for name, at in times.items() if at]
     lines = ["; ".join(parts)] if parts else []
-    if memory.given_up:
-        detail = memory.detail if memory.reason is memory.given_up else ""
-        first, *more = explanation(memory.given_up, detail, options)
+    session = memory.session
+    if session.given_up:
+        detail = session.detail if session.reason is session.given_up else ""
+        first, *more = explanation(session.given_up, detail, options)
         lines += [f"given up: {first}", *(f"  {line}" for line in more)]
     return lines

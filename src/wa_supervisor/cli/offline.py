@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from ..control import Order
 from ..journal import amend
 from ..store import SessionLock
 from ..store.layout import give_back
 
 if TYPE_CHECKING:
-    from ..control import Order
     from ..settings import Settings
     from ..store import SessionFiles
 
-_FACTS = {"resume": "OperatorResumed", "relink": "OperatorRelinked"}
+_FACTS = {Order.RESUME: "OperatorResumed", Order.RELINK: "OperatorRelinked"}
+_ORDERS: dict[Order, Literal["resume", "relink"]] = {
+    Order.RESUME: "resume",
+    Order.RELINK: "relink",
+}
 
 
 def leave(order: Order, files: SessionFiles, settings: Settings) -> bool:
@@ -25,6 +29,6 @@ def leave(order: Order, files: SessionFiles, settings: Settings) -> bool:
         return False
     with SessionLock(files, command=f"wa-supervisor {order}"):
         try:
-            return amend(files, settings.journal, _FACTS[order], order=order.value)
+            return amend(files, settings.journal, _FACTS[order], order=_ORDERS[order])
         finally:
             give_back(files.directory)

@@ -52,7 +52,7 @@ def reload(supervisor: Supervisor, read: Callable[[], Loaded]) -> tuple[NeedsRes
         log.warning("%s", warned)
     applied = [key for key in changed if key.split(".")[0] in _LIVE]
     if applied:
-        supervisor.retune(loaded.settings)
+        supervisor.update_policy(loaded.settings)
     log.info("the settings were read again; changed: %s", ", ".join(applied) or "nothing")
     return left
 

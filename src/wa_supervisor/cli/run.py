@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ..lifecycle import PROFILES, Phase
+from ..lifecycle import PROFILES, State
 from ..output import take_over
 from ..settings import load_settings
 from ..supervisor import Supervisor
@@ -96,7 +96,7 @@ def run(
     workers, code = Workers(), Exit.OK
     with options.session.advising():
         outcome = supervise(read(), options, workers)
-    if outcome.phase is Phase.GAVE_UP and outcome.reason is not None:
+    if outcome.state is State.GAVE_UP and outcome.reason is not None:
         told = explanation(outcome.reason, outcome.detail, options.session)
         print("wa-supervisor: gave up: " + "\n  ".join(told), file=sys.stderr)
         code = GIVE_UP.get(outcome.reason, Exit.FAILED)

@@ -114,11 +114,11 @@ class Screen:
 def status_line(status: Status) -> Text:
     """Say in one line where the session is, why, and until when."""
     line = Text(no_wrap=True, overflow="ellipsis")
-    state = (
-        f"{status.state}.{status.shade}" if status.shade not in {None, "online"} else status.state
-    )
+    state = status.state.value
+    if status.substate not in {None, "online"}:
+        state += f".{status.substate}"
     line.append(f"{status.session}: ", style="bold")
-    line.append(state, style=_STYLES.get(status.state, "yellow"))
+    line.append(state, style=_STYLES.get(status.state.value, "yellow"))
     if status.retries:
         line.append(f", retry {status.retries}")
     if status.not_before is not None:

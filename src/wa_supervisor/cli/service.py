@@ -7,11 +7,14 @@ import contextlib
 import faulthandler
 from typing import TYPE_CHECKING
 
+from ..lifecycle import State
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from ..lifecycle import Step
     from ..sdnotify import Notifier
-    from ..status import Status, StepRecord
+    from ..status import Status
     from ..supervisor import Supervisor
 
 
@@ -47,12 +50,12 @@ class _Report:
         self._last: str | None = None
         self._stopping = False
 
-    def step(self, record: StepRecord) -> None:
+    def step(self, step: Step) -> None:
         told = summary(self._supervisor.status)
         if told != self._last:
             self._last = told
             self._notifier.send(READY="1", STATUS=told)
-        if record.after == "Stopped":
+        if step.after is State.STOPPED:
             self.stopping()
 
     def stopping(self) -> None:
@@ -71,14 +74,15 @@ class _Report:
 
 def summary(status: Status) -> str:
     """Say in one line how a session stands, why, and when it dials next. Times are UTC."""
-    parts = [f"{status.state} ({status.shade})" if status.shade else status.state]
+    state = status.state.value
+    parts = [f"{state} ({status.substate})" if status.substate else state]
     if status.retries:
         parts.append(f"retry {status.retries}")
     if status.not_before is not None:
         parts.append(f"next dial {status.not_before:%Y-%m-%d %H:%M:%S} UTC")
     told = ", ".join(parts)
     if status.reason:
-        told += f": {status.reason}"
+        told += f": {status.reason.value}"
     if status.sentence:
         told += f": {status.sentence}"
     return f"{told} (steps cannot be recorded: {status.journal})" if status.journal else told

@@ -77,9 +77,9 @@ def supervise(loaded: Loaded, options: RunOptions, workers: Workers) -> Outcome:
     supervisor = Supervisor(settings, sinks=sinks, on_give_up=options.on_give_up.value)
     if options.first_order is not None:
         options.first_order(supervisor)
-    supervisor.on_step(_particulars(supervisor, options.session))
+    supervisor.on_record(_particulars(supervisor, options.session))
     if options.as_json:
-        supervisor.on_step(_json_lines(screen))
+        supervisor.on_record(_json_lines(screen))
     # Of a terminal that was closed SIGHUP says just that, and the session must not outlive it.
     hang_up = supervisor.stop if screen.is_live else partial(reload, supervisor, options.read)
     notifier = Notifier.from_environment(os.environ)

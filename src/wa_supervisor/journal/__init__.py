@@ -7,14 +7,19 @@ from .entries import Entry
 from .journal import Journal
 from .memory import Memory, careful, recall, remember
 from .reader import Past, read
-from .recorder import Keeper
+from .recorder import Recorder
+from .records import DialReserve, Records
+from .reserve import Reserve
 
 __all__ = [
+    "DialReserve",
     "Entry",
     "Journal",
-    "Keeper",
     "Memory",
     "Past",
+    "Recorder",
+    "Records",
+    "Reserve",
     "amend",
     "careful",
     "read",

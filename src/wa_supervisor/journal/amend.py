@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ..status import StepRecord
+from ..status import StepRecord, shown, words
 from .journal import Journal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..lifecycle import Reason, Session
     from ..settings import JournalSettings
     from ..store import SessionFiles
+    from .memory import Order
 
 
-def amend(
+def amend(  # noqa: PLR0913 - what changes, and what history says of it
     files: SessionFiles,
     settings: JournalSettings,
     fact: str,
     *,
-    reason: str | None = None,
-    **changes: Any,  # noqa: ANN401 - fields of Memory
+    reason: Reason | None = None,
+    change: Callable[[Session], Session] | None = None,
+    order: Order | None = None,
 ) -> bool:
-    """Change fields of the memory, and record it as `fact`; False if there is no memory.
+    """Change what is remembered, and record it as `fact`; False if there is no memory.
 
-    To be called under the session's lock. `reason` is the code that history shows; by default it
-    stays what it is. Raises JournalError.
+    To be called under the session's lock. `change` gives the session that is remembered from now
+    on, `order` is for the next run, `reason` is what history shows; by default each stays what it
+    is. Raises JournalError.
     """
     if not files.journal.exists():
         return False
@@ -33,22 +39,20 @@ def amend(
         memory = journal.memory()
         if memory is None:
             return False
-        told = memory.reason.value if memory.reason else None
+        state = memory.session.phase.state.value
+        values = shown(memory.session, now=0.0, wall=memory.written_at)
         record = StepRecord(
             ts=datetime.now(UTC),
             session=files.name,
             fact=fact,
-            before=memory.phase.state.value,
-            after=memory.phase.state.value,
-            shade=None,
+            before=state,
+            after=state,
+            substate=None,
             taken=True,
-            reason=reason or told,
             effects=(),
-            generation=memory.generation,
-            retries=memory.retries,
-            not_before=memory.not_before,
+            **words(values | ({"reason": reason} if reason else {})),
         )
-        journal.append(record, memory.model_copy(update=changes))
+        journal.append(record, memory.amended(change, order))
     finally:
         journal.close()
     return True

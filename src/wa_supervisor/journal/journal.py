@@ -155,7 +155,7 @@ class Journal:
         # Taken now: the loop may go on counting while a slow disk is still writing.
         missed, ignored = self._missed, self._ignored.copy()
         with self._transaction():
-            insert(self._connection, record, detail=memory.detail, missed=missed)
+            insert(self._connection, record, missed=missed)
             self._connection.execute(
                 "INSERT INTO memory VALUES (1, ?) ON CONFLICT DO UPDATE SET json = excluded.json",
                 (memory.model_dump_json(),),

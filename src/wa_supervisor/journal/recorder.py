@@ -11,87 +11,107 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import nullcontext
-from dataclasses import fields
-from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Literal, ParamSpec, TypeAlias
+from typing import TYPE_CHECKING, ParamSpec, TypeAlias
 
 from ..errors import JournalError, StoreError
+from ..hints import Hint
 from ..lifecycle import Budget, Phase, Session
-from .journal import Journal
 from .memory import BELIEVED, Memory, careful, recall, remember
-from .reserve import MOST, Reserve
+from .reserve import MOST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
+    from datetime import datetime
 
+    from ..clock import Clock
     from ..lifecycle import Policy
-    from ..settings import JournalSettings
     from ..status import StepRecord
-    from ..store import SessionFiles
+    from .memory import Order
+    from .records import DialReserve, Records
 
 log = logging.getLogger("wa_supervisor")
 
 _P = ParamSpec("_P")
-Lease: TypeAlias = "Callable[[], AbstractContextManager[None]]"
+HoldingLock: TypeAlias = "Callable[[], AbstractContextManager[None]]"
 
 WRITE_TIMEOUT = 1.5
 """Seconds the loop waits for one write; less than the bound on a stop leaves room for."""
+
+_CHECK_DISK = Hint(note="check the disk: it may be broken, or a server of files be away")
 
 _CANNOT_WRITE = (StoreError, OSError, RuntimeError)
 """What a write ends with: our words for it, no descriptor left to hold the lock by, no thread."""
 
 
-class Keeper:
+class Recorder:
     """One run's journal and memory. For the loop's thread."""
 
     def __init__(
         self,
-        journal: Journal,
-        memory: Memory | None,
-        reserve: Reserve,
-        reserved: tuple[datetime, ...],
-        lease: Lease = nullcontext,
+        journal: Records,
+        reserve: DialReserve,
+        *,
+        clock: Clock,
+        holding_lock: HoldingLock = nullcontext,
     ) -> None:
         self.trouble: str | None = None
         """Why steps cannot be recorded now; None while they can."""
         self._journal = journal
-        self._memory = self._kept = memory
-        self._writing: asyncio.Future[None] | None = None
         self._reserve = reserve
-        self._reserved = reserved
-        self._lease = lease
+        self._clock = clock
+        self._holding_lock = holding_lock
+        self._memory: Memory | None = None
+        self._kept: Memory | None = None
+        self._writing: asyncio.Future[None] | None = None
+        self._reserved: tuple[datetime, ...] = ()
 
     @classmethod
     async def open(
-        cls, files: SessionFiles, settings: JournalSettings, lease: Lease = nullcontext
-    ) -> Keeper:
-        """Open the session's journal. Raises JournalError, see `Journal.open`.
+        cls,
+        open_journal: Callable[[], tuple[Records, DialReserve]],
+        *,
+        clock: Clock,
+        holding_lock: HoldingLock = nullcontext,
+    ) -> Recorder:
+        """Open the session's journal in a thread and read it. Raises JournalError.
 
-        Every write is under a `lease`, which keeps the session ours until a late one is done.
+        Every write is done `holding_lock`, which keeps the session ours until a late one is done.
         """
-        journal = await asyncio.to_thread(Journal.open, files.journal, settings)
-        reserve = Reserve(files.reserve)
+
+        def open_and_read() -> Recorder:
+            journal, reserve = open_journal()
+            try:
+                recorder = cls(journal, reserve, clock=clock, holding_lock=holding_lock)
+                recorder._memory = recorder._kept = journal.memory()
+                recorder._reserved = _read(reserve)
+            except BaseException:
+                journal.close()
+                raise
+            return recorder
+
+        opening = asyncio.ensure_future(asyncio.to_thread(open_and_read))
         try:
-            memory = await asyncio.to_thread(journal.memory)
-            return cls(journal, memory, reserve, await asyncio.to_thread(_open, reserve), lease)
-        except BaseException:
-            journal.close()
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            await asyncio.wait({opening})
+            if opening.exception() is None:
+                await opening.result().aclose()
             raise
 
     @property
-    def order(self) -> Literal["resume", "relink"] | None:
+    def order(self) -> Order | None:
         """What an operator left for this run; until its fact is kept, also for the next one."""
         return self._memory.order if self._memory else None
 
-    def recall_into(self, session: Session, now: float, policy: Policy) -> None:
-        """Set the core's session to where the last run left off, at `now` on the core's clock.
+    def recall(self, policy: Policy) -> Session:
+        """Return the session as the last run left it, with times on the clock.
 
         A session without a journal begins eagerly, also one that an earlier version has paired;
         one whose journal could not be read begins with the longest wait.
         """
-        wall = datetime.now(UTC)
+        now, wall = self._clock.time(), self._clock.wall()
         if self._memory is not None:
             found = recall(self._memory, now, wall, policy)
         elif self._journal.was_lost:
@@ -100,14 +120,16 @@ class Keeper:
         else:
             found = Session()
         self._add_reserved(found, now, wall)
-        for field in fields(Session):
-            setattr(session, field.name, getattr(found, field.name))
-        if session.phase is Phase.GAVE_UP and session.reason is not None:
-            told = session.reason.explanation
-            log.warning("given up earlier: %s %s", told.sentence, told.action)
+        if found.phase is Phase.GAVE_UP and found.reason is not None:
+            said = found.reason.explanation
+            log.warning("given up earlier: %s %s", said.sentence, said.action)
+        return found
 
     async def keep(self, record: StepRecord, session: Session, now: float) -> None:
-        """Record a step; on return it is on the disk, or `trouble` says why it is not."""
+        """Record a step; on return it is on the disk, or `trouble` says why it is not.
+
+        `session` is as the step left it, and `now` when that was, on the core's clock.
+        """
         if self._memory and record.fact.lower() == self._memory.order:
             self._memory = self._memory.model_copy(update={"order": None})
         if not record.taken:
@@ -133,9 +155,9 @@ class Keeper:
         """Say whether to go on with the dial of the step that was just handed to `keep`."""
         if self.trouble is None:
             return True
-        if self._kept is not None and self._kept.dead_keys_plan is not None:
+        if self._kept is not None and self._kept.session.dead_keys_plan is not None:
             return False  # after a restart the files would be purged as those of the dead keys
-        dials = (*self._reserved[1 - MOST :], datetime.now(UTC))
+        dials = (*self._reserved[1 - MOST :], self._clock.wall())
         try:
             await self._bounded(self._reserve.write, dials)
         except _CANNOT_WRITE as error:
@@ -148,7 +170,7 @@ class Keeper:
         """Write what is left and close the journal, if it answers."""
         try:
             async with asyncio.timeout(WRITE_TIMEOUT):
-                await asyncio.to_thread(self._leased, self._journal.close)
+                await asyncio.to_thread(self._while_locked, self._journal.close)
         except TimeoutError:
             log.warning("the journal was not closed well: the disk does not answer")
         except _CANNOT_WRITE as error:
@@ -169,25 +191,27 @@ class Keeper:
             self._journal.skip()
         await self._bounded(self._journal.append, record, memory)
 
-    async def _bounded(self, deed: Callable[_P, None], *args: _P.args, **more: _P.kwargs) -> None:
+    async def _bounded(self, work: Callable[_P, None], *args: _P.args, **more: _P.kwargs) -> None:
         """Have a thread write, but wait only so long for it; raise JournalError then."""
         if self._writing is not None and not self._writing.done():
-            raise JournalError("the disk has not answered the last write yet", hint="check it")
+            raise JournalError("the disk has not answered the last write yet", hint=_CHECK_DISK)
         self._writing = asyncio.ensure_future(
-            asyncio.to_thread(self._leased, partial(deed, *args, **more))
+            asyncio.to_thread(self._while_locked, partial(work, *args, **more))
         )
         self._writing.add_done_callback(lambda late: late.cancelled() or late.exception())
         done, _ = await asyncio.wait({self._writing}, timeout=WRITE_TIMEOUT)
         if not done:
-            raise JournalError(f"the disk did not answer within {WRITE_TIMEOUT} s", hint="check it")
+            raise JournalError(
+                f"the disk did not answer within {WRITE_TIMEOUT} s", hint=_CHECK_DISK
+            )
         self._writing.result()
 
-    def _leased(self, deed: Callable[[], None]) -> None:
-        with self._lease():
-            deed()
+    def _while_locked(self, work: Callable[[], None]) -> None:
+        with self._holding_lock():
+            work()
 
 
-def _open(reserve: Reserve) -> tuple[datetime, ...]:
+def _read(reserve: DialReserve) -> tuple[datetime, ...]:
     try:
         reserve.prepare()
         return reserve.read()

@@ -55,6 +55,63 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) STRICT, WITHOUT ROWID
         """,
     ),
+    (
+        # A step is one JSON object: what is shown of a session grows without a migration.
+        "ALTER TABLE steps RENAME TO columns",
+        "CREATE TABLE steps (id INTEGER PRIMARY KEY, ts TEXT NOT NULL, json TEXT NOT NULL) STRICT",
+        """
+        INSERT INTO steps SELECT id, ts, json_object(
+            'ts', ts, 'session', session, 'fact', fact, 'before', before, 'after', after,
+            'substate', shade, 'reason', reason, 'cause', NULL, 'detail', detail,
+            'effects', json('["' || replace(effects, ' ', '","') || '"]'),
+            'generation', generation, 'bot_busy', json('false'), 'retries', retries,
+            'not_before', not_before, 'missed', missed
+        ) FROM columns
+        """,
+        """UPDATE steps SET json = replace(json, '"effects":[""]', '"effects":[]')""",
+        "DROP TABLE columns",
+        # Times become seconds from the moment of the writing.
+        """
+        UPDATE memory AS m SET json = json_object(
+            'version', 2,
+            'written_at', json_extract(m.json, '$.written_at'),
+            'session', json_object(
+                'phase', json_extract(m.json, '$.phase'),
+                'reason', json_extract(m.json, '$.reason'),
+                'cause', json_extract(m.json, '$.cause'),
+                'detail', json_extract(m.json, '$.detail'),
+                'generation', json_extract(m.json, '$.generation'),
+                'retries', json_extract(m.json, '$.retries'),
+                'strikes', json_extract(m.json, '$.strikes'),
+                'dead_keys_plan', coalesce(
+                    json_extract(m.json, '$.dead_keys_plan'), json_extract(m.json, '$.sequel')
+                ),
+                'dead_keys_reason', coalesce(
+                    json_extract(m.json, '$.dead_keys_reason'), json_extract(m.json, '$.death')
+                ),
+                'given_up', json_extract(m.json, '$.given_up'),
+                'not_before', 86400.0 * (
+                    julianday(json_extract(m.json, '$.not_before'))
+                    - julianday(json_extract(m.json, '$.written_at'))
+                ),
+                'ban_until', 86400.0 * (
+                    julianday(json_extract(m.json, '$.ban_until'))
+                    - julianday(json_extract(m.json, '$.written_at'))
+                ),
+                'spent', json((
+                    SELECT json_group_object(budget.key, json((
+                        SELECT json_group_array(86400.0 * (
+                            julianday(time.value) - julianday(json_extract(m.json, '$.written_at'))
+                        )) FROM json_each(budget.value) AS time
+                    ))) FROM json_each(m.json, '$.spent') AS budget
+                ))
+            ),
+            'last_stable', json_extract(m.json, '$.last_stable'),
+            'last_pairing', json_extract(m.json, '$.last_pairing'),
+            'order', json_extract(m.json, '$.order')
+        )
+        """,
+    ),
 )
 """What leads from each version of the schema (PRAGMA user_version) to the next. Append only."""
 

@@ -195,6 +195,13 @@ class Session:
         found.reason = self.given_up or last
         return found
 
+    def with_other_keys(self) -> Session:
+        """This session after an operator put other keys in place: nothing is owed to the dead."""
+        found = self.copy()
+        found.dead_keys_plan = found.dead_keys_reason = None
+        found.strikes = 0
+        return found
+
     def remembered(self, now: float) -> Session:
         """What must survive this supervisor: what is KEPT, with every time counted from `now`.
 

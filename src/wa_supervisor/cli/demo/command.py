@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from rich.console import ConsoleOptions, RenderableType
 
-    from ...pairing.sink import Sink
+    from ...pairing.sink import AsyncSink, Sink
     from ...status import StepRecord
 
 LIMIT = 60.0
@@ -111,10 +111,10 @@ async def _demo(screen: DemoScreen, *, pace: float) -> Exit:
     trail, codes = Trail(), CodeBox()
     async with LoopbackServer() as server:
         with tempfile.TemporaryDirectory(prefix="wa-supervisor-demo-") as directory:
-            sinks: list[Sink] = [codes, screen] if screen.is_live else [codes]
+            sinks: list[Sink | AsyncSink] = [codes, screen] if screen.is_live else [codes]
             supervisor = Supervisor(_settings(server, Path(directory)), sinks=sinks)
-            supervisor.on_step(trail.step)
-            supervisor.on_step(screen.step)
+            supervisor.on_record(trail.step)
+            supervisor.on_record(screen.step)
             story = Story(server, supervisor, trail, codes, screen.tell, pace)
             with screen.live(supervisor), stop_on_signals(supervisor.stop):
                 broken = await _play(story, supervisor)

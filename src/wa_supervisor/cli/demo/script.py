@@ -82,21 +82,23 @@ class CodeBox:
 
     _latest: asyncio.Queue[SecretStr] = field(default_factory=lambda: asyncio.Queue(maxsize=1))
 
-    def show_qr(self, payload: SecretStr, lifetime: float) -> None:
+    async def show_qr(self, payload: SecretStr, lifetime: float) -> None:
         """Replace the QR before."""
         del lifetime
-        self.hide()
+        await self.hide()
         self._latest.put_nowait(payload)
 
-    def show_code(self, code: SecretStr, lifetime: float) -> None:
+    async def show_code(self, code: SecretStr, lifetime: float) -> None:
         """Ignore pair codes: the story pairs by QR."""
 
-    def hide(self) -> None:
+    async def hide(self) -> None:
         """Forget the QR: it is dead."""
         while not self._latest.empty():
             self._latest.get_nowait()
 
-    close = hide
+    async def close(self) -> None:
+        """Forget the QR."""
+        await self.hide()
 
     async def take(self) -> SecretStr:
         """Wait for a QR that nobody took yet."""

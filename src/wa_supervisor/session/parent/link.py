@@ -17,6 +17,7 @@ from ..shared.spec import ChildSpec, ExitCode, StopBounds, Watch
 from .calls import Answer
 from .fork_servers import ForkServers
 from .launch import SpawnLauncher
+from .network_probe import reachable
 from .process import UNKNOWN_EXIT
 from .session_process import SessionProcess
 
@@ -158,6 +159,10 @@ class SessionLink:
         if current is None:
             return Answer("no session process runs")
         return await current.calls.ask(what, within, about)
+
+    async def reachable(self, endpoint: Endpoint) -> bool:
+        """Tell whether the way to WhatsApp is open, without a login."""
+        return await reachable(endpoint)
 
     async def aclose(self) -> None:
         """End the session process and its own fork server. Bounded; nothing is left.

@@ -36,7 +36,11 @@ async def reachable(endpoint: Endpoint, *, within: float = _SECONDS) -> bool:
 
 
 async def wait_until_back(
-    probe: Callable[[], Awaitable[bool]], *, every: float, back: Callable[[], None]
+    probe: Callable[[], Awaitable[bool]],
+    *,
+    every: float,
+    back: Callable[[], None],
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> None:
     """Look every so often; call `back` once the way is open after it was seen shut.
 
@@ -45,7 +49,7 @@ async def wait_until_back(
     if await probe():
         return
     while True:
-        await asyncio.sleep(every)
+        await sleep(every)
         if await probe():
             back()
             return

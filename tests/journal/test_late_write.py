@@ -9,10 +9,10 @@ import pytest
 
 from e2e.processes import until
 from journal.rows import make_record
+from wa_supervisor.clock import RealClock
 from wa_supervisor.errors import LockHeld
-from wa_supervisor.journal import Journal, Keeper, read, recorder
-from wa_supervisor.lifecycle import Policy, Session
-from wa_supervisor.settings import JournalSettings
+from wa_supervisor.journal import Journal, Recorder, Reserve, read, recorder
+from wa_supervisor.lifecycle import Policy
 from wa_supervisor.store import SessionFiles, SessionLock
 
 if TYPE_CHECKING:
@@ -32,9 +32,11 @@ async def test_the_session_is_ours_until_a_late_write_is_done(
     monkeypatch.setattr(Journal, "append", slow_disk)
     monkeypatch.setattr(recorder, "WRITE_TIMEOUT", 0.1)
     with SessionLock(files) as lock:
-        kept = await Keeper.open(files, JournalSettings(), lock.shared)
-        session = Session()
-        kept.recall_into(session, 0.0, Policy())
+        journal = Journal.open(files.journal)
+        kept = await Recorder.open(
+            lambda: (journal, Reserve(files.reserve)), clock=RealClock(), holding_lock=lock.shared
+        )
+        session = kept.recall(Policy())
         await kept.keep(make_record(), session, 0.0)
         assert kept.trouble is not None
     with pytest.raises(LockHeld):
@@ -42,4 +44,4 @@ async def test_the_session_is_ours_until_a_late_write_is_done(
     go_on.set()
     await until(lambda: read(files.journal).entries)
     with SessionLock(files):
-        kept._journal.close()
+        journal.close()

@@ -1,0 +1,49 @@
+"""Time, and waiting for it: what the supervisor goes by, and its one real implementation."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
+
+class Clock(Protocol):
+    """Time, and waiting for it."""
+
+    def time(self) -> float:
+        """Seconds on a clock that never goes back. From any thread."""
+
+    def wall(self) -> datetime:
+        """The time of day, in UTC. From any thread."""
+
+    def timeout_at(self, when: float | None) -> AbstractAsyncContextManager[object]:
+        """Raise TimeoutError from the body once `time()` is `when`; never if that is None."""
+
+
+class RealClock:
+    """The computer's own."""
+
+    def time(self) -> float:
+        """Seconds since some moment, such as the machine's start; not while it was suspended."""
+        return time.monotonic()
+
+    def wall(self) -> datetime:
+        """The time of day, in UTC, as far as the computer knows it."""
+        return datetime.now(UTC)
+
+    def timeout_at(self, when: float | None) -> asyncio.Timeout:
+        """Limit the body to the time before `when`."""
+        return asyncio.timeout(None if when is None else max(0.0, when - time.monotonic()))
+
+
+async def sleep(clock: Clock, seconds: float) -> None:
+    """Wait for so many seconds of this clock."""
+    try:
+        async with clock.timeout_at(clock.time() + seconds):
+            await asyncio.get_running_loop().create_future()
+    except TimeoutError:
+        return

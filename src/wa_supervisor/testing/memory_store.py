@@ -1,0 +1,143 @@
+"""A store without a disk: a session's keys, lock and journal in memory."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import LockHeld
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractAsyncContextManager, AbstractContextManager
+    from datetime import datetime
+
+    from ..control import Order
+    from ..crashes import CrashReport
+    from ..journal import Memory
+    from ..status import Status, StepRecord
+
+
+class MemoryStore:
+    """Keeps one session for as long as the object lives, see `seams.Store`.
+
+    Handed to one supervisor after the other, the second finds what the first left.
+    """
+
+    database = Path("memory")
+    lock_descriptor = None
+
+    def __init__(self, *, paired: bool = False) -> None:
+        self.keys = MemoryKeys(paired=paired)
+        self.journal = MemoryJournal()
+        self.crashes: list[CrashReport] = []
+        self._held = False
+
+    def acquire(self) -> None:
+        """Take it; raises LockHeld if a supervisor has it."""
+        if self._held:
+            raise LockHeld("this store is used by another supervisor of the test")
+        self._held = True
+
+    def claim(self) -> None:
+        """Do nothing: nobody else can have the keys."""
+
+    def release(self) -> None:
+        """Let the next supervisor have it."""
+        self._held = False
+
+    def shared(self) -> AbstractContextManager[None]:
+        """Do nothing."""
+        return contextlib.nullcontext()
+
+    def open_journal(self) -> tuple[MemoryJournal, MemoryReserve]:
+        """Return the journal as it is."""
+        return self.journal, MemoryReserve()
+
+    def report(self, crash: CrashReport) -> None:
+        """Keep a report in `crashes`."""
+        self.crashes.append(crash)
+
+    def control(
+        self, orders: Mapping[Order, Callable[[], None]], status: Callable[[], Status]
+    ) -> AbstractAsyncContextManager[None]:
+        """Do nothing: no other program can ask."""
+        del orders, status
+        return contextlib.nullcontext()
+
+
+class MemoryKeys:
+    """Whether a device is paired, and whether there is a copy of its keys."""
+
+    def __init__(self, *, paired: bool) -> None:
+        self.paired = paired
+        self.copied = False
+        self.purged: list[str] = []
+        """The reasons for which dead sessions were set aside."""
+
+    def before_dial(self, generation: int) -> bool:
+        """Copy the keys, if there are any, and say whether there are."""
+        del generation
+        self.copied = self.copied or self.paired
+        return self.paired
+
+    def while_connected(self, *, first: bool) -> None:
+        """Copy the keys."""
+        del first
+        self.copied = True
+
+    def purge(self, reason: str) -> None:
+        """Clear everything away."""
+        self.purged.append(reason)
+        self.paired = self.copied = False
+
+    def restore(self) -> bool:
+        """Put the copy back, if there is one."""
+        self.paired = self.paired or self.copied
+        return self.paired
+
+
+class MemoryJournal:
+    """Steps and memory in lists, see `journal.Records`."""
+
+    was_lost = False
+
+    def __init__(self) -> None:
+        self.records: list[StepRecord] = []
+        self.ignored: Counter[tuple[str, str]] = Counter()
+        self._memory: Memory | None = None
+
+    def memory(self) -> Memory | None:
+        """What the last step left to remember."""
+        return self._memory
+
+    def append(self, record: StepRecord, memory: Memory) -> None:
+        """Keep a step and what to remember after it."""
+        self.records.append(record)
+        self._memory = memory
+
+    def skip(self) -> None:
+        """Do nothing: every step can be kept."""
+
+    def ignore(self, record: StepRecord) -> None:
+        """Count a fact that meant nothing where it came."""
+        self.ignored[record.before, record.fact] += 1
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class MemoryReserve:
+    """Nothing is ever in it, as the journal can always be written, see `journal.DialReserve`."""
+
+    def prepare(self) -> None:
+        """Do nothing."""
+
+    def read(self) -> tuple[datetime, ...]:
+        """Return no dials."""
+        return ()
+
+    def write(self, dials: tuple[datetime, ...]) -> None:
+        """Do nothing."""

@@ -1,0 +1,99 @@
+"""A session process that does what a test says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, Self
+
+from ..lifecycle import facts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..lifecycle.facts import ChildFact, Fact
+    from ..session.shared.endpoint import Endpoint
+    from ..session.shared.spec import ChildSpec
+
+P = ParamSpec("P")
+
+
+class PlayedLink:
+    """Starts no process: it notes what it is asked, and says what it is told to, see `seams.Link`.
+
+    Hand `make` to a supervisor as its `link`.
+    """
+
+    def __init__(self) -> None:
+        self.specs: list[ChildSpec] = []
+        """What was to be started, the newest last."""
+        self.stops = 0
+        """How often a process was to be stopped."""
+        self.is_running = False
+        self.network = True
+        """Whether WhatsApp's host can be reached."""
+        self._post: Callable[[Fact], None] | None = None
+
+    def make(self, post: Callable[[Fact], None], *, lock_descriptor: int | None) -> Self:
+        """Be the link of one run."""
+        del lock_descriptor
+        self._post = post
+        return self
+
+    @property
+    def generation(self) -> int:
+        """The number of the newest process."""
+        return self.specs[-1].generation if self.specs else 0
+
+    def say(
+        self,
+        fact: Callable[Concatenate[int, P], ChildFact],
+        *particulars: P.args,
+        **named: P.kwargs,
+    ) -> None:
+        """Let the newest process say a fact: its class and its fields after `generation`."""
+        self.post(fact(self.generation, *particulars, **named))
+
+    def exit(self, returncode: int | None = 0, signal: int | None = None) -> None:
+        """Let the process end."""
+        if self.is_running:
+            self.is_running = False
+            self.post(facts.ChildExited(self.generation, returncode, signal))
+
+    def post(self, fact: Fact) -> None:
+        """Let a fact happen."""
+        assert self._post is not None, "no supervisor runs"
+        self._post(fact)
+
+    @property
+    def pid(self) -> int | None:
+        """A number, if a process runs."""
+        return 1 if self.is_running else None
+
+    def printed(self, generation: int) -> str:
+        """Return nothing: it prints nothing."""
+        del generation
+        return ""
+
+    async def start(self, spec: ChildSpec) -> None:
+        """Note that a process is to be started; from now on it runs."""
+        self.specs.append(spec)
+        self.is_running = True
+
+    async def stop(self, *, log_out: bool = False, pairing: bool = False) -> None:
+        """End the process at once."""
+        del log_out, pairing
+        self.stops += 1
+        self.exit()
+
+    async def probe(self, generation: int, *, within: float) -> None:
+        """Answer that WhatsApp answers."""
+        del within
+        self.post(facts.ProbeAnswered(generation))
+
+    async def reachable(self, endpoint: Endpoint) -> bool:
+        """Return `network`."""
+        del endpoint
+        return self.network
+
+    async def aclose(self) -> None:
+        """End the process."""
+        self.exit()
