@@ -13,11 +13,11 @@ import trustme
 _DAY = timedelta(days=1)
 
 
-def tls_context(authority: trustme.CA, host: str, *, expired: bool = False) -> ssl.SSLContext:
-    """Return the TLS context of a server for `host`, whose certificate `authority` signed."""
+def tls_context(authority: trustme.CA, *hosts: str, expired: bool = False) -> ssl.SSLContext:
+    """Return the TLS context of a server for these hosts, whose certificate `authority` signed."""
     now = datetime.now(UTC)
     leaf = authority.issue_cert(
-        host, not_before=now - 2 * _DAY, not_after=now - _DAY if expired else now + _DAY
+        *hosts, not_before=now - 2 * _DAY, not_after=now - _DAY if expired else now + _DAY
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     leaf.configure_cert(context)

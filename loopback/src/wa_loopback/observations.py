@@ -140,6 +140,14 @@ class NotDecrypted(Observation):
 
 
 @dataclass(frozen=True)
+class MediaRequested(Observation):
+    """A client downloaded a file, or uploaded one."""
+
+    method: str
+    status: int
+
+
+@dataclass(frozen=True)
 class UnknownRequest(Observation):
     """A client asked for something this server does not do; it was told so."""
 

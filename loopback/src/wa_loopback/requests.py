@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from . import lookups
+from . import lookups, media
 from .connection import Connection
 from .nodes import Node
 from .observations import CodeRequested, Ready, UnknownRequest
@@ -133,6 +133,12 @@ def _unknown(world: World, _connection: Connection, request: Node) -> Answer:
     return _NOT_IMPLEMENTED
 
 
+def _media_servers(_world: World, _connection: Connection, _request: Node) -> Answer:
+    """Say where files are, and for how many seconds that holds."""
+    attrs = {"auth": "loopback", "ttl": "3600", "auth_ttl": "3600", "max_buckets": "12"}
+    return (Node("media_conn", attrs, (Node("host", {"hostname": media.HOST}),)),)
+
+
 _PRIVACY = tuple({"name": name, "value": "all"} for name in ("readreceipts", "last", "online"))
 _REQUESTS: Mapping[tuple[str, str], _Handler] = {
     KEEPALIVE: _empty,
@@ -144,5 +150,6 @@ _REQUESTS: Mapping[tuple[str, str], _Handler] = {
     ("usync", "get"): _users,
     ("w:g2", "get"): _groups,
     ("privacy", "get"): _privacy,
+    ("w:m", "set"): _media_servers,
     ("privacy", "set"): _empty,
 }

@@ -15,7 +15,7 @@ from typing import Self
 
 import trustme
 
-from . import transport
+from . import media, media_server, transport
 from .addressing import BROADCASTS, GROUPS, NEWSLETTERS
 from .answers import LoginAnswer, MessageAnswer, RegistrationAnswer, Success
 from .certificates import tls_context
@@ -113,7 +113,7 @@ class LoopbackServer(World):
         authority = trustme.CA()
         ca_file = self._ca_file or where / "ca.pem"
         authority.cert_pem.write_to_path(ca_file)
-        honest = tls_context(authority, transport.HOST)
+        honest = tls_context(authority, transport.HOST, media.HOST)
         contexts: dict[Impostor | None, ssl.SSLContext] = {
             None: honest,
             Impostor.NOISE_ROOT: honest,
@@ -321,7 +321,11 @@ class LoopbackServer(World):
         try:
             async with asyncio.timeout(_ARRIVAL_SECONDS):
                 tls = self._started().tls[self.impostor]
-                websocket = await transport.accept(self, tls, reader, writer)
+                host = await transport.accept(self, tls, reader, writer)
+                if host == media.HOST:
+                    await media_server.serve(self, reader, writer)
+                    return
+                websocket = await transport.upgrade(self, reader, writer)
                 stalled = self.stalled is Step.HANDSHAKE
                 honest = self.impostor is not Impostor.NOISE_ROOT
                 identity = self._identity if honest else self._false_identity

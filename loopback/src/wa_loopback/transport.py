@@ -1,7 +1,7 @@
 """From an accepted TCP connection to a WebSocket: CONNECT proxy, TLS, upgrade.
 
 The client dials through us as its HTTP proxy, so nothing of it ever leaves the machine: any target
-but WhatsApp's is refused and recorded.
+but WhatsApp's and the media server's is refused and recorded.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ import ssl
 from http import HTTPStatus
 from typing import NoReturn
 
+from . import media
 from .errors import Malformed, PeerGone
 from .observations import Dialled
 from .websocket import CHUNK, WebSocket
 from .world import Step, World
 
 HOST = "web.whatsapp.com"
-_TARGET = f"{HOST}:443"
+_TARGETS = {f"{host}:443": host for host in (HOST, media.HOST)}
 _END_OF_HEADERS = b"\r\n\r\n"
 _TLS_SECONDS = 20.0
 
@@ -27,16 +28,23 @@ async def accept(
     tls: ssl.SSLContext,
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
-) -> WebSocket:
-    """Take a client through the three steps.
+) -> str:
+    """Take a client through the proxy and TLS; return the host that it wanted.
 
     Raises `PeerGone` when the client left or was sent away, `Malformed` when it does not speak
     HTTP, and what TLS and the socket raise.
     """
-    await _connect(world, reader, writer)
+    host = await _connect(world, reader, writer)
     if world.stalled is Step.TLS:
         await _hang(reader)
     await writer.start_tls(tls, ssl_handshake_timeout=_TLS_SECONDS)
+    return host
+
+
+async def upgrade(
+    world: World, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> WebSocket:
+    """Take a client to its WebSocket. Raises `PeerGone` when it left or was sent away."""
     websocket = WebSocket(reader, writer)
     request = await websocket.requested()
     if world.stalled is Step.UPGRADE:
@@ -46,9 +54,7 @@ async def accept(
     return websocket
 
 
-async def _connect(
-    world: World, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-) -> None:
+async def _connect(world: World, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
     try:
         head = await reader.readuntil(_END_OF_HEADERS)
         method, target, _version = head.split(b"\r\n", 1)[0].decode("ascii").split(" ")
@@ -56,7 +62,7 @@ async def _connect(
         raise PeerGone("the client closed before it named a target") from None
     except (asyncio.LimitOverrunError, ValueError):
         raise Malformed("the client did not send an HTTP request") from None
-    if method != "CONNECT" or target != _TARGET:
+    if method != "CONNECT" or target not in _TARGETS:
         status = HTTPStatus.FORBIDDEN
     elif world.stalled is Step.CONNECT:
         world.record(Dialled(target, None))
@@ -68,6 +74,7 @@ async def _connect(
     writer.write(f"HTTP/1.1 {status.value} {status.phrase}\r\n\r\n".encode())
     if status is not HTTPStatus.OK:
         raise PeerGone(f"the proxy answered {status.value}")
+    return _TARGETS[target]
 
 
 async def _hang(reader: asyncio.StreamReader) -> NoReturn:

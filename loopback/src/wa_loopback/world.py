@@ -16,6 +16,7 @@ from .answers import (
     Success,
 )
 from .directory import Directory
+from .media import MediaStore
 from .nodes import Node
 from .observations import Kind, Observation
 from .waiting import Waiters
@@ -79,6 +80,8 @@ class World:
         self.withheld_acks: list[tuple[Connection, Node]] | None = None
         """The acknowledgements of messages which are held back; None when none are."""
         self.directory = Directory()
+        self.media = MediaStore()
+        """The files that messages refer to."""
         self.devices: dict[tuple[str, int], Device] = {}
         """Every device that was ever paired here, by number and index, oldest first."""
         self.introduced: list[Connection] = []

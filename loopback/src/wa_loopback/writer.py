@@ -77,7 +77,7 @@ class Writer(Person):
         reply_to: Message | None = None,
         manner: Manner = USUAL,
     ) -> Said:
-        """Send a file. Raises as `say` does."""
+        """Send a file that was put on the server with `server.media.add`. Raises as `say` does."""
         quote = None if reply_to is None else _quote(reply_to)
         draft = Draft(write.media(file, quote=quote), "media", media_type=str(file.kind))
         return self.send(to, draft, manner)
