@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from . import core, kills, messages, outages, session
+from . import core, inbox, kills, messages, outages, session
 
 FIGURES: dict[str, Callable[[int], Awaitable[list[str]]]] = {
     "core": core.steps,
@@ -18,13 +18,16 @@ FIGURES: dict[str, Callable[[int], Awaitable[list[str]]]] = {
     "receive": messages.receive,
     "hear": messages.hear,
     "send": messages.send,
+    "inbox": inbox.append,
+    "inbox-read": inbox.read,
+    "inbox-start": inbox.start,
     "kills": kills.kills,
     "outages": outages.outages,
 }
 
 
-LONG = {"outages", "kills"}
-"""Half an hour and ten minutes: measured when they are named."""
+LONG = {"outages", "kills", "inbox-start"}
+"""Half an hour, ten minutes and some two: measured when they are named."""
 
 
 async def main() -> None:
