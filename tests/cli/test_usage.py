@@ -92,7 +92,7 @@ def test_every_command_has_help(program: Cli, command: str) -> None:
         (["run", "--profile", "zeroclav"], "--profile: did you mean 'zeroclaw'?"),
         (["run", "--qr", "pgn:x.png"], "--qr: a QR cannot be shown on 'pgn'; did you mean png?"),
         (["run", "--qr", "png"], "--qr: 'png' takes a path"),
-        (["run", "--qr", "terminal:x"], "--qr: 'terminal' takes no path"),
+        (["run", "--qr", "terminal:x"], "--qr: 'terminal' has no style 'x'"),
         (["run", "--bot", "mybot"], "--bot: write it as module:function"),
         (["run", "--bot", "my bot:register"], "--bot: write it as module:function"),
         (["run", "--config", "absent.toml"], "cannot read the settings file absent.toml"),

@@ -38,23 +38,28 @@ async def test_a_qr_is_drawn_scanned_and_gone(world: World) -> None:
         assert "Traceback" not in tty.text
 
 
-async def test_a_terminal_too_small_for_the_qr_says_so_until_it_is_larger(world: World) -> None:
+async def test_a_qr_is_there_at_80x24_and_where_it_cannot_be_it_says_so(world: World) -> None:
     async with on_terminal(world, 80, 24, *run_arguments(world)) as tty:
+        code = await tty.code()
+        assert "default: Pairing" in tty.text
+        for theme in THEMES:
+            assert read(tty.picture(theme)) == [code]
+        tty.become(50, 20)
         text = await tty.shows(lambda text: TOO_SMALL in text)
-        assert "columns and " in text
-        assert "this one has 80 and 24" in text
+        assert "this one has 50 and 20" in " ".join(text.split())
         unbroken = "".join(text.split())
-        assert f"wa-supervisorrun--data-dir{world.data_dir}" in unbroken
-        assert "--qrpng:" in unbroken
-        assert "--phoneNUMBER" in unbroken
+        assert f"wa-supervisorqr--data-dir{world.data_dir}" in unbroken
+        assert "--phone-" in unbroken
         assert max(map(len, text.splitlines())) <= 80
         assert read(tty.picture("dark")) == []
         tty.become(100, 50)
         assert (await tty.code()).startswith("https://wa.me/")
         assert TOO_SMALL not in tty.text
         tty.become(80, 24)
-        await tty.shows(lambda text: TOO_SMALL in text)
-        assert "█" not in tty.text
+        code = await tty.code()
+        await world.server.phone().scan(code)
+        await tty.shows(lambda text: text.splitlines()[-1].startswith("default: Connected"))
+        assert read(tty.picture("dark")) == []
         tty.type(CTRL_C)
         assert await tty.exit(within=STOP_BOUND) == 0
 
@@ -114,11 +119,8 @@ async def test_the_demo_tells_its_story_in_aon_terminal(
     world: World, columns: int, rows: int
 ) -> None:
     async with on_terminal(world, columns, rows, "demo") as tty:
-        if rows >= 50:
-            assert (await tty.code()).startswith("https://wa.me/")
-            await tty.shows(lambda text: "The loopback phone will scan the QR" in text)
-        else:
-            await tty.shows(lambda text: TOO_SMALL in text)
+        assert (await tty.code()).startswith("https://wa.me/")
+        await tty.shows(lambda text: "The loopback phone will scan the QR" in text)
         await tty.shows(lambda text: "Backoff" in text and "Purging" in text)
         assert await tty.exit(within=60) == 0
         assert STORY in _unwrapped(tty.text)
@@ -169,7 +171,7 @@ async def test_the_piped_demo_is_plain_lines_in_order(world: World) -> None:
 
 async def test_an_interrupted_demo_says_so_and_fails(world: World) -> None:
     async with on_terminal(world, 80, 24, "demo") as tty:
-        await tty.shows(lambda text: "Pairing" in text and TOO_SMALL in text)
+        await tty.code()
         tty.type(CTRL_C)
         assert await tty.exit(within=STOP_BOUND + 2) == 1
         assert "The demo failed: it was interrupted" in tty.text

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import threading
+import unicodedata
+from functools import cache
 from typing import TYPE_CHECKING
 
 import pyte
@@ -45,7 +47,31 @@ NAMED = {
     "brightcyan": (0, 255, 255),
     "brightwhite": (255, 255, 255),
 }
-CELL_WIDTH, CELL_HEIGHT = 5, 10
+CELL_WIDTH, CELL_HEIGHT = 8, 16
+
+
+@cache
+def ink(letter: str) -> tuple[tuple[int, int, int, int], ...]:
+    """Where a block character is black, by its name in Python's own table; text leaves no ink."""
+    name = unicodedata.name(letter, "")
+    half, middle = CELL_WIDTH // 2, CELL_HEIGHT // 2
+    whole = {
+        "FULL BLOCK": (0, 0, CELL_WIDTH, CELL_HEIGHT),
+        "UPPER HALF BLOCK": (0, 0, CELL_WIDTH, middle),
+        "LOWER HALF BLOCK": (0, middle, CELL_WIDTH, CELL_HEIGHT),
+        "LEFT HALF BLOCK": (0, 0, half, CELL_HEIGHT),
+        "RIGHT HALF BLOCK": (half, 0, CELL_WIDTH, CELL_HEIGHT),
+    }
+    if name in whole:
+        return (whole[name],)
+    if not name.startswith("BLOCK SEXTANT-"):
+        return ()
+    thirds = [round(CELL_HEIGHT * part / 3) for part in range(4)]
+    parts = [int(digit) - 1 for digit in name.removeprefix("BLOCK SEXTANT-")]
+    return tuple(
+        (part % 2 * half, thirds[part // 2], (part % 2 + 1) * half, thirds[part // 2 + 1])
+        for part in parts
+    )
 
 
 class Terminal:
@@ -103,13 +129,10 @@ class Terminal:
             for x in range(self.screen.columns):
                 cell = self.screen.buffer[y][x]
                 fg, bg = colour(cell.fg, THEMES[theme]["fg"]), colour(cell.bg, THEMES[theme]["bg"])
-                upper, lower = {"█": (fg, fg), "▀": (fg, bg), "▄": (bg, fg)}.get(
-                    cell.data, (bg, bg)
-                )
                 left, top = x * CELL_WIDTH, y * CELL_HEIGHT
-                half = CELL_HEIGHT // 2
-                image.paste(upper, (left, top, left + CELL_WIDTH, top + half))
-                image.paste(lower, (left, top + half, left + CELL_WIDTH, top + CELL_HEIGHT))
+                image.paste(bg, (left, top, left + CELL_WIDTH, top + CELL_HEIGHT))
+                for box in ink(cell.data):
+                    image.paste(fg, (left + box[0], top + box[1], left + box[2], top + box[3]))
         return image
 
 
@@ -129,6 +152,14 @@ def read(image: Image.Image) -> list[str]:
         try_rotate=False,
         try_downscale=False,
         try_invert=False,
+    )
+    return [code.text for code in found]
+
+
+def read_by_camera(image: Image.Image) -> list[str]:
+    """Every QR in the picture, as a phone would look for it."""
+    found = zxingcpp.read_barcodes(
+        image, formats=zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.QRCode]), try_invert=False
     )
     return [code.text for code in found]
 

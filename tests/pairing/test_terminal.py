@@ -100,7 +100,7 @@ def test_the_cursor_is_given_back(terminal: Terminal, sink: TerminalSink) -> Non
 
 def test_it_adapts_when_the_window_changes_its_size(terminal: Terminal, sink: TerminalSink) -> None:
     sink.show_qr(QR, 20)
-    terminal.resize(80, 24)
+    terminal.resize(60, 24)
     assert within(5, "needs a terminal of", terminal)
     assert "▀" not in terminal.text
     terminal.resize(120, 50)

@@ -6,6 +6,7 @@ from rich.console import Console
 
 from pairing.eyes import PAYLOAD, THEMES, Terminal, read
 from wa_supervisor.errors import StoreError
+from wa_supervisor.pairing.styles import TerminalStyle
 from wa_supervisor.pairing.view import PairingView
 
 QR = SecretStr(PAYLOAD)
@@ -83,33 +84,79 @@ def test_hidden_means_nothing_is_drawn(view: PairingView) -> None:
     assert drawn(view).text == ""
 
 
-def test_at_80x24_it_says_what_it_needs_and_what_else_there_is(view: PairingView) -> None:
+def test_at_80x24_the_largest_code_is_there_with_its_words_beside_it(view: PairingView) -> None:
+    view = PairingView(reserve=1)  # a status line below, as `run` has
     view.show_qr(QR, 20)
     terminal = drawn(view, 80, 24)
+    for theme in THEMES:
+        assert read(terminal.picture(theme)) == [PAYLOAD]
+    text = " ".join(line[35:].strip() for line in terminal.text.splitlines())
+    assert "WhatsApp > Settings > Linked devices > Link a device" in text
+    assert "New code in 20 s" in text
+    assert "`wa-supervisor qr --png wa-qr.png` elsewhere" in text
+    assert len(terminal.text.splitlines()) == 23
+
+
+def test_half_blocks_are_taken_where_they_fit(view: PairingView) -> None:
+    view.show_qr(QR, 20)
+    for columns, rows in ((69, 38), (99, 36)):
+        terminal = drawn(view, columns, rows)
+        assert "▀" in terminal.text
+        assert read(terminal.picture("dark")) == [PAYLOAD]
+    for columns, rows in ((68, 38), (98, 37)):
+        terminal = drawn(view, columns, rows)
+        assert "🬂" in terminal.text
+        assert read(terminal.picture("dark")) == [PAYLOAD]
+
+
+def test_a_style_can_be_forced(clock: Clock) -> None:
+    view = PairingView(clock=clock, style=TerminalStyle.OCTANT)
+    view.show_qr(QR, 20)
+    assert max(drawn(view, 80, 24).text) >= "\U0001cd00"
+    view.style = TerminalStyle.SEXTANT
+    assert read(drawn(view, 100, 45).picture("dark")) == [PAYLOAD]
+    view.style = TerminalStyle.HALF
+    assert "needs a terminal of 99 columns and 36 rows or 69" in drawn(view, 80, 24).text
+
+
+def test_the_kernels_console_is_never_given_what_its_font_has_not(
+    view: PairingView, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "linux")
+    view.show_qr(QR, 20)
+    assert "needs a terminal of" in drawn(view, 80, 24).text
+    assert "▀" in drawn(view, 100, 45).text
+
+
+def test_where_nothing_fits_it_says_what_is_needed_and_where_else_it_can_be_seen(
+    view: PairingView,
+) -> None:
+    view.show_qr(QR, 20)
+    terminal = drawn(view, 60, 24)
     assert read(terminal.picture("dark")) == []
-    text = terminal.text
-    assert "needs a terminal of 69 columns and 38 rows; this one has 80 and 24." in text
-    assert "larger" in text
-    assert "wa-supervisor run --qr png:wa-qr.png" in text
-    assert "wa-supervisor run --phone NUMBER" in text
+    text = " ".join(terminal.text.split())
+    assert "of 65 columns and 24 rows or 66 columns and 26 rows; this one has 60 and 24." in text
+    assert "wa-supervisor qr [--png wa-qr.png]" in text
+    assert "wa-supervisor run --phone -" in text
     assert text.endswith("New code in 20 s")
-    assert len(text.splitlines()) < 24
+    assert len(terminal.text.splitlines()) < 24
 
 
 def test_the_stated_size_is_the_least_that_works(view: PairingView) -> None:
     view.show_qr(QR, 20)
-    assert read(drawn(view, 69, 38).picture("light")) == [PAYLOAD]
-    for columns, rows in ((68, 38), (69, 37)):
+    for columns, rows in ((65, 24), (66, 26)):
+        assert read(drawn(view, columns, rows).picture("light")) == [PAYLOAD]
+    for columns, rows in ((64, 24), (65, 23)):
         terminal = drawn(view, columns, rows)
         assert "needs a terminal" in terminal.text
-        assert "▀" not in terminal.text
+        assert "🬂" not in terminal.text
 
 
 def test_the_callers_own_rows_are_reckoned_with(clock: Clock) -> None:
     view = PairingView(clock=clock, reserve=5)
     view.show_qr(QR, 20)
-    assert "69 columns and 42 rows" in drawn(view, 100, 41).text
-    assert "▀" in drawn(view, 100, 42).text
+    assert "65 columns and 28 rows" in drawn(view, 80, 27).text
+    assert "🬂" in drawn(view, 80, 28).text
 
 
 def test_a_terminal_without_colours_gets_advice_and_no_qr(view: PairingView) -> None:
@@ -118,7 +165,7 @@ def test_a_terminal_without_colours_gets_advice_and_no_qr(view: PairingView) -> 
     terminal.console.no_color = True
     terminal.console.print(view)
     assert "shows no colours (NO_COLOR?)" in terminal.text
-    assert "--qr png:" in terminal.text
+    assert "wa-supervisor qr" in terminal.text
     assert "▀" not in terminal.text
 
 

@@ -43,7 +43,8 @@ def run(
         list[str] | None,
         typer.Option(
             metavar="SINK",
-            help="Where to show the QR: terminal, png:PATH, svg:PATH, payload:PATH. Repeatable.",
+            help="Where to show the QR: terminal, png:PATH, svg:PATH, payload:PATH. Repeatable. "
+            "terminal:half, :sextant or :octant chooses what it is drawn with.",
         ),
     ] = None,
     bot: Annotated[

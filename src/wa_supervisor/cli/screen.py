@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
 
     from ..pairing.sink import Sink
+    from ..pairing.styles import TerminalStyle
     from ..status import Status
     from ..supervisor import Supervisor
 
@@ -33,13 +34,18 @@ class Screen:
     """A sink and a live display in one. On no terminal it draws nothing and says so once."""
 
     def __init__(
-        self, console: Console, *, command: str | None = "wa-supervisor run", transient: bool = True
+        self,
+        console: Console,
+        *,
+        command: str | None = "wa-supervisor run",
+        transient: bool = True,
+        reserve: int = 1,
     ) -> None:
         self.console = console
         # Asked of the file, not of rich: FORCE_COLOR must not bring a secret into a log file.
         self.is_live = console.file.isatty() and not console.is_dumb_terminal
         self._transient = transient
-        self._view = PairingView(command=command, reserve=2)
+        self._view = PairingView(command=command, reserve=reserve)
         self._sink: Sink = (
             self._view if self.is_live else TerminalSink(console, tty=False, command=command)
         )
@@ -47,6 +53,11 @@ class Screen:
         self._supervisor: Supervisor | None = None
         self._note: Text | None = None
         self._note_until = 0.0
+
+    def in_style(self, style: TerminalStyle | None) -> Screen:
+        """Draw a QR so from now on; None: with what fits."""
+        self._view.style = style
+        return self
 
     @contextlib.contextmanager
     def live(self, supervisor: Supervisor) -> Iterator[None]:

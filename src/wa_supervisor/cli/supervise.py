@@ -73,7 +73,7 @@ def supervise(loaded: Loaded, options: RunOptions, workers: Workers) -> Outcome:
     screen = Screen(console, command=typed("wa-supervisor run"))
     if isinstance(console.file, Output) and not screen.is_live:
         console.file.notice = partial(notice_of_loss, as_json=as_lines)
-    sinks = [parse_sink(text, terminal=screen) for text in settings.pairing.qr]
+    sinks = [parse_sink(text, terminal=screen.in_style) for text in settings.pairing.qr]
     supervisor = Supervisor(settings, sinks=sinks, on_give_up=options.on_give_up.value)
     if options.first_order is not None:
         options.first_order(supervisor)

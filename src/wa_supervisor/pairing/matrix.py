@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from ..errors import StoreError
@@ -38,17 +37,6 @@ def make_matrix(payload: SecretStr, border: int) -> Matrix:
         # The library's own words are about its version numbers.
         raise StoreError("the payload is too long for a QR") from None
     return tuple(tuple(bool(module) for module in row) for row in code.get_matrix())
-
-
-def half_blocks(matrix: Matrix) -> list[str]:
-    """Draw two rows of modules per line, for black ink on a white ground.
-
-    A last line without a partner is completed in white.
-    """
-    ink = {(False, False): " ", (True, False): "▀", (False, True): "▄", (True, True): "█"}
-    white = (False,) * len(matrix[0])
-    pairs = zip_longest(matrix[::2], matrix[1::2], fillvalue=white)
-    return ["".join(ink[both] for both in zip(*pair, strict=True)) for pair in pairs]
 
 
 def png(matrix: Matrix) -> bytes:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .sink import Sink
+    from .styles import TerminalStyle
 
 _FILES: dict[SinkKind, Callable[[Path], Sink]] = {
     SinkKind.PNG: PngFile,
@@ -21,13 +22,15 @@ _FILES: dict[SinkKind, Callable[[Path], Sink]] = {
 }
 
 
-def parse_sink(text: str, *, terminal: Sink | None = None) -> Sink:
+def parse_sink(
+    text: str, *, terminal: Callable[[TerminalStyle | None], Sink] | None = None
+) -> Sink:
     """Make the sink that a `--qr` value asks for.
 
-    `terminal` is used for the value `terminal`, for example a PairingView that the caller draws;
-    without it a TerminalSink on standard output is made. Raises ConfigError.
+    `terminal` makes the sink for the value `terminal`, for example a PairingView that the caller
+    draws; without it a TerminalSink on standard output is made. Raises ConfigError.
     """
     spec = SinkSpec.parse(text)
     if spec.path is None:
-        return terminal or TerminalSink()
+        return terminal(spec.style) if terminal else TerminalSink(style=spec.style)
     return _FILES[spec.kind](spec.path)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ConfigError
+from .styles import TerminalStyle
 
 
 class SinkKind(enum.Enum):
@@ -19,7 +20,7 @@ class SinkKind(enum.Enum):
     PAYLOAD = "payload"
 
 
-CHOICES = "terminal, png:PATH, svg:PATH, payload:PATH"
+CHOICES = "terminal[:half|sextant|octant], png:PATH, svg:PATH, payload:PATH"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,8 @@ class SinkSpec:
 
     kind: SinkKind
     path: Path | None = None
+    style: TerminalStyle | None = None
+    """What a terminal draws it with; None: what fits."""
 
     @classmethod
     def parse(cls, text: str) -> SinkSpec:
@@ -41,11 +44,18 @@ class SinkSpec:
             raise ConfigError(
                 f"a QR cannot be shown on {word[:20]!r}{guess}; choose from: {CHOICES}"
             ) from None
-        if kind is SinkKind.TERMINAL and not colon:
-            return cls(kind)
-        if kind is SinkKind.TERMINAL or not path:
-            raise ConfigError(
-                f"{kind.value!r} takes {'no path' if kind is SinkKind.TERMINAL else 'a path'}; "
-                f"choose from: {CHOICES}"
-            )
+        if kind is SinkKind.TERMINAL:
+            return cls(kind, style=_style(path) if colon else None)
+        if not path:
+            raise ConfigError(f"{kind.value!r} takes a path; choose from: {CHOICES}")
         return cls(kind, Path(path).expanduser())
+
+
+def _style(text: str) -> TerminalStyle:
+    try:
+        return TerminalStyle(text)
+    except ValueError:
+        known = ", ".join(each.value for each in TerminalStyle)
+        raise ConfigError(
+            f"'terminal' has no style {text[:20]!r}: it is one of {known}; choose from: {CHOICES}"
+        ) from None

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
     from rich.console import RenderableType
 
+    from .styles import TerminalStyle
+
 TICK = 1.0  # seconds between two redraws
 
 
@@ -36,9 +38,10 @@ class TerminalSink:
         *,
         tty: bool | None = None,
         command: str | None = "wa-supervisor run",
+        style: TerminalStyle | None = None,
     ) -> None:
         self._console = console or Console(file=bounded(sys.stdout))
-        self._view = view or PairingView(command=command)
+        self._view = view or PairingView(command=command, reserve=0, style=style)
         person = self._console.file.isatty() and not self._console.is_dumb_terminal
         self._tty = person if tty is None else tty
         self._command = command

@@ -46,7 +46,7 @@ class DemoScreen(Screen):
     """
 
     def __init__(self, console: Console) -> None:
-        super().__init__(console, command=None, transient=False)
+        super().__init__(console, command=None, transient=False, reserve=2)
         self._started = time.monotonic()
         self._state = "Init"
         self._facts: deque[str] = deque(maxlen=6)
