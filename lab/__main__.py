@@ -6,6 +6,7 @@ import typer
 
 from .commands.faults import faults
 from .commands.generate import generate
+from .commands.power_cut import power_cut
 from .commands.simulate import simulate
 
 app = typer.Typer(
@@ -19,6 +20,7 @@ app = typer.Typer(
 app.command()(faults)
 app.command()(simulate)
 app.command()(generate)
+app.command()(power_cut)
 
 if __name__ == "__main__":
     app()

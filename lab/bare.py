@@ -8,7 +8,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -130,9 +130,12 @@ class BareClient:
 
 @contextlib.asynccontextmanager
 async def bare_client(
-    endpoint: Endpoint, database: Path, *options: str
+    endpoint: Endpoint, database: Path, *options: str, more: Mapping[str, str] | None = None
 ) -> AsyncIterator[BareClient]:
-    """Run the bare program; it is killed and reaped at the end, whatever happened."""
+    """Run the bare program; it is killed and reaped at the end, whatever happened.
+
+    `more` is added to its environment.
+    """
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", f"{__package__}.bare_client"),
@@ -140,7 +143,7 @@ async def bare_client(
         endpoint.noise_root,
         *options,
         cwd=_ROOT,
-        env=environment(endpoint),
+        env=environment(endpoint) | dict(more or {}),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,

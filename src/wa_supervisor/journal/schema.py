@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from .. import private_files
 from ..errors import JournalError
 
 TIMEOUT = 1.0
@@ -198,6 +199,7 @@ def _rename(path: Path, ends: tuple[str, ...]) -> Path:
     for end in ends:
         with contextlib.suppress(FileNotFoundError):
             Path(f"{path}{end}").rename(f"{aside}{end}")
+    private_files.sync_directory(path.parent)  # else a power cut would hide that it was lost
     return aside
 
 

@@ -107,6 +107,7 @@ def declare(files: SessionFiles, intent: Intent) -> None:
     draft = files.staging / "intent.json"
     private_files.create(draft, intent.model_dump_json().encode())
     private_files.sync_directory(files.staging)
+    private_files.sync_directory(files.directory)  # the staging directory's own name, first
     private_files.rename(draft, files.intent)
     private_files.sync_directory(files.directory)
 
@@ -175,6 +176,8 @@ def _move_aside(files: SessionFiles, entry: str, parts: tuple[str, ...]) -> None
         # A database that appeared where one was moved away is the empty one of `prepare`.
         if os.path.lexists(source) and not os.path.lexists(target):
             private_files.rename(source, target)
+        elif _is_one_file(source, target):
+            source.unlink()
     private_files.sync_directory(waiting)
     private_files.sync_directory(files.directory)
     private_files.rename(waiting, final)
@@ -184,6 +187,8 @@ def _move_aside(files: SessionFiles, entry: str, parts: tuple[str, ...]) -> None
 
 def _let_in(files: SessionFiles) -> None:
     database = files.database
+    if _is_one_file(incoming(files), database):
+        return
     if os.path.lexists(database) and database.lstat().st_size:
         raise StoreError(
             f"{database.name} appeared in the middle of a restore",
@@ -192,6 +197,16 @@ def _let_in(files: SessionFiles) -> None:
     incoming(files).replace(database)
     private_files.sync_directory(files.directory)
     private_files.sync_directory(files.staging)
+
+
+def _is_one_file(source: Path, target: Path) -> bool:
+    """Say whether a power cut cut a rename in two: the new name is there, and the old one still.
+
+    A file system without a journal may do that.
+    """
+    if not (private_files.is_regular(source) and private_files.is_regular(target)):
+        return False
+    return source.samefile(target)
 
 
 def _logged(files: SessionFiles, recovered: Recovered) -> Recovered:

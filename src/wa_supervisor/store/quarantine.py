@@ -170,6 +170,7 @@ def stage(
         versions=_versions(),
     )
     private_files.create(waiting / MANIFEST, manifest.model_dump_json(indent=2).encode() + b"\n")
+    private_files.sync_directory(waiting)
     return entry
 
 

@@ -193,7 +193,6 @@ class PostgresVault:
             return None
         intent.begin(files)
         entry = quarantine.stage(files, reason, generation, parts, content)
-        private_files.sync_directory(files.staging / entry)
         declared = Intent(operation=operation, entry=entry, parts=parts)
         intent.declare(files, declared)
         return declared
