@@ -1,8 +1,9 @@
 """How another program on this machine talks to a running supervisor: a socket beside its files.
 
 One JSON object a line each way: `{"order": "resume"}` is answered by `{"status": {...}}` or by
-`{"error": "..."}`. The socket lies in the session's private directory, so whoever may read the
-session's keys may give orders, and nobody else.
+`{"error": "..."}`, and `{"order": "code"}` also by the QR payload or pair code that shows. The
+socket lies in the session's private directory, so whoever may read the session's keys may give
+orders, and nobody else.
 """
 
 from __future__ import annotations
@@ -13,17 +14,20 @@ import logging
 import os
 import socket
 import sys
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from .errors import ControlError, NotRunning
+from .pairing.current import Kind
+from .session.shared.secret import ON_THE_WIRE, Secret
 from .status import Status
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Iterator
 
     from .store import SessionFiles
 
@@ -36,16 +40,34 @@ MOST_CONNECTIONS: Final = 8
 """Exchanges at a time; who comes beyond that is turned away. Each holds a descriptor."""
 
 _NAME: Final = "control.sock"
-_LONGEST: Final = 4096  # bytes in a line
+_LONGEST: Final = 4096  # bytes in an order
+_LONGEST_REPLY: Final = 1 << 18  # of a detail that quotes a client's last words
 
 
 class Order(StrEnum):
     """What may be asked of a running supervisor."""
 
     STATUS = "status"
+    CODE = "code"
+    """Hand over the QR payload or pair code that shows, for whoever may read the keys anyway."""
     RESUME = "resume"
     RELINK = "relink"
     STOP = "stop"
+
+
+class ShownCode(BaseModel):
+    """The QR payload or pair code that shows now."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Kind
+    text: Secret
+    left: float
+    """Seconds until it dies."""
+
+
+Orders: TypeAlias = Mapping[Order, Callable[[], ShownCode | None]]
+"""What is done for each order; CODE is answered by what is returned."""
 
 
 class _Request(BaseModel):
@@ -58,6 +80,7 @@ class _Reply(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     status: Status | None = None
+    code: ShownCode | None = None
     error: str | None = None
 
 
@@ -66,7 +89,7 @@ _TOO_MANY: Final = _Reply(error="too many others are asking; try again")
 
 @contextlib.asynccontextmanager
 async def listening(
-    files: SessionFiles, orders: Mapping[Order, Callable[[], None]], status: Callable[[], Status]
+    files: SessionFiles, orders: Orders, status: Callable[[], Status]
 ) -> AsyncIterator[None]:
     """Take orders for as long as this lasts. To be called with the session's lock held.
 
@@ -84,7 +107,7 @@ async def listening(
                 async with asyncio.timeout(EXCHANGE_TIMEOUT):
                     busy = connections > MOST_CONNECTIONS
                     reply = _TOO_MANY if busy else _obey(await reader.readline())
-                    writer.write(reply.model_dump_json().encode() + b"\n")
+                    writer.write(reply.model_dump_json(context=ON_THE_WIRE).encode() + b"\n")
                     await writer.drain()
         finally:
             connections -= 1
@@ -95,9 +118,8 @@ async def listening(
             order = _Request.model_validate_json(line).order
         except ValidationError:
             return _Reply(error=f"an order is one of: {', '.join(Order)}")
-        if order is not Order.STATUS:
-            orders[order]()
-        return _Reply(status=status())
+        code = None if order is Order.STATUS else orders[order]()
+        return _Reply(status=status(), code=code)
 
     with _address(files) as address:
         try:
@@ -140,13 +162,26 @@ def ask(files: SessionFiles, order: Order) -> Status:
     The status is of the moment the order was taken, not of when it was carried out. Raises
     NotRunning if no supervisor runs, ControlError if it does not answer in `EXCHANGE_TIMEOUT` s.
     """
+    status, _ = _exchange(files, order)
+    return status
+
+
+def ask_code(files: SessionFiles) -> tuple[Status, ShownCode | None]:
+    """Ask the session's running supervisor how things stand and which code it shows now, if any.
+
+    Raises as `ask` does.
+    """
+    return _exchange(files, Order.CODE)
+
+
+def _exchange(files: SessionFiles, order: Order) -> tuple[Status, ShownCode | None]:
     with _address(files) as address, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
         line.settimeout(EXCHANGE_TIMEOUT)
         try:
             line.connect(address)
             line.sendall(_Request(order=order).model_dump_json().encode() + b"\n")
             with line.makefile("rb") as replies:
-                reply = _Reply.model_validate_json(replies.readline(_LONGEST))
+                reply = _Reply.model_validate_json(replies.readline(_LONGEST_REPLY))
         except (FileNotFoundError, ConnectionRefusedError):
             raise NotRunning(
                 f"no supervisor runs for session {files.name!r}",
@@ -159,7 +194,7 @@ def ask(files: SessionFiles, order: Order) -> Status:
             ) from error
     if reply.status is None:
         raise ControlError(f"the supervisor refused the order: {reply.error}")
-    return reply.status
+    return reply.status, reply.code
 
 
 @contextlib.contextmanager

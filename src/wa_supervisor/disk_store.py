@@ -10,11 +10,11 @@ from .journal import Journal, Reserve
 from .store import CredentialKeeper, SessionFiles, SessionLock, open_vault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager, AbstractContextManager
     from pathlib import Path
 
-    from .control import Order
+    from .control import Orders
     from .crashes import CrashReport
     from .settings import Settings
     from .status import Status
@@ -77,7 +77,7 @@ class DiskStore:
         crashes.write(self.files.directory, crash)
 
     def control(
-        self, orders: Mapping[Order, Callable[[], None]], status: Callable[[], Status]
+        self, orders: Orders, status: Callable[[], Status]
     ) -> AbstractAsyncContextManager[None]:
         """Listen at a socket in the directory."""
         return listening(self.files, orders, status)

@@ -13,11 +13,11 @@ from .clock import Clock
 from .journal.records import DialReserve, Records
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager, AbstractContextManager
     from pathlib import Path
 
-    from .control import Order
+    from .control import Orders
     from .crashes import CrashReport
     from .lifecycle.facts import Fact
     from .session.shared.endpoint import Endpoint
@@ -122,6 +122,6 @@ class Store(Protocol):
         """Keep a report of a session process that died. Raises StoreError."""
 
     def control(
-        self, orders: Mapping[Order, Callable[[], None]], status: Callable[[], Status]
+        self, orders: Orders, status: Callable[[], Status]
     ) -> AbstractAsyncContextManager[None]:
         """Take orders from other programs while this lasts."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
 from .clock import RealClock
-from .control import Order
+from .control import Order, Orders, ShownCode
 from .descriptors import check_descriptors
 from .disk_store import DiskStore
 from .errors import Hopeless, Misused, Unreachable, WaitTimeout
@@ -18,6 +18,7 @@ from .fact_queue import FactQueue
 from .journal import Recorder
 from .lifecycle import Session, State, facts
 from .listeners import Listeners
+from .pairing.current import CurrentCode
 from .pairing.parse import parse_sink
 from .session.parent.link import SessionLink
 from .session.shared import bot_names
@@ -85,7 +86,9 @@ class Supervisor:
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.settings = settings
-        self._sinks = Sinks(map(parse_sink, settings.pairing.qr) if sinks is None else sinks)
+        self._code = CurrentCode()
+        shown = map(parse_sink, settings.pairing.qr) if sinks is None else sinks
+        self._sinks = Sinks([self._code, *shown])
         self._on_give_up: OnGiveUp = on_give_up
         self._make_link = link
         self._clock = clock or RealClock()
@@ -210,6 +213,13 @@ class Supervisor:
         if self._shell is not None:
             self._shell.update_policy(self.settings)
 
+    def _shown_code(self) -> ShownCode | None:
+        shown = self._code.read()
+        if shown is None:
+            return None
+        kind, text, left = shown
+        return ShownCode(kind=kind, text=text, left=left)
+
     def _operate(self, fact: Fact) -> None:
         if self._loop is None or self._loop is _running_loop():
             self._facts.put(fact)
@@ -285,7 +295,12 @@ class Supervisor:
         store, clock = self._store, self._clock
         recorder = await Recorder.open(store.open_journal, clock=clock, holding_lock=store.shared)
         lock = store.lock_descriptor
-        orders = {Order.STOP: self.stop, Order.RESUME: self.resume, Order.RELINK: self.relink}
+        orders: Orders = {
+            Order.STOP: self.stop,
+            Order.RESUME: self.resume,
+            Order.RELINK: self.relink,
+            Order.CODE: self._shown_code,
+        }
         async with (
             contextlib.aclosing(recorder),
             _ending(self._make_link(self._facts.put, lock_descriptor=lock)) as link,

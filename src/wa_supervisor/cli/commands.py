@@ -59,6 +59,7 @@ class Home:
 HOMES: Final[Mapping[str, Home]] = {
     "run": Home("Supervise a session: pair it, and keep it connected.", "run:run"),
     "status": Home("Say how a session stands, why, and what to do.", "control:status"),
+    "qr": Home("Show the code of a running supervisor, to be scanned.", "qr:qr"),
     "resume": Home("Try again now, with a fresh budget.", "control:resume"),
     "relink": Home("Log the device out and pair afresh.", "control:relink"),
     "stop": Home("Stop a session's supervisor, keeping the session.", "control:stop"),

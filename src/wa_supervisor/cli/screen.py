@@ -6,7 +6,7 @@ import contextlib
 import sys
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from rich.live import Live
 from rich.text import Text
@@ -23,11 +23,18 @@ if TYPE_CHECKING:
     from ..pairing.sink import Sink
     from ..pairing.styles import TerminalStyle
     from ..status import Status
-    from ..supervisor import Supervisor
 
 _STYLES = {"Connected": "green", "Pairing": "cyan", "GaveUp": "bold red"}
 _REDRAWS = 4.0  # a second, so that a countdown never skips
 _NOTE_SECONDS = 15.0
+
+
+class HasStatus(Protocol):
+    """Whoever knows how a session stands: its supervisor, or one who asks that."""
+
+    @property
+    def status(self) -> Status:
+        """How it stands now."""
 
 
 class Screen:
@@ -50,7 +57,7 @@ class Screen:
             self._view if self.is_live else TerminalSink(console, tty=False, command=command)
         )
         self._display: Live | None = None
-        self._supervisor: Supervisor | None = None
+        self._supervisor: HasStatus | None = None
         self._note: Text | None = None
         self._note_until = 0.0
 
@@ -60,7 +67,7 @@ class Screen:
         return self
 
     @contextlib.contextmanager
-    def live(self, supervisor: Supervisor) -> Iterator[None]:
+    def live(self, supervisor: HasStatus) -> Iterator[None]:
         """Draw for as long as this lasts."""
         self._supervisor = supervisor
         if not self.is_live:

@@ -56,7 +56,7 @@ _TYPED: Final[dict[Action, str]] = {
 # The commands that are about one session and take all three options.
 _COMMAND: Final = re.compile(
     r"\bwa-supervisor "
-    r"(run|status|resume|relink|stop|history|crashes|health|snapshots|restore|purge)\b"
+    r"(run|status|qr|resume|relink|stop|history|crashes|health|snapshots|restore|purge)\b"
     r"( --session [\w.-]+)?",
     re.ASCII,
 )

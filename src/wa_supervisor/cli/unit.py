@@ -151,7 +151,7 @@ _NO_CREDENTIAL: Final = """\
 _SYSTEM: Final = """\
 # Install:  wa-supervisor unit --session {name} | sudo tee /etc/systemd/system/{unit}
 #           sudo systemctl daemon-reload && sudo systemctl enable --now {unit}
-# Pair:     sudo cat /run/wa-supervisor/{name}/pairing | qr --ascii
+# Pair:     sudo wa-supervisor qr --session {name} --data-dir /var/lib/wa-supervisor/{name}
 # Look:     systemctl status {unit}
 #           sudo wa-supervisor status --session {name} --data-dir /var/lib/wa-supervisor/{name}
 
@@ -190,7 +190,7 @@ _USER: Final = """\
 # Install:  wa-supervisor unit --user --session {name} > ~/.config/systemd/user/{unit}
 #           systemctl --user daemon-reload && systemctl --user enable --now {unit}
 #           loginctl enable-linger    # to let it run while you are logged out
-# Pair:     cat $XDG_RUNTIME_DIR/wa-supervisor/{name}/pairing | qr --ascii
+# Pair:     wa-supervisor qr --session {name}
 # Look:     systemctl --user status {unit}
 #           wa-supervisor status --session {name}
 

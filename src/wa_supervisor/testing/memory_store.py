@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from ..errors import LockHeld
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager, AbstractContextManager
     from datetime import datetime
 
-    from ..control import Order
+    from ..control import Orders
     from ..crashes import CrashReport
     from ..journal import Memory
     from ..status import Status, StepRecord
@@ -61,7 +61,7 @@ class MemoryStore:
         self.crashes.append(crash)
 
     def control(
-        self, orders: Mapping[Order, Callable[[], None]], status: Callable[[], Status]
+        self, orders: Orders, status: Callable[[], Status]
     ) -> AbstractAsyncContextManager[None]:
         """Do nothing: no other program can ask."""
         del orders, status

@@ -116,8 +116,17 @@ async def _demo(screen: DemoScreen, *, pace: float) -> Exit:
             supervisor.on_record(trail.step)
             supervisor.on_record(screen.step)
             story = Story(server, supervisor, trail, codes, screen.tell, pace)
-            with screen.live(supervisor), stop_on_signals(supervisor.stop):
+            interrupted = asyncio.Event()
+
+            def interrupt() -> None:
+                interrupted.set()
+                supervisor.stop()
+
+            with screen.live(supervisor), stop_on_signals(interrupt):
                 broken = await _play(story, supervisor)
+        if interrupted.is_set():
+            screen.line("The demo was interrupted.")
+            return Exit.FAILED
         if server.overlaps:
             broken = f"the server saw two clients of one device at once: {server.overlaps}"
     return _verdict(screen, trail, broken)
@@ -148,7 +157,7 @@ async def _play(story: Story, supervisor: Supervisor) -> str | None:
     await running
     if not playing.done():
         playing.cancel()
-        return "it was interrupted, or not over in time"
+        return "it was not over in time"
     failure = playing.exception()
     if failure is not None and not isinstance(failure, SupervisorError | LoopbackError):
         raise failure
