@@ -161,9 +161,12 @@ async def test_the_piped_demo_is_plain_lines_in_order(world: World) -> None:
         "Backoff -> Init",
         "Init -> Pairing",
         "Pairing -> Connected",
+        "Somebody writes",
+        "the bot answers: You said: Are you there?",
         "Go panic",
         "Connected -> Backoff",
         "Init -> Connected",
+        "the bot answers: You said: And now?",
         "Connected -> Stopped",
     ):
         position = text.index(sentence, position) + 1

@@ -136,6 +136,7 @@ def _settings(server: LoopbackServer, directory: Path) -> Settings:
     endpoint = server.endpoint
     return Settings(
         session="demo",
+        bot=f"{__package__}.bot:register",
         data_dir=directory,
         pairing=PairingSettings(qr=[]),
         endpoint=Endpoint(

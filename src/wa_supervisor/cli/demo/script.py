@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-    from wa_loopback import Device, LoopbackServer, Phone
+    from wa_loopback import Contact, Device, LoopbackServer, Phone
 
     from ...status import StepRecord
     from ...supervisor import Supervisor
@@ -119,7 +119,7 @@ class Story:
 
     async def play(self) -> None:
         """Play the whole story and stop the supervisor. Raises StoryBroke if it goes wrong."""
-        phone = self.server.phone()
+        phone, ann = self.server.phone(), self.server.contact("Ann")
         await self._say("A new session: no keys yet, so WhatsApp offers a QR.")
         first = await self._pair(phone)
         await self._say("Connected. Now the phone's owner unlinks the device ...", pauses=2)
@@ -127,13 +127,20 @@ class Story:
         await self.trail.reach("LoggedOut")
         await self._say("... the dead keys are purged, and a fresh QR comes by itself.", pauses=0)
         second = await self._pair(phone)
-        await self._say("Connected again. Now a Go panic kills the client's process ...", pauses=2)
+        await self._say("Connected again. Somebody writes to the bot ...")
+        await self.server.wait_connected(second)
+        ann.say(phone, "Are you there?")
+        await self._answered(ann)
+        await self._say("Now a Go panic kills the client's process ...", pauses=2)
         await self._panic(second)
         await self.trail.reach("Backoff")
+        ann.say(phone, "And now?")
         await self._say("... which costs a short wait, but never the pairing.", pauses=0)
         await self.trail.reach("Connected")
         await self.server.wait_connected(second)
-        await self._say("Connected with the same keys. That is all: stopping.")
+        await self._say("Connected with the same keys. What was written meanwhile ...")
+        await self._answered(ann)
+        await self._say("That is all: stopping.")
         self.supervisor.stop()
         await self.trail.reach("Stopped")
 
@@ -144,6 +151,11 @@ class Story:
         device = await phone.scan(payload)
         await self.trail.reach("Connected")
         return device
+
+    async def _answered(self, contact: Contact) -> None:
+        """Wait for the bot's answer; it is real: encrypted by the client, decrypted here."""
+        heard = await contact.next_message(timeout=PATIENCE)
+        await self._say(f"... and the bot answers: {heard.text}")
 
     async def _panic(self, device: Device) -> None:
         connection = await self.server.wait_connected(device)
