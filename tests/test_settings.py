@@ -174,7 +174,7 @@ def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) ->
         ("profile = []", "profile in c.toml", "valid string"),
         ('[pairing]\nmode = "sms"', "pairing.mode in c.toml", "'qr' or 'code'"),
         ('[pairing]\nmode = "code"', "pairing in c.toml", "needs the phone number"),
-        ('[pairing]\nqr = ["tty"]', "pairing.qr in c.toml", "terminal, png:PATH"),
+        ('[pairing]\nqr = ["tty"]', "pairing.qr in c.toml", "png:PATH, svg:PATH"),
         ('[pairing]\nqr = "pngg:x"', "pairing.qr in c.toml", "did you mean png?"),
         ("pairing = 3", "pairing in c.toml", "valid dictionary"),
         ("policy = 3", "policy in c.toml", "valid dictionary"),
