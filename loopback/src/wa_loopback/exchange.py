@@ -140,7 +140,7 @@ def _hear(world: World, sender: Device, node: Node, copies: _Copies, enc: Node) 
         heard = person.hear(Incoming(node.text("id"), sender, sealed, chat, copies.index))
     except Undecryptable as error:
         world.record(NotDecrypted(sender, node.text("id"), str(error)))
-        asked = int(enc.text("count") or 0) + 1
+        asked = _count(enc, 0) + 1
         if asked <= _MOST_RETRIES and not (isinstance(person, Contact) and not person.asks_again):
             sender.mailbox.post(_retry(node, copies, asked))
         return
@@ -223,12 +223,12 @@ def _send_again(world: World, device: Device, receipt: Node, author: Person | No
     """
     retry = receipt.child("retry")
     ident = receipt.text("id")
-    count = int(retry.text("count") or 1) if retry else 1
+    count = _count(retry) if retry else 1
     world.record(RetryRequested(device, ident, count))
     uploaded = read_retry(receipt)
     if uploaded is not None and device.prekeys is not None:
         device.prekeys.replace(uploaded[0])
-        device.prekeys.add(uploaded[1])
+        device.prekeys.add(uploaded[1], first=True)  # an older copy of its database lacks others
     delivery = device.mailbox.find(key_of("message", ident, ""))
     if delivery is not None and delivery.renew is not None:
         device.mailbox.again(delivery, delivery.renew(count))
@@ -271,6 +271,12 @@ def _address(node: Node, name: str) -> Jid:
     if not isinstance(value, Jid):
         raise Malformed(f"{node!r} has no address in {name}")
     return value
+
+
+def _count(node: Node, default: int = 1) -> int:
+    """Return how often something was asked for."""
+    text = node.text("count")
+    return int(text) if text.isdecimal() else default
 
 
 def _now() -> str:

@@ -172,3 +172,12 @@ def test_nothing_secret_is_in_a_repr() -> None:
     ann, _bob = begun()
     assert repr(ann.encrypt("bob", b"hello")) == "Sealed(kind=<Kind.PREKEY_MESSAGE: 'pkmsg'>)"
     assert "seed" not in repr(KeyPair())
+
+
+def test_prekeys_that_are_to_be_taken_first_are() -> None:
+    published = PublishedPreKeys(Keyring().prekeys.bundle())
+    published.add({1: b"a" * 32})
+    published.add({2: b"b" * 32})
+    published.add({3: b"c" * 32}, first=True)
+    ids = [bundle.one_time[0] for bundle in (published.take() for _ in range(3)) if bundle.one_time]
+    assert ids == [3, 1, 2]

@@ -85,9 +85,10 @@ class PublishedPreKeys:
         """Publish another signed prekey; the one-time prekeys stay."""
         self._bundle = replace(bundle, one_time=None)
 
-    def add(self, one_time: dict[int, bytes]) -> None:
-        """Publish more one-time prekeys."""
-        self._one_time |= one_time
+    def add(self, one_time: dict[int, bytes], *, first: bool = False) -> None:
+        """Publish more one-time prekeys, to be taken after those that are left, or before them."""
+        more = {**one_time, **self._one_time} if first else {**self._one_time, **one_time}
+        self._one_time = more
 
     def take(self) -> PreKeyBundle:
         """Return a bundle, with a one-time prekey if one is left: nobody else is given it."""
