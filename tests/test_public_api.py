@@ -23,7 +23,8 @@ def test_every_public_name_is_there() -> None:
 
 
 def test_every_error_that_a_caller_may_meet_can_be_caught_by_its_public_name() -> None:
-    leaves = {name for name, it in vars(errors).items() if is_error(it)}
+    trees = vars(errors) | vars(messages)
+    leaves = {name for name, it in trees.items() if is_error(it)}
     assert "Damaged" in leaves
     assert leaves <= set(wa_supervisor.__all__)
 

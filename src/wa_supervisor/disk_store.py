@@ -46,6 +46,11 @@ class DiskStore:
         return self.files.database
 
     @property
+    def outbox(self) -> Path:
+        """The outbox beside the journal."""
+        return self.files.directory / "outbox.db"
+
+    @property
     def lock_descriptor(self) -> int | None:
         """The lock's open file."""
         return self._lock.descriptor

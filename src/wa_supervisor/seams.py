@@ -17,10 +17,14 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager, AbstractContextManager
     from pathlib import Path
 
+    from pydantic import SecretStr
+
     from .control import Orders
     from .crashes import CrashReport
     from .lifecycle.facts import Fact
+    from .session.parent.calls import Answer
     from .session.shared.endpoint import Endpoint
+    from .session.shared.protocol import Work
     from .session.shared.spec import ChildSpec
     from .status import Status
 
@@ -48,6 +52,9 @@ class Link(Protocol):
 
     async def probe(self, generation: int, *, within: float) -> None:
         """Have it make a round trip to WhatsApp within so many seconds; how it went is posted."""
+
+    async def request(self, what: Work, arguments: SecretStr, *, within: float) -> Answer:
+        """Have the process do something with its client; the answer's problem if it cannot."""
 
     async def reachable(self, endpoint: Endpoint) -> bool:
         """Tell whether the way to WhatsApp is open, without a login."""
@@ -98,6 +105,10 @@ class Store(Protocol):
     @property
     def database(self) -> Path:
         """The SQLite file of the client; not used where the keys are in Postgres."""
+
+    @property
+    def outbox(self) -> Path | None:
+        """The file of the outbox; None where keys need not outlive the supervisor."""
 
     @property
     def lock_descriptor(self) -> int | None:

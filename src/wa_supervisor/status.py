@@ -115,6 +115,8 @@ class Status(_Record):
     """Facts that meant nothing where they came."""
     journal: str | None
     """Why steps cannot be recorded; null while they can."""
+    restricted_at: datetime | None
+    """When WhatsApp last refused a message to a new contact (463); null if it never did."""
 
     @classmethod
     def of(  # noqa: PLR0913 - what is known of a session from four sides
@@ -126,6 +128,7 @@ class Status(_Record):
         wall: datetime,
         ignored: int = 0,
         journal: str | None = None,
+        restricted_at: datetime | None = None,
     ) -> Self:
         """Say how a session stands at `now` on the core's clock and `wall` on the world's.
 
@@ -141,6 +144,7 @@ class Status(_Record):
             action=(explanation.action or None) if explanation else None,
             ignored=ignored,
             journal=journal,
+            restricted_at=restricted_at,
             **shown(session, now=now, wall=wall),
         )
 

@@ -19,7 +19,9 @@ from .journal import Recorder
 from .lifecycle import Session, State, facts
 from .listeners import Listeners
 from .pairing.current import CurrentCode
+from .outgoing import Outgoing
 from .pairing.parse import parse_sink
+from .sending import Sending
 from .session.parent.link import SessionLink
 from .session.shared import bot_names
 from .shell import STOP_BOUND, OnGiveUp, Shell, Surroundings
@@ -59,7 +61,7 @@ class Outcome:
     detail: str = ""
 
 
-class Supervisor:
+class Supervisor(Sending):
     """Keeps one WhatsApp session alive. Safe to embed: no signal handlers, no global state.
 
         async with Supervisor(Settings(session="shop")) as session:
@@ -94,6 +96,9 @@ class Supervisor:
         self._clock = clock or RealClock()
         self._store = store or DiskStore(settings)
         self._jitter = jitter
+        self._outgoing = Outgoing(
+            self._store.outbox, status=lambda: self.status, connected=self._be_online
+        )
         self._facts = FactQueue()
         self._listeners: Listeners[Step] = Listeners("step")
         self._record_listeners: Listeners[StepRecord] = Listeners("step")
@@ -118,6 +123,7 @@ class Supervisor:
             wall=self._clock.wall(),
             ignored=shell.core.ignored.total() if shell else 0,
             journal=shell.around.recorder.trouble if shell else None,
+            restricted_at=self._outgoing.restricted_at,
         )
 
     def on_step(self, listener: Listener[Step]) -> None:
@@ -177,6 +183,9 @@ class Supervisor:
         finally:
             self._waiting.remove(waiting)
         return self.status
+
+    async def _be_online(self, within: float) -> Status:
+        return await self.wait_for(State.CONNECTED, substate="online", timeout=within)
 
     def _is_hopeless(self, status: Status) -> bool:
         if self._ended or status.state is State.STOPPED:
@@ -303,9 +312,11 @@ class Supervisor:
         }
         async with (
             contextlib.aclosing(recorder),
+            contextlib.aclosing(self._outgoing),
             _ending(self._make_link(self._facts.put, lock_descriptor=lock)) as link,
             store.control(orders, lambda: self.status),
         ):
+            self._outgoing.use(link)
             yield Surroundings(
                 store=store,
                 link=link,

@@ -12,10 +12,10 @@ class Line:
 
     def __init__(self, *, answers: bool = True, listens: bool = True) -> None:
         self.answers, self.listens = answers, listens
-        self.asked: list[protocol.Call] = []
+        self.asked: list[protocol.Call | protocol.Request] = []
         self.calls = Calls(1, self._send)
 
-    def _send(self, call: protocol.Call) -> bool:
+    def _send(self, call: protocol.Call | protocol.Request) -> bool:
         self.asked.append(call)
         if self.answers:
             reply = protocol.Reply(generation=1, id=call.id)
@@ -28,12 +28,16 @@ async def test_an_answer_without_a_problem_is_none() -> None:
 
 
 async def test_no_answer_in_time_is_a_problem() -> None:
-    assert await Line(answers=False).calls.ask("probe", 0.01) == Answer("no answer within 0.01 s")
+    assert await Line(answers=False).calls.ask("probe", 0.01) == Answer(
+        "no answer within 0.01 s", "send_timeout"
+    )
 
 
 async def test_a_process_that_does_not_listen_is_told_at_once() -> None:
     line = Line(answers=False, listens=False)
-    assert await line.calls.ask("probe", 60) == Answer("the session process does not listen")
+    assert await line.calls.ask("probe", 60) == Answer(
+        "the session process does not listen", "client_gone"
+    )
 
 
 async def test_who_waits_learns_that_the_process_is_gone() -> None:
@@ -41,7 +45,9 @@ async def test_who_waits_learns_that_the_process_is_gone() -> None:
     waiting = asyncio.create_task(line.calls.ask("probe", 60))
     await asyncio.sleep(0)
     line.calls.close()
-    assert await asyncio.wait_for(waiting, 1) == Answer("the session process is gone")
+    assert await asyncio.wait_for(waiting, 1) == Answer(
+        "the session process is gone", "send_unknown"
+    )
 
 
 async def test_a_late_answer_goes_to_nobody() -> None:

@@ -28,6 +28,7 @@ class MemoryStore:
 
     database = Path("memory")
     lock_descriptor = None
+    outbox = None
 
     def __init__(self, *, paired: bool = False) -> None:
         self.keys = MemoryKeys(paired=paired)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, Self
+import json
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self
+
+from pydantic import SecretStr
 
 from ..lifecycle import facts
+from ..messages.errors import ClientGone
+from ..session.parent.calls import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..lifecycle.facts import ChildFact, Fact
+    from ..messages.errors import SendError
     from ..session.shared.endpoint import Endpoint
+    from ..session.shared.protocol import Work
     from ..session.shared.spec import ChildSpec
 
 P = ParamSpec("P")
@@ -27,6 +34,9 @@ class PlayedLink:
         """What was to be started, the newest last."""
         self.stops = 0
         """How often a process was to be stopped."""
+        self.requests: list[tuple[Work, dict[str, Any]]] = []
+        """What was done with the client: sent, reacted and so on."""
+        self.refusals: list[SendError] = []
         self.is_running = False
         self.network = True
         """Whether WhatsApp's host can be reached."""
@@ -88,6 +98,23 @@ class PlayedLink:
         """Answer that WhatsApp answers."""
         del within
         self.post(facts.ProbeAnswered(generation))
+
+    async def request(self, what: Work, arguments: SecretStr, *, within: float) -> Answer:
+        """Note what is to be done in `requests`, and do as if it was; see `refuse`."""
+        del within
+        asked = json.loads(arguments.get_secret_value())
+        if self.refusals:
+            error = self.refusals.pop(0)
+            return Answer(str(error), error.code)
+        if not self.is_running:
+            return Answer("no session process runs", ClientGone.code)
+        self.requests.append((what, asked))
+        answers = (f"FAKE{len(self.requests)}", "1767225600")
+        return Answer(answers=tuple(map(SecretStr, answers)))
+
+    def refuse(self, error: SendError) -> None:
+        """Have WhatsApp, or neonize, answer the next request with this error."""
+        self.refusals.append(error)
 
     async def reachable(self, endpoint: Endpoint) -> bool:
         """Return `network`."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from urllib.parse import quote
 
 from ...lifecycle import facts
-from ...messages.errors import MessagesError
+from ...messages.errors import MessagesError, NotConnected
 from ...messages.log import LogOptions, LogWriter
 from ...redaction import redact
 from ..shared import protocol
@@ -26,7 +26,7 @@ from ..shared.neonize_texts import (
     MessageEvent,
 )
 from ..shared.spec import ExitCode
-from . import adapter, preload, questions
+from . import adapter, preload, questions, requests
 from .bot import BotThread
 from .dial_watch import DialWatch
 from .logs import Forward, Listen
@@ -121,31 +121,43 @@ class Client:
             self._socket.end()
             threading.Thread(target=self._stop, args=(stop,), daemon=True, name="stop").start()
 
-    def on_call(self, call: protocol.Call) -> None:
+    def on_call(self, call: protocol.Call | protocol.Request) -> None:
         """Answer a call: a pulse at once, what asks neonize from a thread of its own."""
         if call.what == "pulse":
             self._reply(call)
         else:
             threading.Thread(target=self._ask, args=(call,), daemon=True, name=call.what).start()
 
-    def _ask(self, call: protocol.Call) -> None:
+    def _ask(self, call: protocol.Call | protocol.Request) -> None:
         """Ask neonize, only while connected: it dies of a call where there is no client."""
         if self._stopping.is_set() or not self._connected.is_set():
-            self._reply(call, "not connected")
+            self._reply(call, "not connected", NotConnected.code)
             return
         try:
-            answers = questions.ANSWERS[call.what](self.neonize, call.about)
+            if isinstance(call, protocol.Request):
+                answers = requests.perform(self.neonize, call)
+            else:
+                answers = questions.ANSWERS[call.what](self.neonize, call.about)
         except Exception as error:  # noqa: BLE001 - any way it fails is the answer
-            self._reply(call, redact(str(error))[: protocol.MAX_TEXT] or type(error).__name__)
+            known = requests.send_error(error)
+            self._reply(call, redact(str(known))[: protocol.MAX_TEXT], known.code)
         else:
             self._reply(call, answers=answers)
 
     def _reply(
-        self, call: protocol.Call, problem: str = "", answers: tuple[SecretStr, ...] = ()
+        self,
+        call: protocol.Call | protocol.Request,
+        problem: str = "",
+        code: str = "",
+        answers: tuple[SecretStr, ...] = (),
     ) -> None:
         self._channel.send(
             protocol.Reply(
-                generation=self._generation, id=call.id, problem=problem, answers=answers
+                generation=self._generation,
+                id=call.id,
+                problem=problem,
+                code=code,
+                answers=answers,
             )
         )
 

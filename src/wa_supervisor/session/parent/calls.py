@@ -7,6 +7,7 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from ...messages.errors import ClientGone, SendTimeout, SendUnknown
 from ..shared import protocol
 
 if TYPE_CHECKING:
@@ -26,13 +27,17 @@ class Answer:
 
     problem: str = ""
     """What went wrong; empty if nothing did."""
+    code: str = ""
+    """The code of that error, if it has one."""
     answers: tuple[SecretStr, ...] = ()
 
 
 class Calls:
     """What one process was asked and has not answered. `send` tells whether it could be asked."""
 
-    def __init__(self, generation: int, send: Callable[[protocol.Call], bool]) -> None:
+    def __init__(
+        self, generation: int, send: Callable[[protocol.Call | protocol.Request], bool]
+    ) -> None:
         self._generation = generation
         self._send = send
         self._numbers = itertools.count(1)
@@ -44,24 +49,35 @@ class Calls:
     ) -> Answer:
         """Ask, and return what was answered or what went wrong."""
         number = next(self._numbers)
-        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._waiting[number] = answer
         call = protocol.Call(generation=self._generation, id=number, what=what, about=about)
+        return await self._exchange(call, within)
+
+    async def request(self, what: protocol.Work, arguments: SecretStr, within: float) -> Answer:
+        """Have something done, and return what came of it or what went wrong."""
+        number = next(self._numbers)
+        request = protocol.Request(
+            generation=self._generation, id=number, what=what, arguments=arguments
+        )
+        return await self._exchange(request, within)
+
+    async def _exchange(self, frame: protocol.Call | protocol.Request, within: float) -> Answer:
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting[frame.id] = answer
         try:
-            if not self._send(call):
-                return Answer("the session process does not listen")
+            if not self._send(frame):
+                return Answer("the session process does not listen", ClientGone.code)
             async with asyncio.timeout(within):
                 return await answer
         except TimeoutError:
-            return Answer(f"no answer within {within:g} s")
+            return Answer(f"no answer within {within:g} s", SendTimeout.code)
         finally:
-            del self._waiting[number]
+            del self._waiting[frame.id]
 
     def answered(self, reply: protocol.Reply) -> None:
         """Hand an answer to whoever waits for it; a late one to nobody."""
         answer = self._waiting.get(reply.id)
         if answer is not None and not answer.done():
-            answer.set_result(Answer(reply.problem, reply.answers))
+            answer.set_result(Answer(reply.problem, reply.code, reply.answers))
 
     def watch(self, watch: Watch, silent: Callable[[], None]) -> None:
         """Ask again and again whether the process lives; call `silent` once if it does not."""
@@ -74,7 +90,7 @@ class Calls:
             self._pulse.cancel()
         for answer in self._waiting.values():
             if not answer.done():
-                answer.set_result(Answer("the session process is gone"))
+                answer.set_result(Answer("the session process is gone", SendUnknown.code))
 
     async def _take_pulse(self, watch: Watch, silent: Callable[[], None]) -> None:
         missed = 0

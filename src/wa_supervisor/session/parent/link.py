@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from ...errors import NeonizeUnusable, SessionError
 from ...lifecycle import facts
+from ...messages.errors import ClientGone
 from ..shared.endpoint import Endpoint
 from ..shared.role import refuse_in_session_process
 from ..shared.spec import ChildSpec, ExitCode, StopBounds, Watch
@@ -150,6 +151,13 @@ class SessionLink:
             self._post(facts.ProbeFailed(generation, current.redact(problem)))
         else:
             self._post(facts.ProbeAnswered(generation))
+
+    async def request(self, what: protocol.Work, arguments: SecretStr, *, within: float) -> Answer:
+        """Have the process do something with its client; the answer's problem if it cannot."""
+        current = self._current
+        if current is None:
+            return Answer("no session process runs", ClientGone.code)
+        return await current.calls.request(what, arguments, within)
 
     async def ask(
         self, what: protocol.Question, *, within: float, about: SecretStr | None = None

@@ -45,6 +45,7 @@ _DETAILED: Final = (
     facts.ClientUnusable,
     facts.BotFailed,
 )
+_MAX_UNSENT: Final = 2 * protocol.MAX_LINE_DOWN  # bytes; then it does not read
 _CHUNK: Final = 65536
 _MAX_CHUNKS: Final = 64  # still to be read of a process that is gone; a socket buffer holds a few
 _UP_SECONDS: Final = 5.0
@@ -79,6 +80,7 @@ class SessionProcess:
         self._coming_up: asyncio.Task[None] | None = None
         self._killing: asyncio.TimerHandle | None = None
         self._lines = protocol.Lines(protocol.MAX_LINE_UP)
+        self._unsent = bytearray()
         self._line: socket.socket | None = None
         self._listens = False
         self._output: OutputPipe | None = None
@@ -222,11 +224,30 @@ class SessionProcess:
         if self._line is None or not self._listens:
             return False
         data = protocol.encode(frame)
-        try:
-            return self._line.send(data) == len(data)
-        except OSError as error:  # it died, or does not read: the exit says the rest
-            log.debug("The session process did not take %s: %s", frame.kind, error)
+        if len(self._unsent) + len(data) > _MAX_UNSENT:
+            log.debug("The session process did not take %s: it does not read", frame.kind)
             return False
+        self._unsent += data
+        return self._flush()
+
+    def _flush(self) -> bool:
+        """Send what is to be sent, as far as the socket takes it; tell whether it still listens."""
+        loop = asyncio.get_running_loop()
+        if self._line is None:
+            return False
+        try:
+            while self._unsent:
+                del self._unsent[: self._line.send(self._unsent)]
+        except BlockingIOError:
+            loop.add_writer(self._line, self._flush)
+            return True
+        except OSError as error:  # it died: the exit says the rest
+            log.debug("The session process does not listen: %s", error)
+            self._unsent.clear()
+            loop.remove_writer(self._line)
+            return False
+        loop.remove_writer(self._line)
+        return True
 
     def _on_readable(self) -> bool:
         """Read once; tell whether there may be more."""

@@ -180,3 +180,11 @@ def go_died(printed: str) -> bool:
 def is_chatter(line: str) -> bool:
     """Tell whether this line is what neonize's Go library prints of itself at every start."""
     return not line.strip() or _GO_CHATTER.fullmatch(line.strip()) is not None
+
+
+# -- in the errors of what is sent (goneonize/main.go passes on the errors of whatsmeow's send.go)
+
+SERVER_ERROR: Final = r"server returned error (\d+)"
+SEND_TIMED_OUT: Final = "timed out waiting for message send response"
+NO_SOCKET: Final = "websocket not connected"
+NO_LID: Final = "no LID found for"

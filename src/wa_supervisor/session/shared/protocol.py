@@ -23,7 +23,7 @@ from pydantic import (
 from ...errors import FrameError
 from ...lifecycle import facts
 from .inheritance import Inheritance
-from .secret import ON_THE_WIRE, Secret
+from .secret import ON_THE_WIRE, LongSecret, Secret
 from .spec import ChildSpec
 
 MAX_LINE_UP: Final = 64 * 1024
@@ -45,6 +45,12 @@ Seconds: TypeAlias = Annotated[float, Field(ge=0, le=MAX_SECONDS)]
 Question: TypeAlias = Literal["pulse", "probe", "who_am_i", "phone_of"]
 """Does the process live? Does WhatsApp answer? Which addresses are ours (answered by JIDs)? Which
 phone number has the LID that it is about (answered by its JID, or by nothing)?"""
+
+
+Work: TypeAlias = Literal[
+    "send_text", "send_media", "react", "edit", "revoke", "mark_read", "typing", "call"
+]
+"""What can be done with the client, see `child.requests`."""
 
 
 class _Frame(BaseModel):
@@ -91,11 +97,16 @@ class Log(_Frame):
 
 
 class Reply(_Frame):
-    """The answer to a call; `problem` says what went wrong, and is empty if nothing did."""
+    """The answer to a call or a request.
+
+    `problem` says what went wrong, and is empty if nothing did; `code` is the error's, see
+    `messages.errors.SEND_ERRORS`.
+    """
 
     kind: Literal["reply"] = "reply"
     id: Number
     problem: Text = ""
+    code: Text = ""
     answers: Annotated[tuple[Secret, ...], Field(max_length=8, strict=False)] = ()
 
 
@@ -177,6 +188,15 @@ class Call(_Frame):
     about: Secret | None = None
 
 
+class Request(_Frame):
+    """Something to be done with the client; `arguments` is a JSON object."""
+
+    kind: Literal["request"] = "request"
+    id: Number
+    what: Work
+    arguments: LongSecret
+
+
 # -- facts as frames -------------------------------------------------------------------------------
 
 _SEEN_FROM_OUTSIDE: Final = (
@@ -232,7 +252,7 @@ def fact_frame(fact: facts.ChildFact) -> FactFrame:
 # -- lines -----------------------------------------------------------------------------------------
 
 Up: TypeAlias = Hello | FactFrame | Log | Reply | Received | Bye
-Down: TypeAlias = Run | Stop | Call
+Down: TypeAlias = Run | Stop | Call | Request
 
 _frames_up: Any = Hello | Log | Reply | Received | Bye
 for _frame in _FACT_FRAMES.values():

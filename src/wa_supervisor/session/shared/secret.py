@@ -12,6 +12,9 @@ ON_THE_WIRE: Final = object()
 MAX_SECRET: Final = 4096
 """Characters; a QR payload has about 350, a variable of the environment may have more."""
 
+MAX_LONG_SECRET: Final = 8 * 1024 * 1024
+"""Characters; a message with a thumbnail that is quoted has some ten thousand."""
+
 
 def _reveal(secret: SecretStr, info: SerializationInfo) -> str:
     return secret.get_secret_value() if info.context is ON_THE_WIRE else str(secret)
@@ -19,3 +22,4 @@ def _reveal(secret: SecretStr, info: SerializationInfo) -> str:
 
 AnySecret: TypeAlias = Annotated[SecretStr, PlainSerializer(_reveal, when_used="json")]
 Secret: TypeAlias = Annotated[AnySecret, Field(max_length=MAX_SECRET)]
+LongSecret: TypeAlias = Annotated[AnySecret, Field(max_length=MAX_LONG_SECRET)]

@@ -1,0 +1,144 @@
+"""What a session sends: each message once for its key, and never twice after an unknown end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import uuid
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import SecretStr
+
+from .errors import Hopeless, Misused, WaitTimeout
+from .lifecycle import State
+from .messages.errors import (
+    SEND_ERRORS,
+    ClientGone,
+    NotConnected,
+    NotPaired,
+    Refused,
+    Restricted,
+    SendError,
+)
+from .messages.outbox import Outbox, SendState, Sent, fingerprint
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from .seams import Link
+    from .session.shared.protocol import Work
+    from .status import Status
+
+log = logging.getLogger("wa_supervisor")
+
+AT_A_TIME: Final = 16
+"""Requests under way in the session process; each has a thread there."""
+
+
+class Outgoing:
+    """The sending side of one run. For the supervisor's loop."""
+
+    def __init__(
+        self,
+        path: Path | None,
+        *,
+        status: Callable[[], Status],
+        connected: Callable[[float], Awaitable[Status]],
+    ) -> None:
+        self.restricted_at: datetime | None = None
+        """When WhatsApp last refused a message to a new contact (463)."""
+        self._path = path
+        self._status = status
+        self._connected = connected
+        self._link: Link | None = None
+        self._outbox: Outbox | None = None
+        self._opening = asyncio.Lock()
+        self._slots = asyncio.Semaphore(AT_A_TIME)
+
+    def use(self, link: Link) -> None:
+        """Send by this link's session process from now on."""
+        self._link = link
+
+    async def aclose(self) -> None:
+        """Close the outbox: what is on its way is unknown from now on."""
+        self._link = None
+        async with self._opening:
+            if self._outbox is not None:
+                await self._outbox.aclose()
+
+    async def send(
+        self, what: Work, arguments: dict[str, Any], *, key: str | None, wait: bool, within: float
+    ) -> Sent:
+        """Send a message unless its key has a result already; return or raise that result.
+
+        With `wait` a session that is not connected is waited for. Raises SendError, OutboxError.
+        """
+        key = key or uuid.uuid4().hex
+        mark = fingerprint(what, json.dumps(arguments, sort_keys=True))
+        loop = asyncio.get_running_loop()
+        end = loop.time() + within
+        outbox = await self._open()
+        if outbox is None or await outbox.state(key) in {None, SendState.RESERVED}:
+            await self._be_connected(within if wait else 0.0)
+
+        async def dispatch() -> Sent:
+            answers = await self.request(what, arguments, within=max(0.0, end - loop.time()))
+            return Sent(answers[0], datetime.fromtimestamp(_seconds(int(answers[1])), UTC))
+
+        return await (outbox.send(key, mark, dispatch) if outbox else dispatch())
+
+    async def request(
+        self, what: Work, arguments: dict[str, Any], *, within: float
+    ) -> tuple[str, ...]:
+        """Have something done with the client and return its answers. Raises SendError."""
+        if self._link is None:
+            raise Misused("messages are sent within the session's context")
+        async with self._slots:
+            answer = await self._link.request(what, SecretStr(json.dumps(arguments)), within=within)
+        if answer.problem:
+            raise self._noted(SEND_ERRORS.get(answer.code, Refused)(answer.problem))
+        return tuple(each.get_secret_value() for each in answer.answers)
+
+    def _noted(self, error: SendError) -> SendError:
+        """Take note of what an operator should see."""
+        if isinstance(error, Restricted):
+            if self.restricted_at is None:
+                log.warning("%s", error)
+            self.restricted_at = datetime.now(UTC)
+        if isinstance(error, NotConnected | ClientGone):
+            return _not_connected(self._status())
+        return error
+
+    async def _open(self) -> Outbox | None:
+        if self._link is None:
+            raise Misused("messages are sent within the session's context")
+        async with self._opening:
+            if self._outbox is None and self._path is not None:
+                self._outbox = await Outbox.open(self._path)
+            return self._outbox
+
+    async def _be_connected(self, within: float) -> None:
+        try:
+            await self._connected(within)
+        except (Hopeless, WaitTimeout):
+            raise _not_connected(self._status()) from None
+
+
+def _not_connected(status: Status) -> SendError:
+    where, why = status.state.value, f": {status.sentence}" if status.sentence else ""
+    if status.state is State.PAIRING:
+        return NotPaired("the session is linked to no account: a phone must scan the code first")
+    return NotConnected(
+        f"the session is in {where}, so nothing was sent{why}",
+        state=where,
+        reason=status.reason.value if status.reason else None,
+        until=status.not_before,
+    )
+
+
+def _seconds(timestamp: int) -> float:
+    """Return a time of neonize in seconds: it says milliseconds of some things."""
+    return timestamp / 1000 if timestamp > 1e11 else float(timestamp)  # noqa: PLR2004 - year 5138
