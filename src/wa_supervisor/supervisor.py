@@ -18,8 +18,8 @@ from .fact_queue import FactQueue
 from .journal import Recorder
 from .lifecycle import Session, State, facts
 from .listeners import Listeners
-from .pairing.current import CurrentCode
 from .outgoing import Outgoing
+from .pairing.current import CurrentCode
 from .pairing.parse import parse_sink
 from .sending import Sending
 from .session.parent.link import SessionLink
