@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     )
     from .status import Status, StepRecord
     from .supervisor import Outcome, Supervisor
+    from .sync import SyncSupervisor
 
 __all__ = [
     "Action",
@@ -142,6 +143,7 @@ __all__ = [
     "StoreError",
     "Supervisor",
     "SupervisorError",
+    "SyncSupervisor",
     "TooFewDescriptors",
     "Unreachable",
     "UnsafePermissions",
@@ -207,6 +209,7 @@ __getattr__ = exports(
         "Step": "lifecycle",
         "StepRecord": "status",
         "Supervisor": "supervisor",
+        "SyncSupervisor": "sync",
         "Who": "lifecycle.reasons",
         "effects": "lifecycle",
         "facts": "lifecycle",

@@ -134,7 +134,7 @@ class Sending:
         finally:
             await self._outgoing.request("typing", where | {"on": False}, within=SEND_TIMEOUT)
 
-    async def call(self, method: str, *args: object, **kwargs: object) -> Any:  # noqa: ANN401
+    async def call(self, method: str, /, *args: object, **kwargs: object) -> Any:  # noqa: ANN401
         """Call any other method of neonize's client, such as `get_joined_groups`.
 
         Arguments are numbers, texts, bytes, lists of them, and addresses, which become JIDs. What

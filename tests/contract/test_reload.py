@@ -27,7 +27,7 @@ class Reloaded:
         self.file = directory / "config.toml"
         self.file.write_text("")
         self.read = partial(load_settings, self.file, {"data_dir": directory})
-        self.supervisor = FakeSession(self.read().settings)
+        self.supervisor = FakeSession(self.read().settings, connects=False)
 
     def reload(self, text: str) -> tuple[NeedsRestart, ...]:
         self.file.write_text(text)

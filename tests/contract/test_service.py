@@ -26,7 +26,7 @@ class Walk:
     """A supervisor whose session process says what the test says."""
 
     def __init__(self) -> None:
-        self.supervisor = FakeSession()
+        self.supervisor = FakeSession(connects=False)
 
     async def take(self, fact: Fact) -> None:
         if isinstance(fact, facts.Start):

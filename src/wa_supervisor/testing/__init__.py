@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from .clock import Entry, VirtualSession
+from .fake_session import FakeSent, FakeSession
 from .invariants import INVARIANTS, Edge, Invariant, check
+from .memory_store import MemoryStore
+from .played_link import PlayedLink
 from .story import as_test, line, tell
+from .virtual_clock import VirtualClock
 from .world import Broken, Keys, World
 
 __all__ = [
@@ -12,8 +16,13 @@ __all__ = [
     "Broken",
     "Edge",
     "Entry",
+    "FakeSent",
+    "FakeSession",
     "Invariant",
     "Keys",
+    "MemoryStore",
+    "PlayedLink",
+    "VirtualClock",
     "VirtualSession",
     "World",
     "as_test",

@@ -12,8 +12,11 @@ lifecycle. Only time stands still until it is moved, and what WhatsApp does is s
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec
 
+from ..lifecycle import Logout, facts
+from ..messages.errors import Restricted
 from ..settings import Settings
 from ..supervisor import Supervisor
 from .memory_store import MemoryStore
@@ -37,8 +40,21 @@ _POLL: Final = 0.001  # seconds; some work is done on threads
 _SETTLING_TIMEOUT: Final = 10.0  # seconds
 
 
+@dataclass(frozen=True, slots=True)
+class FakeSent:
+    """A text that the program has sent."""
+
+    to: str
+    """The JID it was sent to."""
+    text: str
+
+
 class FakeSession(Supervisor):
-    """A supervisor of a session that the test plays."""
+    """A supervisor of a session that the test plays.
+
+    It is paired and connects whenever it is started; with `connects=False` the test says each word
+    of the session process (`hear`).
+    """
 
     def __init__(  # noqa: PLR0913 - none of them is needed
         self,
@@ -49,12 +65,14 @@ class FakeSession(Supervisor):
         store: MemoryStore | None = None,
         sinks: Iterable[Sink | AsyncSink] = (),
         on_give_up: OnGiveUp = "wait",
+        connects: bool = True,
         jitter: Callable[[], float] = lambda: 0.5,
     ) -> None:
         self.played: Final = link or PlayedLink()
         """The session process, as far as there is one."""
+        self.played.connects = connects
         self.clock: Final = clock or VirtualClock()
-        self.store: Final = store or MemoryStore()
+        self.store: Final = store or MemoryStore(paired=connects)
         super().__init__(
             settings or Settings(),
             sinks=sinks,
@@ -77,6 +95,7 @@ class FakeSession(Supervisor):
         **named: P.kwargs,
     ) -> None:
         """Let the newest process say a fact: its class and its fields after `generation`."""
+        await self.settle()
         await self.happen(fact(self.played.generation, *particulars, **named))
 
     async def advance(self, seconds: float) -> None:
@@ -96,3 +115,35 @@ class FakeSession(Supervisor):
             while idle < _TURNS:
                 await asyncio.sleep(0 if self.is_idle else _POLL)
                 idle = idle + 1 if self.is_idle else 0
+
+    def drop(self) -> None:
+        """Let the connection break: the client redials by itself."""
+        self.played.say(facts.Disconnected)
+
+    def reconnect(self) -> None:
+        """Let the client be connected, or connected again."""
+        self.played.say(facts.Connected)
+
+    def log_out(self, how: Logout = Logout.REMOVED) -> None:
+        """Let WhatsApp end the session: by default it was unlinked on the phone."""
+        self.played.say(facts.LoggedOut, how)
+
+    def scan(self) -> None:
+        """Scan the QR with a phone: the session is paired and logs in."""
+        self.store.keys.paired = True
+        self.played.say(facts.PairSucceeded)
+        self.played.say(facts.Connected)
+
+    def restrict(self, *, on: bool = True) -> None:
+        """Let WhatsApp refuse every message, as it does to new contacts (463); or no longer."""
+        error = Restricted("WhatsApp lets this account write to no new contacts for now")
+        self.played.refusal = error if on else None
+
+    @property
+    def sent(self) -> list[FakeSent]:
+        """The texts that were sent, the oldest first."""
+        return [
+            FakeSent(arguments["to"], arguments["text"])
+            for what, arguments in self.played.requests
+            if what == "send_text"
+        ]

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 
+QR = "https://wa.me/settings/linked_devices#CANARY-QR-PAYLOAD"
+"""What is offered to scan: a string that is easy to look for where it must not be."""
+
 
 class PlayedLink:
     """Starts no process: it notes what it is asked, and says what it is told to, see `seams.Link`.
@@ -37,6 +40,10 @@ class PlayedLink:
         self.requests: list[tuple[Work, dict[str, Any]]] = []
         """What was done with the client: sent, reacted and so on."""
         self.refusals: list[SendError] = []
+        self.refusal: SendError | None = None
+        """With what every request is answered, if it is to be refused."""
+        self.connects = False
+        """Whether a process that is started says at once that it is connected, or shows a QR."""
         self.is_running = False
         self.network = True
         """Whether WhatsApp's host can be reached."""
@@ -87,6 +94,10 @@ class PlayedLink:
         """Note that a process is to be started; from now on it runs."""
         self.specs.append(spec)
         self.is_running = True
+        if self.connects and spec.paired:
+            self.say(facts.Connected)
+        elif self.connects:
+            self.say(facts.QrOffered, SecretStr(QR), 60.0)
 
     async def stop(self, *, log_out: bool = False, pairing: bool = False) -> None:
         """End the process at once."""
@@ -103,8 +114,8 @@ class PlayedLink:
         """Note what is to be done in `requests`, and do as if it was; see `refuse`."""
         del within
         asked = json.loads(arguments.get_secret_value())
-        if self.refusals:
-            error = self.refusals.pop(0)
+        error = self.refusals.pop(0) if self.refusals else self.refusal
+        if error is not None:
             return Answer(str(error), error.code)
         if not self.is_running:
             return Answer("no session process runs", ClientGone.code)
