@@ -51,6 +51,11 @@ class DiskStore:
         return self.files.directory / "outbox.db"
 
     @property
+    def inbox(self) -> Path:
+        """The directory of what is received."""
+        return self.files.directory / "inbox"
+
+    @property
     def lock_descriptor(self) -> int | None:
         """The lock's open file."""
         return self._lock.descriptor

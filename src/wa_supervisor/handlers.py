@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .lifecycle.effects import Effect
     from .lifecycle.facts import Fact
     from .seams import Clock, Link, Store
+    from .session.shared.spec import InboxSpec
     from .settings import Settings
     from .sinks import Sinks
 
@@ -62,6 +63,8 @@ class Handlers:
     clock: Clock
     sinks: Sinks
     post: Callable[[Fact], None]
+    inbox: Callable[[], InboxSpec | None] = lambda: None
+    """Where the next session process is to keep what it receives."""
     # Starts and stops of the child happen in the order in which the core asked for them.
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _network: asyncio.Task[None] | None = None
@@ -216,11 +219,13 @@ class Handlers:
                 bot_start=BOT_START_SHARE * policy.start_timeout,
             ),
             allow_unknown_neonize=settings.allow_unknown_neonize,
+            inbox=self.inbox(),
         )
 
     async def _stop_child(self, *, log_out: bool, pairing: bool) -> None:
         async with self._turn:
-            await self.link.stop(log_out=log_out, pairing=pairing)
+            drain = self.settings.stop.drain
+            await self.link.stop(log_out=log_out, pairing=pairing, drain=drain)
 
     async def _probe(self, generation: int) -> None:
         await self.link.probe(generation, within=self.settings.policy.probe_timeout)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .lifecycle.facts import Fact
     from .session.parent.calls import Answer
     from .session.shared.endpoint import Endpoint
-    from .session.shared.protocol import Work
+    from .session.shared.protocol import Question, Work
     from .session.shared.spec import ChildSpec
     from .status import Status
 
@@ -47,8 +47,16 @@ class Link(Protocol):
     async def start(self, spec: ChildSpec) -> None:
         """Begin to start a session process; what becomes of it is posted."""
 
-    async def stop(self, *, log_out: bool = False, pairing: bool = False) -> None:
-        """End it, and return when it was reaped and that was posted; see `effects.StopChild`."""
+    async def stop(
+        self, *, log_out: bool = False, pairing: bool = False, drain: float = 0.0
+    ) -> None:
+        """End it, and return when it was reaped and that was posted; see `effects.StopChild`.
+
+        `drain` seconds may go by before, for what it has received and not handled.
+        """
+
+    async def ask(self, what: Question, *, within: float, about: SecretStr | None = None) -> Answer:
+        """Ask it, and return what it answered or why it did not; see `protocol.Question`."""
 
     async def probe(self, generation: int, *, within: float) -> None:
         """Have it make a round trip to WhatsApp within so many seconds; how it went is posted."""
@@ -66,8 +74,14 @@ class Link(Protocol):
 class MakeLink(Protocol):
     """Makes the link of one run."""
 
-    def __call__(self, post: Callable[[Fact], None], *, lock_descriptor: int | None) -> Link:
-        """Make it; `post` takes every fact, on the loop.
+    def __call__(
+        self,
+        post: Callable[[Fact], None],
+        *,
+        lock_descriptor: int | None,
+        on_received: Callable[[], None],
+    ) -> Link:
+        """Make it; `post` takes every fact, on the loop, and `on_received` hears of new messages.
 
         Each session process holds a share of the session's lock, an open file, until it dies.
         """
@@ -109,6 +123,10 @@ class Store(Protocol):
     @property
     def outbox(self) -> Path | None:
         """The file of the outbox; None where keys need not outlive the supervisor."""
+
+    @property
+    def inbox(self) -> Path | None:
+        """The directory of what is received; None where nothing can be kept."""
 
     @property
     def lock_descriptor(self) -> int | None:

@@ -39,6 +39,7 @@ from pydantic_settings import (
 )
 
 from .errors import ConfigError
+from .gate import GatePolicy
 from .lifecycle.policy import PROFILES, Policy
 from .pairing.spec import SinkSpec
 from .session.shared.endpoint import Endpoint
@@ -142,6 +143,31 @@ class JournalSettings(BaseModel):
     keep_rows: Annotated[int, Field(ge=1)] = 100_000
 
 
+class InboxSettings(BaseModel):
+    """How what is received is kept until it was read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    enabled: bool = True
+    """Keep what is received for the readers of `messages`; where nobody reads nothing is kept."""
+    durability: Literal["process", "power"] = "process"
+    """What a kept message survives: the death of any process, or a power cut too."""
+    max_messages: Annotated[int, Field(ge=1)] = 100_000
+    """When a reader has so many before it, the client is stopped: the rest waits at WhatsApp."""
+    max_mib: Annotated[int, Field(ge=1)] = 256
+    """The same for what is kept on the disk."""
+
+
+class StopSettings(BaseModel):
+    """How a stop ends the client."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    drain: Annotated[FiniteFloat, Field(ge=0, le=10)] = 1.0
+    """Seconds for what was received, and for the bot's handlers, before the client is ended. A
+    stop takes 3.5 s beyond this at most."""
+
+
 class Settings(BaseSettings):
     """All settings of one supervised session.
 
@@ -171,6 +197,10 @@ class Settings(BaseSettings):
     snapshots: SnapshotSettings = SnapshotSettings()
     quarantine: QuarantineSettings = QuarantineSettings()
     journal: JournalSettings = JournalSettings()
+    inbox: InboxSettings = InboxSettings()
+    gate: GatePolicy = GatePolicy()
+    """Who may speak to the program, see docs/gate.md. Without any setting: nobody."""
+    stop: StopSettings = StopSettings()
     policy: Policy = Field(default_factory=Policy)
     bot: str | None = None
     """`module:function`, called with the client in the session process before it connects."""

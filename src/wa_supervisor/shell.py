@@ -25,13 +25,15 @@ if TYPE_CHECKING:
     from .lifecycle import Step
     from .lifecycle.facts import Fact
     from .seams import Clock, Link, Store
+    from .session.shared.spec import InboxSpec
     from .settings import Settings
     from .sinks import Sinks
 
 log = logging.getLogger("wa_supervisor")
 
-STOP_BOUND = 4.5
-"""Seconds from an operator's stop to the end of the loop, whatever the session process does."""
+STOP_BOUND = 3.5
+"""Seconds from an operator's stop to the end of the loop, whatever the session process does, beyond
+those that `stop.drain` gives it."""
 
 _ORDERS: Mapping[str, Fact] = {"resume": facts.Resume(), "relink": facts.Relink()}
 
@@ -52,6 +54,8 @@ class Surroundings:
     """Hears of every step, once it is recorded; must not raise."""
     on_give_up: OnGiveUp
     jitter: Callable[[], float]
+    inbox: Callable[[], InboxSpec | None] = lambda: None
+    """Where the next session process is to keep what it receives."""
 
 
 @dataclass
@@ -69,7 +73,13 @@ class Shell:
         around, policy = self.around, self.settings.policy
         self.core = SessionCore(around.recorder.recall(policy), policy, jitter=around.jitter)
         self.handlers = Handlers(
-            self.settings, around.store, around.link, around.clock, around.sinks, around.queue.put
+            self.settings,
+            around.store,
+            around.link,
+            around.clock,
+            around.sinks,
+            around.queue.put,
+            around.inbox,
         )
 
     def update_policy(self, settings: Settings) -> None:
@@ -98,8 +108,12 @@ class Shell:
                 await self._take(step)
                 await asyncio.sleep(0)  # what is ignored is not waited for: let the others go on
         finally:
-            left = min(self._last_moment - self._now, STOP_BOUND)
+            left = min(self._last_moment - self._now, self._stop_bound)
             await self.handlers.aclose(within=max(left, 0.0))
+
+    @property
+    def _stop_bound(self) -> float:
+        return STOP_BOUND + self.settings.stop.drain
 
     @property
     def _now(self) -> float:
@@ -133,7 +147,8 @@ class Shell:
     def _is_over(self) -> bool:
         session = self.core.session
         if self._now >= self._last_moment:
-            log.error("the session process did not end within %s s of the stop", STOP_BOUND)
+            bound = self._stop_bound
+            log.error("the session process did not end within %s s of the stop", bound)
             return True
         state = session.phase.state
         resting = state is State.STOPPED or (
@@ -148,7 +163,7 @@ class Shell:
         record = StepRecord.of(step, self.settings.session, now=now, wall=wall)
         log.log(logging.INFO if step.taken else logging.DEBUG, "%s", record)
         if step.after is State.STOPPED and step.before is not State.STOPPED:
-            self._last_moment = now + STOP_BOUND
+            self._last_moment = now + self._stop_bound
         # Recorded before anything is done about it: a dial is counted before it happens.
         await recorder.keep(record, step.session, now)
         self.around.hand_on(step, record)

@@ -88,6 +88,20 @@ class StepRecord(_Record):
         return f"{self.session}: {self.before} -> {self.after}{substate} on {self.fact}{why}"
 
 
+class Received(_Record):
+    """What was received. It names nobody."""
+
+    waiting: int
+    """Messages that the slowest reader has not acknowledged."""
+    oldest: datetime | None
+    """When the oldest of them arrived."""
+    is_full: bool
+    trouble: str | None
+    """Why messages cannot be read or acknowledged now."""
+    refused: dict[str, int]
+    """Messages that the gate refused since the start, by reason."""
+
+
 class Status(_Record):
     """How a session stands."""
 
@@ -117,6 +131,8 @@ class Status(_Record):
     """Why steps cannot be recorded; null while they can."""
     restricted_at: datetime | None
     """When WhatsApp last refused a message to a new contact (463); null if it never did."""
+    received: Received | None = None
+    """What waits to be read, and what was refused; null where nothing is kept."""
 
     @classmethod
     def of(  # noqa: PLR0913 - what is known of a session from four sides
@@ -129,6 +145,7 @@ class Status(_Record):
         ignored: int = 0,
         journal: str | None = None,
         restricted_at: datetime | None = None,
+        received: Received | None = None,
     ) -> Self:
         """Say how a session stands at `now` on the core's clock and `wall` on the world's.
 
@@ -145,6 +162,7 @@ class Status(_Record):
             ignored=ignored,
             journal=journal,
             restricted_at=restricted_at,
+            received=received,
             **shown(session, now=now, wall=wall),
         )
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import random
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, Literal, Self
 
 from .clock import RealClock
 from .control import Order, Orders, ShownCode
@@ -15,9 +16,11 @@ from .descriptors import check_descriptors
 from .disk_store import DiskStore
 from .errors import Hopeless, Misused, Unreachable, WaitTimeout
 from .fact_queue import FactQueue
+from .incoming import Incoming
 from .journal import Recorder
 from .lifecycle import Session, State, facts
 from .listeners import Listeners
+from .messages.reader import KINDS
 from .outgoing import Outgoing
 from .pairing.current import CurrentCode
 from .pairing.parse import parse_sink
@@ -30,12 +33,15 @@ from .status import Status, StepRecord
 from .step_stream import StepStream, Waiting
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncIterator, Callable, Collection, Iterable
     from types import TracebackType
 
+    from .gate import GatePolicy
     from .lifecycle import Reason, Step
     from .lifecycle.facts import Fact
     from .listeners import Listener
+    from .messages.delivery import Deliveries
+    from .messages.message import Kind
     from .pairing.sink import AsyncSink, Sink
     from .seams import Clock, Link, MakeLink, Store
     from .settings import Settings
@@ -49,7 +55,7 @@ CLAIM_BOUND: Final = 3.0
 """Seconds at the start for the server of a Postgres database."""
 
 LEAVING_BOUND: Final = STOP_BOUND + 1.5
-"""Seconds from leaving the context to its end, whatever hangs."""
+"""Seconds from leaving the context to its end, whatever hangs, beyond those of `stop.drain`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +101,9 @@ class Supervisor(Sending):
         self._make_link = link
         self._clock = clock or RealClock()
         self._store = store or DiskStore(settings)
+        self._incoming: Incoming | None = None
+        if settings.inbox.enabled and self._store.inbox is not None:
+            self._incoming = Incoming(self._store.inbox, settings.inbox, settings.gate)
         self._jitter = jitter
         self._outgoing = Outgoing(
             self._store.outbox, status=lambda: self.status, connected=self._be_online
@@ -124,6 +133,7 @@ class Supervisor(Sending):
             ignored=shell.core.ignored.total() if shell else 0,
             journal=shell.around.recorder.trouble if shell else None,
             restricted_at=self._outgoing.restricted_at,
+            received=self._incoming.state if self._incoming else None,
         )
 
     def on_step(self, listener: Listener[Step]) -> None:
@@ -133,6 +143,28 @@ class Supervisor(Sending):
         it misses the oldest. What a listener raises is logged and ends nothing.
         """
         self._listeners.add(listener)
+
+    def messages(
+        self,
+        reader: str = "default",
+        *,
+        kinds: Collection[Kind] = KINDS,
+        ack: Literal["auto", "manual"] = "auto",
+    ) -> Deliveries:
+        """Return an async iterator of the messages from senders whom the gate admits.
+
+        It goes on across reconnects, new session processes and restarts of this program: what was
+        received and not acknowledged comes again, marked `redelivered`. With `ack="auto"` a message
+        is acknowledged when the next one is asked for, with "manual" by `await message.ack()`. A
+        reader's name has a place of its own; from the first time it reads, messages are kept for
+        it. Within the session's context, on its loop.
+
+        Raises Misused if `inbox.enabled` is off; while iterating, ReaderBusy if another reads under
+        this name, and InboxError if the inbox has failed.
+        """
+        if self._incoming is None:
+            raise Misused("the inbox is switched off, so no message is kept", hint="inbox.enabled")
+        return self._incoming.messages(reader, kinds=kinds, ack=ack)
 
     def on_record(self, listener: Listener[StepRecord]) -> None:
         """As `on_step`, with each step as `--json` prints it and the journal keeps it."""
@@ -229,6 +261,12 @@ class Supervisor(Sending):
         kind, text, left = shown
         return ShownCode(kind=kind, text=text, left=left)
 
+    def update_gate(self, gate: GatePolicy) -> None:
+        """Judge by this gate from the next message on. On the supervisor's loop."""
+        self.settings = self.settings.model_copy(update={"gate": gate})
+        if self._incoming is not None:
+            self._incoming.admission.policy = gate
+
     def _operate(self, fact: Fact) -> None:
         if self._loop is None or self._loop is _running_loop():
             self._facts.put(fact)
@@ -246,7 +284,7 @@ class Supervisor(Sending):
             await asyncio.wait({running, opening}, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
             running.cancel()
-            await _finished(running)
+            await _finished(running, LEAVING_BOUND)
             raise
         finally:
             opening.cancel()
@@ -263,7 +301,7 @@ class Supervisor(Sending):
         """Stop, and wait until everything has ended."""
         assert self._running is not None
         self.stop()
-        await _finished(self._running)
+        await _finished(self._running, LEAVING_BOUND + self.settings.stop.drain)
         if error is None:
             self._running.result()
 
@@ -310,13 +348,23 @@ class Supervisor(Sending):
             Order.RELINK: self.relink,
             Order.CODE: self._shown_code,
         }
-        async with (
-            contextlib.aclosing(recorder),
-            contextlib.aclosing(self._outgoing),
-            _ending(self._make_link(self._facts.put, lock_descriptor=lock)) as link,
-            store.control(orders, lambda: self.status),
-        ):
+        incoming = self._incoming
+        make = functools.partial(
+            self._make_link,
+            self._facts.put,
+            lock_descriptor=lock,
+            on_received=incoming.notify if incoming else _nothing,
+        )
+        async with contextlib.AsyncExitStack() as stack:
+            await stack.enter_async_context(contextlib.aclosing(recorder))
+            await stack.enter_async_context(contextlib.aclosing(self._outgoing))
+            if incoming is not None:
+                await stack.enter_async_context(incoming.opened(self._facts.put))
+            link = await stack.enter_async_context(_ending(make()))
             self._outgoing.use(link)
+            if incoming is not None:
+                incoming.use(link)
+            await stack.enter_async_context(store.control(orders, lambda: self.status))
             yield Surroundings(
                 store=store,
                 link=link,
@@ -327,9 +375,12 @@ class Supervisor(Sending):
                 hand_on=self._hand_on,
                 on_give_up=self._on_give_up,
                 jitter=self._jitter,
+                inbox=lambda: incoming.spec if incoming else None,
             )
 
     def _hand_on(self, step: Step, record: StepRecord) -> None:
+        if self._incoming is not None:
+            self._incoming.heard(step)
         self._listeners.call(step)
         self._record_listeners.call(record)
         for stream in self._streams:
@@ -358,17 +409,21 @@ def _story(status: Status, what: str) -> str:
     return f"session {status.session!r} is in {where}, and {what}{why}"
 
 
-async def _finished(task: asyncio.Task[Outcome]) -> None:
-    """Wait for a task's end, though we are cancelled, and no longer than LEAVING_BOUND."""
+def _nothing() -> None:
+    pass
+
+
+async def _finished(task: asyncio.Task[Outcome], within: float) -> None:
+    """Wait for a task's end, though we are cancelled, and no longer than that."""
     loop = asyncio.get_running_loop()
-    end, cancelled = loop.time() + LEAVING_BOUND, None
+    end, cancelled = loop.time() + within, None
     while not task.done() and loop.time() < end:
         try:
             await asyncio.wait({task}, timeout=end - loop.time())
         except asyncio.CancelledError as error:
             cancelled = error
     if not task.done():
-        log.error("the session did not end within %s s; it is left behind", LEAVING_BOUND)
+        log.error("the session did not end within %s s; it is left behind", within)
         task.cancel()
     if cancelled is not None:
         raise cancelled

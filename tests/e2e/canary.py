@@ -71,8 +71,14 @@ class Canary:
         self._said.append((place, text))
 
     def hear_files(self, directory: Path) -> None:
-        """Take note of every file's name and content but the databases' that hold the keys."""
+        """Take note of every file's name and content.
+
+        Not of those that are for secrets: the databases with the keys, and the inbox, which keeps
+        what was received, and who we are.
+        """
         for path in directory.rglob("*"):
+            if "inbox" in path.relative_to(directory).parts:
+                continue
             self.hear("a file's name", path.name)
             keys = path.name.startswith(_KEYS) or path.parent.name == "snapshots"
             if path.is_file() and not keys:

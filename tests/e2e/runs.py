@@ -231,10 +231,8 @@ class Run(Steps):
         self.supervisor.on_step(lambda step: canary.hear("a step's repr", repr(step)))
         self.task = asyncio.create_task(self.supervisor.run())
 
-    def _make_link(
-        self, post: Callable[[Fact], None], *, lock_descriptor: int | None
-    ) -> SessionLink:
-        self.link = SessionLink(post, launcher=self._launcher, lock_descriptor=lock_descriptor)
+    def _make_link(self, post: Callable[[Fact], None], **options: Any) -> SessionLink:
+        self.link = SessionLink(post, launcher=self._launcher, **options)
         return self.link
 
     @property

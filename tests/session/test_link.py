@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from wa_supervisor.session.parent.launch import Launcher
 
-BOUNDS = StopBounds(ask=0.3, drain=0.0, term=0.2, kill=1.0)
+BOUNDS = StopBounds(ask=0.3, term=0.2, kill=1.0)
 PREAMBLE = """
 import json, os, signal, socket, sys, time
 line = socket.socket(fileno=int(sys.argv[1]))
@@ -181,7 +181,7 @@ async def test_the_ladder_goes_as_far_as_it_must(
     if ended_by is not None:
         await bench.next()
     begun = time.monotonic()
-    await asyncio.gather(bench.link.stop(), bench.link.stop())
+    await asyncio.gather(bench.link.stop(drain=0), bench.link.stop(drain=0))
     assert time.monotonic() - begun < BOUNDS.ask + BOUNDS.term + BOUNDS.kill
     assert (await bench.exit()).signal == ended_by
 

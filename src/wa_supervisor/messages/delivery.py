@@ -51,8 +51,9 @@ class Deliveries:
     the supervisor does. What is refused is acknowledged unseen.
     """
 
-    def __init__(self, reader: Reader, admission: Admission) -> None:
-        self._reader = reader
+    def __init__(self, begin: Callable[[], Awaitable[Reader]], admission: Admission) -> None:
+        self._begin = begin
+        self._reader: Reader | None = None
         self._admission = admission
 
     def __aiter__(self) -> Self:
@@ -60,18 +61,30 @@ class Deliveries:
 
     async def __anext__(self) -> Delivery:
         """Wait for the next message that is admitted; errors as `Reader.__anext__`."""
+        reader = await self.begin()
         while True:
-            item = await anext(self._reader)
+            item = await anext(reader)
             verdict = await self._admission.judge(item.message)
             if verdict.admitted:
-                return Delivery.of(item, self._reader)
-            await self._reader.acknowledge(item)
+                return Delivery.of(item, reader)
+            await reader.acknowledge(item)
+
+    async def begin(self) -> Reader:
+        """Take the reader's name, if that was not done: from now on messages are kept for it.
+
+        Raises ReaderBusy if it is in use, Misused outside the session's context, InboxError.
+        """
+        if self._reader is None:
+            self._reader = await self._begin()
+        return self._reader
 
     def close(self) -> None:
         """Let another use the reader's name."""
-        self._reader.close()
+        if self._reader is not None:
+            self._reader.close()
 
     async def __aenter__(self) -> Self:
+        await self.begin()
         return self
 
     async def __aexit__(

@@ -27,6 +27,7 @@ class MemoryStore:
     """
 
     database = Path("memory")
+    inbox = None
     lock_descriptor = None
     outbox = None
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..lifecycle.facts import ChildFact, Fact
     from ..messages.errors import SendError
     from ..session.shared.endpoint import Endpoint
-    from ..session.shared.protocol import Work
+    from ..session.shared.protocol import Question, Work
     from ..session.shared.spec import ChildSpec
 
 P = ParamSpec("P")
@@ -49,9 +49,15 @@ class PlayedLink:
         """Whether WhatsApp's host can be reached."""
         self._post: Callable[[Fact], None] | None = None
 
-    def make(self, post: Callable[[Fact], None], *, lock_descriptor: int | None) -> Self:
+    def make(
+        self,
+        post: Callable[[Fact], None],
+        *,
+        lock_descriptor: int | None,
+        on_received: Callable[[], None],
+    ) -> Self:
         """Be the link of one run."""
-        del lock_descriptor
+        del lock_descriptor, on_received
         self._post = post
         return self
 
@@ -99,9 +105,11 @@ class PlayedLink:
         elif self.connects:
             self.say(facts.QrOffered, SecretStr(QR), 60.0)
 
-    async def stop(self, *, log_out: bool = False, pairing: bool = False) -> None:
+    async def stop(
+        self, *, log_out: bool = False, pairing: bool = False, drain: float = 0.0
+    ) -> None:
         """End the process at once."""
-        del log_out, pairing
+        del log_out, pairing, drain
         self.stops += 1
         self.exit()
 
@@ -126,6 +134,11 @@ class PlayedLink:
     def refuse(self, error: SendError) -> None:
         """Have WhatsApp, or neonize, answer the next request with this error."""
         self.refusals.append(error)
+
+    async def ask(self, what: Question, *, within: float, about: SecretStr | None = None) -> Answer:
+        """Know nothing."""
+        del what, within, about
+        return Answer("nobody is there")
 
     async def reachable(self, endpoint: Endpoint) -> bool:
         """Return `network`."""

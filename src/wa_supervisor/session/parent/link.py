@@ -118,7 +118,9 @@ class SessionLink:
         self._current = current = SessionProcess(spec, self._post, self._on_received)
         current.task = asyncio.create_task(self._live(current), name=f"session-{spec.generation}")
 
-    async def stop(self, *, log_out: bool = False, pairing: bool = False) -> None:
+    async def stop(
+        self, *, log_out: bool = False, pairing: bool = False, drain: float = 1.0
+    ) -> None:
         """End the session process and return when it was reaped and ChildExited was posted.
 
         The ladder is: ask, SIGTERM, SIGKILL, each bounded. `pairing` kills at once. A process
@@ -130,8 +132,8 @@ class SessionLink:
         bounds = self._bounds
         if current.process is None:
             await current.abandon(bounds.term)
-        within = bounds.ask + bounds.drain
-        if not pairing and current.ask_to_stop(log_out=log_out, within=within, drain=bounds.drain):
+        within = bounds.ask + drain
+        if not pairing and current.ask_to_stop(log_out=log_out, within=within, drain=drain):
             if await current.ends_within(within):
                 return
             current.send_signal(signal.SIGTERM)

@@ -80,7 +80,5 @@ class StopBounds:
 
     ask: float = 1.0
     """For the client to end, beyond what it may take to drain."""
-    drain: float = 1.0
-    """For what was received, and for the bot's handlers, before the client is ended."""
     term: float = 0.5
     kill: float = 1.0

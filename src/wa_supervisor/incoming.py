@@ -1,0 +1,162 @@
+"""What a session receives, from the log of its session process into the hands of the program."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal, Self
+
+from pydantic import SecretStr
+
+from .errors import Misused
+from .gate import Address, Identity, Lid, Phone, parse
+from .lifecycle import facts
+from .messages.admission import Admission
+from .messages.delivery import Deliveries
+from .messages.inbox import Inbox, InboxOptions, InboxState
+from .messages.own import keep_own, read_own
+from .messages.reader import KINDS
+from .session.shared.spec import InboxSpec
+from .status import Received
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Collection
+
+    from .gate import GatePolicy
+    from .lifecycle import Step
+    from .lifecycle.facts import Fact
+    from .messages.message import Kind
+    from .messages.reader import Reader
+    from .seams import Link
+    from .settings import InboxSettings, Settings
+
+log = logging.getLogger("wa_supervisor")
+
+ASK_BOUND: Final = 5.0
+"""Seconds for an answer of the session process."""
+
+
+class Incoming:
+    """The inbox of one run, and the gate before it. For the supervisor's loop."""
+
+    def __init__(self, directory: Path, options: InboxSettings, gate: GatePolicy) -> None:
+        self.admission = Admission(gate, self._phone_of)
+        self._directory = directory
+        self._options = options
+        self._inbox: Inbox | None = None
+        self._link: Link | None = None
+        self._own: Identity | None = None
+        self._post: Callable[[Fact], None] = lambda _: None
+        self._asking: set[asyncio.Task[None]] = set()
+
+    @contextlib.asynccontextmanager
+    async def opened(self, post: Callable[[Fact], None]) -> AsyncIterator[Self]:
+        """Read what comes in while this lasts. Raises InboxError or LogError."""
+        self._post = post
+        options = self._options
+        self._inbox = await Inbox.open(
+            self._directory,
+            readers=(),
+            options=InboxOptions(
+                durability=options.durability,
+                max_messages=options.max_messages,
+                max_bytes=options.max_mib << 20,
+            ),
+            on_change=self._changed,
+        )
+        self._own = await asyncio.to_thread(read_own, self._directory)
+        try:
+            yield self
+        finally:
+            for task in self._asking:
+                task.cancel()
+            await self._inbox.aclose()
+
+    def use(self, link: Link) -> None:
+        """Ask this link's session process from now on."""
+        self._link = link
+
+    def notify(self) -> None:
+        """Say that the log has grown."""
+        if self._inbox is not None:
+            self._inbox.notify()
+
+    @property
+    def spec(self) -> InboxSpec:
+        """What the next session process is to be told."""
+        after = self._inbox.floor if self._inbox is not None else 0
+        return InboxSpec(self._directory, after, self._options.durability)
+
+    @property
+    def state(self) -> Received | None:
+        """How things stand; None while it is not open."""
+        if self._inbox is None:
+            return None
+        state = self._inbox.state
+        return Received(
+            waiting=state.depth,
+            oldest=state.oldest,
+            is_full=state.full,
+            trouble=state.trouble,
+            refused=self.admission.rejections.by_reason(),
+        )
+
+    def update(self, settings: Settings) -> None:
+        """Judge by these settings' gate from the next message on."""
+        self.admission.policy = settings.gate
+
+    def heard(self, step: Step) -> None:
+        """Take note of a step: once connected, the client is asked who we are."""
+        if isinstance(step.fact, facts.Connected) and step.taken:
+            task = asyncio.create_task(self._learn_own())
+            self._asking.add(task)
+            task.add_done_callback(self._asking.discard)
+
+    def messages(
+        self,
+        reader: str = "default",
+        *,
+        kinds: Collection[Kind] = KINDS,
+        ack: Literal["auto", "manual"] = "auto",
+    ) -> Deliveries:
+        """Return the messages for this reader, see `Supervisor.messages`."""
+
+        async def begin() -> Reader:
+            if self._inbox is None:
+                raise Misused("messages are read within the session's context")
+            return await self._inbox.read(reader, kinds=kinds, ack=ack, own=lambda: self._own)
+
+        return Deliveries(begin, self.admission)
+
+    async def forget(self, reader: str) -> None:
+        """Keep nothing for a reader any more. Raises ReaderBusy, InboxError."""
+        if self._inbox is not None:
+            await self._inbox.forget(reader)
+
+    def _changed(self, state: InboxState) -> None:
+        if state.full:
+            log.error("%s messages wait to be read: the client should be stopped", state.depth)
+
+    async def _phone_of(self, lid: Lid) -> Phone | None:
+        found = await self._ask("phone_of", SecretStr(lid.reveal()))
+        return next((each for each in found if isinstance(each, Phone)), None)
+
+    async def _learn_own(self) -> None:
+        own = Identity.of(*await self._ask("who_am_i"))
+        if own is None or own == self._own:
+            return
+        self._own = own
+        try:
+            await asyncio.to_thread(keep_own, self._directory, own)
+        except OSError as error:
+            log.warning("who we are could not be kept: %s", error.strerror)
+
+    async def _ask(
+        self, what: Literal["phone_of", "who_am_i"], about: SecretStr | None = None
+    ) -> list[Address]:
+        if self._link is None:
+            return []
+        answer = await self._link.ask(what, within=ASK_BOUND, about=about)
+        return [parse(each.get_secret_value()) for each in answer.answers]
