@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import FrozenInstanceError, fields, replace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +13,7 @@ from gate import reference
 from gate.cases import ANN, ANN_LID, BOB, GROUP, SWITCHES, all_envelopes, all_policies, policy
 from gate.strategies import entries, envelopes, groups, lids, people, phones, policies
 from wa_supervisor.gate import (
+    Allow,
     Broadcast,
     Entry,
     Envelope,
@@ -24,9 +26,11 @@ from wa_supervisor.gate import (
     Other,
     Phone,
     Status,
+    Switch,
     Verdict,
     Wildcard,
     decide,
+    explain,
 )
 
 ANN_KNOWN = Identity(Lid(ANN_LID), Phone(ANN))
@@ -149,6 +153,32 @@ def test_the_gate_is_not_told_whether_a_message_is_an_edit_a_reaction_late_or_re
         "replies_to_me",
         "about_admitted",
     }
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        direct(ANN_KNOWN),
+        ANN_KNOWN,
+        Phone(ANN),
+        Lid(ANN),
+        GROUP,
+        Status(),
+        Broadcast(ANN),
+        Newsletter(ANN),
+        Other(ANN),
+        Verdict(GateReason.LISTED, Phone(ANN)),
+        explain(policy(), direct(ANN_KNOWN)),
+        Allow(Phone(ANN)),
+        Switch("own", "chats"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_is_decided_on_and_what_was_decided_cannot_be_changed_in_place(value: Any) -> None:
+    for field in fields(value):
+        with pytest.raises(FrozenInstanceError):
+            setattr(value, field.name, None)
+    assert hash(value) == hash(replace(value))
 
 
 def test_without_any_setting_nobody_is_admitted() -> None:

@@ -58,6 +58,10 @@ FORMS = {
         Source(pn(ANN), pn(ANN, 12), lid(ANN_LID, 12)),
         Envelope(KNOWN, KNOWN),
     ),
+    "two numbers, of which the sender's own counts": (
+        Source(pn(ANN), pn(ANN), pn(ME)),
+        Envelope(NUMBERED, NUMBERED),
+    ),
     "group by LID": (
         Source(group, lid(ANN_LID, 3), pn(ANN, 3), IsGroup=True),
         Envelope(GROUP, KNOWN),

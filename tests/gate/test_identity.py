@@ -48,6 +48,7 @@ PHONE, LID = Phone(CANARY), Lid("98765432109876")
         ("120363144038483540@newsletter", Newsletter("120363144038483540")),
         ("1700000000@broadcast", Broadcast("1700000000")),
         ("status@broadcast", Status()),
+        ("13135550002@lid", Lid("13135550002")),  # a bot's number, but not as a number
     ],
 )
 def test_each_server_has_its_kind(jid: str, expected: Address) -> None:
@@ -75,6 +76,11 @@ def test_each_server_has_its_kind(jid: str, expected: Address) -> None:
         "4915112345678:1:2@s.whatsapp.net",
         "4915112345678:x@s.whatsapp.net",
         "4915112345678-1@lid",
+        "4915112345678.1234@s.whatsapp.net",
+        "4915112345678:123456@s.whatsapp.net",
+        "098765432109876@lid",
+        "0120363025246125486@g.us",
+        "4915112345678-@g.us",
         "-1@g.us",
         "status@g.us",
         "status@s.whatsapp.net",
@@ -116,7 +122,8 @@ def test_what_is_revealed_is_read_back(user: str, kind: type[Address]) -> None:
 
 
 def test_what_was_not_understood_is_revealed_as_it_was_written() -> None:
-    assert parse("867051314767696@bot").reveal() == "867051314767696@bot"
+    for jid in ("867051314767696@bot", "0@s.whatsapp.net", "1@2@lid", "no jid", ""):
+        assert parse(jid).reveal() == jid
 
 
 @dataclass

@@ -92,11 +92,11 @@ class Other(_Address):
     """Nobody the gate could allow: a bot, WhatsApp's own announcements, or what we cannot read."""
 
     at: str = ""
-    """The server, as it was written."""
+    """The server; empty if none could be told apart."""
 
     def reveal(self) -> str:
-        """Return the address in the clear, as far as it was understood."""
-        return f"{self.user}@{self.at}"
+        """Return the address in the clear, as it was written but for agent and device."""
+        return f"{self.user}@{self.at}" if self.at else self.user
 
 
 Person = Phone | Lid
