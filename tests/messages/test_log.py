@@ -365,6 +365,18 @@ def test_a_directory_that_cannot_be_made_is_a_log_error(tmp_path: Path) -> None:
         writer(tmp_path / "file" / "log")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no such modes there")
+def test_a_directory_that_others_may_enter_is_a_log_error_and_says_what_helps(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "log").mkdir(mode=0o755)
+    (tmp_path / "log").chmod(0o755)
+    with pytest.raises(LogError, match="others could open") as caught:
+        writer(tmp_path / "log")
+    assert caught.value.hint is not None
+    assert segment_numbers(tmp_path / "log") == []
+
+
 # -- power cuts -----------------------------------------------------------------------------------
 
 

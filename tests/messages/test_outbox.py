@@ -24,7 +24,6 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from messages.events import MEMORY
 from messages.killed_sender import MESSAGES
 from messages.writers import KILLS, TESTS
-from wa_supervisor.errors import UnsafePermissions
 from wa_supervisor.messages.errors import (
     SEND_ERRORS,
     ClientGone,
@@ -268,7 +267,7 @@ def test_an_unreadable_outbox_is_an_error_because_to_forget_could_send_twice(
 def test_others_may_not_read_it(path: Path) -> None:
     path.touch(0o644)
     path.chmod(0o644)
-    with pytest.raises(UnsafePermissions):
+    with pytest.raises(OutboxError, match="others could open"):
         asyncio.run(Outbox.open(path))
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 from .. import private_files
+from ..errors import StoreError
 from ..hints import Action, Hint
 from .errors import MessagesError
 
@@ -33,8 +34,8 @@ def connect(
     """Open a private database (0600), making it if there is none, and bring it up to date.
 
     With FULL a commit survives a power cut, with NORMAL the death of this process. For one thread.
-    Raises `error` for a file of a newer version of this package, UnsafePermissions if others could
-    open it, sqlite3.Error or OSError.
+    Raises `error` for a file of a newer version of this package; else StoreError (others could open
+    it), sqlite3.Error or OSError, of which `told_as` makes one.
     """
     private_files.make_empty(path)
     connection = sqlite3.connect(path, timeout=TIMEOUT, isolation_level=None)
@@ -82,6 +83,8 @@ def told_as(kind: type[MessagesError], path: Path, task: str) -> Iterator[None]:
     """Make an error of ours of what SQLite or the system says: what failed, why, what helps."""
     try:
         yield
+    except StoreError as error:
+        raise kind(str(error), hint=error.hint) from error
     except (sqlite3.Error, OSError) as error:
         why = getattr(error, "strerror", None) or error
         raise kind(

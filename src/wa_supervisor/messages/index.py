@@ -97,10 +97,7 @@ class Index:
 
     @classmethod
     def open(cls, directory: Path, *, key_of: KeyOf, remember: int, durable: bool) -> Self:
-        """Open the index of a log, making both if they are not there.
-
-        Raises UnsafePermissions, too, if others may enter the directory.
-        """
+        """Open the index of a log, making both if they are not there."""
         index = cls(directory, key_of=key_of, remember=remember, durable=durable)
         with told_as(InboxError, index._path, "open"):
             make_directory(directory, durable=durable)

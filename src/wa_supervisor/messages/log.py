@@ -26,7 +26,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, Self, TypeAlias
 
+from ..errors import StoreError
 from ..private_files import FILE_MODE, make_directory
+from .errors import LogError
 from .record import MAX_EVENT, encode
 from .segments import failed, segment_numbers, segment_path
 from .sync import Synchroniser
@@ -132,8 +134,8 @@ class LogWriter:
         have read a segment that is gone now, and must not take a new one for it. `on_trouble` is
         told, on another thread, when what was written could not be made to survive a power cut.
         Raises LogError if the segment cannot be made, or if there is no room for the reserve: a
-        client that could not keep what it receives must not connect. UnsafePermissions if others
-        may enter the directory.
+        client that could not keep what it receives must not connect. Also if others may enter the
+        directory.
         """
         try:
             make_directory(directory, durable=options.durability == "power")
@@ -151,6 +153,8 @@ class LogWriter:
                 raise
         except OSError as error:
             raise failed("begin the log", directory, error) from error
+        except StoreError as error:
+            raise LogError(str(error), hint=error.hint) from error
         return writer
 
     def append(self, event: int, data: bytes, *, flags: int = 0, connected: int = 0) -> Outcome:
