@@ -349,3 +349,25 @@ def test_a_failed_write_changes_nothing_and_can_be_done_again(tmp_path: Path) ->
         ingest(index)
         assert unread(index, "bot") == [b"a:", b"b:"]
         assert index.counts == {"duplicates": 1}
+
+
+def test_a_defect_in_the_middle_of_a_batch_leaves_everything_as_it_was(tmp_path: Path) -> None:
+    broken = True
+
+    def sometimes(record: Record) -> bytes | None:
+        if broken and record.data == b"c:":
+            raise ZeroDivisionError
+        return key_of(record)
+
+    index = Index.open(tmp_path, key_of=sometimes, remember=100, durable=False)
+    with closing(index), closing(writer(tmp_path)) as log:
+        index.register("bot")
+        append(log, b"a:", b"a:", b"b:", b"c:")
+        with pytest.raises(ZeroDivisionError):
+            index.ingest(10)
+        assert index.number == 0
+        assert index.counts == {}
+        broken = False
+        ingest(index)
+        assert unread(index, "bot") == [b"a:", b"b:", b"c:"]
+        assert index.figures.counts == {"duplicates": 1}

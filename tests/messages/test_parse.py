@@ -361,8 +361,8 @@ def test_the_key_is_of_chat_sender_id_and_content_and_of_nothing_else() -> None:
 
 
 def test_no_two_parts_of_a_key_run_together() -> None:
-    one = key_of(record(text_event("x", "ab", Chat={"User": "c", "Server": "lid"})))
-    two = key_of(record(text_event("x", "a", Chat={"User": "bc", "Server": "lid"})))
+    one = key_of(record(text_event("x", Chat={"User": "1", "Server": "2lid"})))
+    two = key_of(record(text_event("x", Chat={"User": "12", "Server": "lid"})))
     assert one != two
 
 
