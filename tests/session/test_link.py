@@ -232,12 +232,38 @@ async def test_secrets_it_has_shown_are_scrubbed_from_all_it_says_later(
     assert "shaped" not in caplog.text
 
 
-async def test_a_proxys_password_stays_out_of_a_failed_dial(bench: Bench) -> None:
-    proxy = SecretStr("http://me:hunter2@127.0.0.1:1")
-    bench.spec = dataclasses.replace(bench.spec, endpoint=Endpoint(proxy=proxy))
-    await bench.start("fact('DialFailed', detail='http://me:hunter2@127.0.0.1:1 is gone')")
-    assert await bench.next() == facts.DialFailed(1, "<secret> is gone")
-    await bench.exit()
+@pytest.mark.parametrize(
+    ("given", "url", "secrets"),
+    [
+        ("proxy", "http://me:hunter2@127.0.0.1:1", ["hunter2"]),
+        ("proxy", "http://me:hun%20ter2@127.0.0.1:1", ["hun%20ter2", "hun ter2"]),
+        ("postgres", "postgres://me:hunter2@db.example/wa", ["hunter2"]),
+        ("postgres", "postgres://me@db.example/wa?password=hunter2", ["hunter2"]),
+    ],
+)
+async def test_no_password_is_in_what_is_said_printed_or_logged(
+    bench: Bench,
+    caplog: pytest.LogCaptureFixture,
+    given: str,
+    url: str,
+    secrets: list[str],
+) -> None:
+    endpoint = Endpoint(proxy=SecretStr(url)) if given == "proxy" else Endpoint()
+    postgres = SecretStr(url) if given == "postgres" else None
+    bench.spec = dataclasses.replace(bench.spec, endpoint=endpoint, postgres=postgres)
+    with caplog.at_level(logging.DEBUG):
+        # As the very words, too: out of their URL nothing tells that they are passwords.
+        for text in (url, *secrets):
+            await bench.start(f"""
+                fact('DialFailed', detail={f"{text} is gone"!r})
+                say(kind="log", level=30, logger="pq", message={f"no {text}"!r})
+                print({f"saw {text}"!r}, flush=True)
+            """)
+            assert await bench.next() == facts.DialFailed(1, "<secret> is gone")
+            await bench.exit()
+            assert bench.link.printed(1) == "saw <secret>"
+    for secret in (url, *secrets):
+        assert secret not in caplog.text
 
 
 async def test_what_somebody_else_prints_later_is_not_waited_for(bench: Bench) -> None:
@@ -289,6 +315,22 @@ async def test_a_defect_of_ours_is_an_exit_too(
     await bench.start("time.sleep(60)")
     assert (await bench.exit()).detail == "a defect of wa-supervisor: LookupError"
     assert "of ours" in caplog.text
+
+
+async def test_a_process_is_ended_if_what_it_said_could_not_be_taken(bench: Bench) -> None:
+    """What was said after it would be of a session that nobody knows the state of."""
+
+    def post(fact: facts.ChildFact) -> None:
+        if fact.name == "Connected":
+            raise LookupError("of ours")
+        bench.facts.put_nowait(fact)
+
+    launcher = ScriptLauncher("fact('Connected'); fact('Disconnected'); time.sleep(60)")
+    bench.link = SessionLink(post, launcher=launcher, bounds=BOUNDS)
+    await bench.link.start(bench.spec)
+    assert await bench.exit() == facts.ChildExited(
+        1, None, signal.SIGKILL, "killed for a defect of wa-supervisor: LookupError"
+    )
 
 
 def test_the_supervisors_side_imports_no_neonize() -> None:

@@ -269,11 +269,18 @@ class SessionProcess:
             for line in self._lines.feed(data):
                 self._take(protocol.parse_up(line))
         except FrameError as error:
-            self.problem = f"killed, because it broke the protocol: {error}"
-            self._hang_up()
-            self.send_signal(signal.SIGKILL)
+            self._end_at_once(f"killed, because it broke the protocol: {error}")
+            return False
+        except Exception as error:  # a defect of ours; nothing it says is to be passed over
+            log.exception("What a session process said could not be taken")
+            self._end_at_once(f"killed for a defect of wa-supervisor: {type(error).__name__}")
             return False
         return True
+
+    def _end_at_once(self, why: str) -> None:
+        self.problem = why
+        self._hang_up()
+        self.send_signal(signal.SIGKILL)
 
     def _hang_up(self) -> None:
         if self._line is not None:
