@@ -210,7 +210,7 @@ async def test_a_dropped_link_comes_back_by_itself(world: World) -> None:
 
 
 async def test_missed_keepalives_are_counted_and_their_return_is_told(world: World) -> None:
-    connection = await world.paired_connection(keepalive=0.01)
+    connection = await world.paired_connection(keepalive=0.03)
     connection.mute()
     assert (await world.expect(facts.KeepAliveTimeout)).errors == 1
     connection.unmute()
