@@ -31,6 +31,7 @@ KEY = base64.b64encode(bytes(range(100, 132))).decode()
         (f"identity={KEY}", "identity=<key>"),
         ("root " + "deadbeef" * 8, "root <key>"),
         ("blob " + "aB3" * 20, "blob <key>"),
+        ("blob " + "xQ7" * 20, "blob <key>"),
         # as people write them
         ("code abcd-efgh", "code <code>"),
         ("code ABCD EFGH.", "code <code>."),

@@ -96,7 +96,8 @@ class World:
             "WA_SUPERVISOR_ENDPOINT__CA_FILE": str(told.ca_file),
             "WA_SUPERVISOR_ENDPOINT__NOISE_ROOT": told.noise_root,
         }
-        return {"PATH": os.environ["PATH"]} | own | variables
+        kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+        return kept | own | variables
 
     def command(self, *arguments: str, backoff: float = 0.1, **variables: str) -> Command:
         """Start `wa-supervisor run` as a process."""

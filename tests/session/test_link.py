@@ -232,6 +232,20 @@ async def test_secrets_it_has_shown_are_scrubbed_from_all_it_says_later(
     assert "shaped" not in caplog.text
 
 
+async def test_what_it_says_and_prints_is_logged_as_no_terminal_would_obey_it(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        await bench.start(r"""
+            say(kind="log", level=30, logger="whatsmeow", message="one\x1b[2J\nforged")
+            print("two\x1b[2J", flush=True)
+        """)
+        await bench.exit()
+    assert r"whatsmeow: one\x1b[2J\nforged" in caplog.text
+    assert r"two\x1b[2J" in caplog.text
+    assert "\x1b" not in caplog.text
+
+
 @pytest.mark.parametrize(
     ("given", "url", "secrets"),
     [
