@@ -11,6 +11,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+import stat
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -40,6 +41,7 @@ from pydantic_settings import (
 
 from .errors import ConfigError
 from .gate import GatePolicy
+from .hints import Action, Hint
 from .lifecycle.policy import PROFILES, Policy
 from .pairing.spec import SinkSpec
 from .session.shared.endpoint import Endpoint
@@ -308,7 +310,15 @@ def load_settings(config: Path | None = None, overrides: Mapping[str, Any] | Non
             what = _unknown_key(key) if unknown else found["msg"].removeprefix("Value error, ")
             problems.append(f"{where}: {what}")
         raise ConfigError("\n".join(problems)) from None
-    return Loaded(settings, file, settings.warnings())
+    warnings = settings.warnings()
+    if file is not None and file.stat().st_mode & stat.S_IWOTH:
+        if "bot" in from_file:
+            raise ConfigError(
+                f"everybody can write to {file.name}, which names the program to run as `bot`",
+                hint=Hint(Action.MAKE_PRIVATE, str(file)),
+            )
+        warnings = (*warnings, f"everybody can write to the settings file {file}")
+    return Loaded(settings, file, warnings)
 
 
 def default_config() -> Path:

@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import wa_supervisor.cli.run
 from cli.calling import Answer, Cli
+from wa_supervisor import Outcome, Reason, State
 from wa_supervisor.cli import main
+from wa_supervisor.settings import Loaded
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,3 +48,16 @@ def shop(program: Cli, tmp_path: Path) -> Cli:
         return program(command, "--session", "shop", "--data-dir", str(tmp_path), *arguments)
 
     return call
+
+
+@pytest.fixture
+def supervised(monkeypatch: pytest.MonkeyPatch) -> list[Loaded]:
+    """Collects what would be supervised; nothing is started."""
+    seen: list[Loaded] = []
+
+    def pretend(loaded: Loaded, *_: object) -> Outcome:
+        seen.append(loaded)
+        return Outcome(State.STOPPED, Reason.STOPPED)
+
+    monkeypatch.setattr(wa_supervisor.cli.run, "supervise", pretend)
+    return seen

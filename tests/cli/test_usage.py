@@ -19,19 +19,6 @@ if TYPE_CHECKING:
     from wa_supervisor.settings import Loaded
 
 
-@pytest.fixture
-def supervised(monkeypatch: pytest.MonkeyPatch) -> list[Loaded]:
-    """Collects what would be supervised; nothing is started."""
-    seen: list[Loaded] = []
-
-    def pretend(loaded: Loaded, *_: object) -> Outcome:
-        seen.append(loaded)
-        return Outcome(State.STOPPED, Reason.STOPPED)
-
-    monkeypatch.setattr(wa_supervisor.cli.run, "supervise", pretend)
-    return seen
-
-
 # -- help ------------------------------------------------------------------------------------------
 
 

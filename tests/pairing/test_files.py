@@ -164,7 +164,7 @@ def test_what_a_crash_left_behind_goes_at_the_next_start(
         "sink._draft.write_text('2@half')\nos.kill(os.getpid(), 9)\n"
     )
     subprocess.run([sys.executable, "-c", script, str(tmp_path / "qr")], check=False, timeout=30)
-    assert len(list(tmp_path.iterdir())) == 2
+    assert len(list(tmp_path.iterdir())) >= 2
     kind(tmp_path / "qr")
     assert list(tmp_path.iterdir()) == []
 
@@ -188,6 +188,12 @@ def other_text(path: Path) -> None:
     path.chmod(0o600)
 
 
+def private_word(path: Path) -> None:
+    """A user's own file may look just like a payload."""
+    path.write_text(PAYLOAD)
+    path.chmod(0o600)
+
+
 def public_word(path: Path) -> None:
     path.write_text("word")
     path.chmod(0o644)
@@ -207,7 +213,7 @@ def pipe(path: Path) -> None:
 
 @every_kind
 @pytest.mark.parametrize(
-    "make", [other_png, other_svg, other_text, public_word, directory, link, pipe]
+    "make", [other_png, other_svg, other_text, private_word, public_word, directory, link, pipe]
 )
 def test_what_is_not_ours_is_never_touched(
     tmp_path: Path, kind: type[FileSink], make: object
@@ -257,7 +263,7 @@ def test_a_failed_write_leaves_no_draft_and_the_next_one_works(
 ) -> None:
     sink = kind(tmp_path / "qr")
     (tmp_path / "qr").mkdir()  # a rename onto a directory fails, also for root
-    with pytest.raises(StoreError, match="cannot write qr: Is a directory"):
+    with pytest.raises(StoreError, match="what is there was not written by wa-supervisor"):
         sink.show_qr(QR, 20)
     assert [path.name for path in tmp_path.iterdir()] == ["qr"]
     (tmp_path / "qr").rmdir()
@@ -270,3 +276,44 @@ def test_no_repr_tells_the_secret(tmp_path: Path, kind: type[FileSink]) -> None:
     sink = kind(tmp_path / "qr")
     sink.show_qr(QR, 20)
     assert PAYLOAD[40:60] not in f"{sink!r} {vars(sink)!r}"
+
+
+def test_a_users_own_word_in_the_place_of_ours_is_neither_overwritten_nor_deleted(
+    tmp_path: Path,
+) -> None:
+    sink = PayloadFile(tmp_path / "qr")
+    (tmp_path / "qr").write_text("hunter22")
+    with pytest.raises(StoreError, match="was not written by wa-supervisor"):
+        sink.show_qr(QR, 20)
+    sink.close()
+    assert (tmp_path / "qr").read_text() == "hunter22"
+
+
+def test_what_a_user_wrote_after_a_crash_is_not_taken_for_ours(tmp_path: Path) -> None:
+    path = tmp_path / "qr"
+    PayloadFile(path).show_qr(QR, 20)  # and is never closed
+    path.write_text("hunter22")
+    with pytest.raises(ConfigError, match="was not written by wa-supervisor"):
+        PayloadFile(path)
+    assert path.read_text() == "hunter22"
+
+
+@every_kind
+def test_a_place_that_cannot_be_written_is_found_at_the_start(kind: type[FileSink]) -> None:
+    from pathlib import Path  # noqa: PLC0415
+
+    with pytest.raises(ConfigError, match="/proc cannot be written to"):
+        kind(Path("/proc/qr"))
+
+
+@every_kind
+def test_it_is_said_once_where_the_code_is(
+    tmp_path: Path, kind: type[FileSink], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "wa_supervisor")
+    sink = kind(tmp_path / "qr")
+    for _ in range(3):
+        sink.show_qr(QR, 20)
+    assert caplog.messages == [
+        f"a code to link the device is in {tmp_path / 'qr'}, until it is dead or used"
+    ]

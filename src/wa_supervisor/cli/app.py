@@ -11,6 +11,7 @@ import typer
 from ..errors import BotUnusable, ConfigError, ControlError, StoreError, SupervisorError
 from ..output import finish, is_of_a_stream, open_standard_streams
 from ..redaction import printable
+from .arguments import hide_phone
 from .commands import HOMES, TYPER, Commands
 from .exits import Exit
 
@@ -28,6 +29,11 @@ for name, home in HOMES.items():
 def main() -> NoReturn:
     """Run a command; an error of ours is a sentence and a hint, not a traceback."""
     open_standard_streams()
+    if not hide_phone():
+        print(
+            "warning: the number is in the list of processes; --phone - asks for it",
+            file=sys.stderr,
+        )
     code = _call()
     trouble = finish()
     if trouble is not None:

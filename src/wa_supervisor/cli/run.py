@@ -36,7 +36,8 @@ def run(
     phone: Annotated[
         str | None,
         typer.Option(
-            metavar="NUMBER", help="Pair by a code typed on the phone with this number, not by QR."
+            metavar="NUMBER",
+            help="Pair by a code typed on the phone with this number, not by QR; - asks for it.",
         ),
     ] = None,
     qr: Annotated[
@@ -71,6 +72,8 @@ def run(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what was ignored.")] = False,
 ) -> None:
     """Supervise a session: pair it, keep it connected, and know when to stop."""
+    if phone == "-":
+        phone = _ask_for_phone()
     pairing: dict[str, Any] = {"phone": phone, "qr": qr or None}
     if phone is not None:
         pairing["mode"] = "code"
@@ -103,3 +106,10 @@ def run(
         code = GIVE_UP.get(outcome.reason, Exit.FAILED)
     workers.leave(code)
     raise typer.Exit(code)
+
+
+def _ask_for_phone() -> str:
+    """Read the number from the terminal or, where there is none, from standard input."""
+    if sys.stdin.isatty():
+        return str(typer.prompt("The phone's number, with its country code", err=True))
+    return sys.stdin.readline().strip()

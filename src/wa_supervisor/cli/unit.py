@@ -10,6 +10,8 @@ from typing import Annotated, Final
 
 import typer
 
+from ..errors import ConfigError
+from ..redaction import printable
 from ..settings import load_settings
 from ..store.layout import APP_NAME
 from .exits import GIVE_UP, Exit
@@ -42,6 +44,8 @@ def unit(
 ) -> None:
     """Print a hardened systemd service that supervises the session."""
     name = load_settings(None, {"session": session}).settings.session
+    if config is not None:
+        _check(config.absolute())
     program = _program()
     if system and (hidden := _hidden(program[0], sys.base_prefix)):
         print(
@@ -50,6 +54,18 @@ def unit(
             file=sys.stderr,
         )
     print(service(name, program, config, system=system), end="")
+
+
+def _check(config: Path) -> None:
+    """Refuse a path that a unit cannot hold: systemd.syntax(7) has no quotes for a credential's."""
+    text = str(config)
+    if not text.isprintable() or text.endswith(("\\", " ")):
+        raise ConfigError(
+            f"--config: a unit cannot hold the path {printable(text)!r}",
+            hint="give the file a plain name, without line breaks and other unprintable letters",
+        )
+    if not config.is_file():
+        print(f"warning: there is no file {config} here", file=sys.stderr)
 
 
 def _program() -> tuple[str, ...]:

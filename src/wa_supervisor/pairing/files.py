@@ -7,8 +7,10 @@ that is not ours is never overwritten.
 
 from __future__ import annotations
 
-import re
-import stat
+import contextlib
+import hashlib
+import logging
+import os
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
@@ -22,8 +24,10 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
 _WHAT_WE_WRITE = 1 << 16  # bytes to look at; our images are marked at the start
+_ELSEWHERE = "move it away, or choose another name"
 _MARKED_WITHIN = 300  # bytes
-_ONE_WORD = re.compile(rb"\S{1,4096}")
+
+log = logging.getLogger("wa_supervisor")
 
 
 class FileSink(ABC):
@@ -42,14 +46,15 @@ class FileSink(ABC):
                 hint=f"mkdir -p {path.parent}",
             )
         self._remove_leftovers()
+        self._try_to_write()
 
     @abstractmethod
     def render(self, payload: SecretStr) -> bytes:
         """Make the file's content out of a QR's payload."""
 
     @abstractmethod
-    def is_ours(self, content: bytes, mode: int) -> bool:
-        """Say whether a file with this beginning and these permissions was written by us."""
+    def is_ours(self, content: bytes) -> bool:
+        """Say whether a file with this beginning was written by us."""
 
     def show_qr(self, payload: SecretStr, lifetime: float) -> None:
         """Put this QR into the file."""
@@ -82,6 +87,8 @@ class FileSink(ABC):
         self.hide()
 
     def _write(self, content: bytes) -> None:
+        if self._is_taken():
+            raise StoreError(str(self._taken()), hint=_ELSEWHERE)
         try:
             # Not durable: no code outlives a power cut.
             made = private_files.replace(self.path, content, draft=self._draft, durable=False)
@@ -90,17 +97,38 @@ class FileSink(ABC):
                 f"cannot write {self.path.name}: {error.strerror}",
                 hint=f"check {self.path.parent}, or choose another place with --qr",
             ) from error
+        if self._written is None:
+            log.info("a code to link the device is in %s, until it is dead or used", self.path)
         self._written = (made.st_dev, made.st_ino)
+
+    def _is_taken(self) -> bool:
+        """Whether there is a file that we did not write."""
+        try:
+            found = self.path.lstat()
+        except OSError:
+            return False
+        return (found.st_dev, found.st_ino) != self._written
+
+    def _try_to_write(self) -> None:
+        """Find out now what would be found out when the first code comes."""
+        try:
+            os.close(os.open(self._draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+            self._draft.unlink()
+        except OSError as error:
+            raise ConfigError(
+                f"cannot show a QR in {self.path.name}: {self.path.parent} cannot be written to "
+                f"({error.strerror})",
+                hint="choose another place with --qr",
+            ) from error
 
     def _remove_leftovers(self) -> None:
         try:
             self._draft.unlink(missing_ok=True)
             try:
-                mode = self.path.lstat().st_mode
                 content = private_files.read(self.path, _WHAT_WE_WRITE)
             except FileNotFoundError:
                 return
-            if content and not self.is_ours(content, mode):
+            if content and not self.is_ours(content):
                 raise self._taken()
             self.path.unlink(missing_ok=True)
         except OSError as error:
@@ -109,7 +137,7 @@ class FileSink(ABC):
     def _taken(self, why: str = "") -> ConfigError:
         return ConfigError(
             f"cannot show a QR in {self.path.name}: what is there was not written by {MARK}{why}",
-            hint="move it away, or choose another name",
+            hint=_ELSEWHERE,
         )
 
 
@@ -120,9 +148,8 @@ class PngFile(FileSink):
         """Make the image."""
         return png(make_matrix(payload, FILE_BORDER))
 
-    def is_ours(self, content: bytes, mode: int) -> bool:
+    def is_ours(self, content: bytes) -> bool:
         """Look for our mark in the PNG's first chunks."""
-        del mode
         return content.startswith(b"\x89PNG") and MARK.encode() in content[:_MARKED_WITHIN]
 
 
@@ -133,14 +160,22 @@ class SvgFile(FileSink):
         """Make the image."""
         return svg(make_matrix(payload, FILE_BORDER))
 
-    def is_ours(self, content: bytes, mode: int) -> bool:
+    def is_ours(self, content: bytes) -> bool:
         """Look for our mark at the start of the SVG."""
-        del mode
         return content.startswith(b"<svg") and MARK.encode() in content[:_MARKED_WITHIN]
 
 
 class PayloadFile(FileSink):
-    """The bare text of the live QR or pair code, for another program; no newline is added."""
+    """The bare text of the live QR or pair code, for another program; no newline is added.
+
+    The text cannot carry a mark, and one private word may be anybody's. So a hidden file beside it
+    holds the digests of what was written, for the start after a crash.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._digests = path.absolute().with_name(f".{path.name}.{MARK}-digests")
+        super().__init__(path)
+        self._digests.unlink(missing_ok=True)
 
     def render(self, payload: SecretStr) -> bytes:
         """Reveal the text: that is what the file is for."""
@@ -150,9 +185,32 @@ class PayloadFile(FileSink):
         """Put this pair code into the file."""
         self.show_qr(code, lifetime)
 
-    def is_ours(self, content: bytes, mode: int) -> bool:
-        """Accept one private word: the text cannot carry a mark."""
-        return (
-            stat.S_IMODE(mode) == private_files.FILE_MODE
-            and _ONE_WORD.fullmatch(content) is not None
-        )
+    def hide(self) -> None:
+        """Remove the file, unless somebody put another one in its place."""
+        super().hide()
+        self._digests.unlink(missing_ok=True)
+
+    def is_ours(self, content: bytes) -> bool:
+        """Look for its digest among those of what was written."""
+        return _digest(content) in self._written_before()
+
+    def _write(self, content: bytes) -> None:
+        if not self._is_taken():
+            self._note(content)
+        super()._write(content)
+
+    def _note(self, content: bytes) -> None:
+        """Keep the digest, and the one before: the file is the old one until it is replaced."""
+        digests = b"\n".join([*self._written_before()[-1:], _digest(content)])
+        with contextlib.suppress(OSError):  # the file itself says what is wrong
+            private_files.replace(self._digests, digests, draft=self._draft, durable=False)
+
+    def _written_before(self) -> list[bytes]:
+        try:
+            return private_files.read(self._digests, _WHAT_WE_WRITE).split(b"\n")
+        except OSError:
+            return []
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.sha256(content).hexdigest().encode()

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 APP_NAME = "wa-supervisor"
 
-_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}", re.ASCII)
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}", re.ASCII)
 _SIDECARS = ("-wal", "-shm", "-journal")  # https://sqlite.org/tempfiles.html
 
 
@@ -132,7 +132,7 @@ def validate_name(name: str) -> str:
     if _NAME.fullmatch(name) is None:
         raise ConfigError(
             f"{name[:80]!r} cannot be a session name: use 1 to 64 letters, digits, '.', '_' "
-            "or '-', and no '.' at the start",
+            "or '-', and no '.' or '-' at the start",
             hint=Hint(Action.SET, "session", note="for example `shop`"),
         )
     return name
