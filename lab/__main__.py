@@ -6,6 +6,7 @@ import typer
 
 from .commands.faults import faults
 from .commands.generate import generate
+from .commands.mutants import mutants
 from .commands.power_cut import power_cut
 from .commands.simulate import simulate
 
@@ -21,6 +22,7 @@ app.command()(faults)
 app.command()(simulate)
 app.command()(generate)
 app.command()(power_cut)
+app.command()(mutants)
 
 if __name__ == "__main__":
     app()

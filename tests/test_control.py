@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from e2e.processes import until
+from wa_supervisor import control
 from wa_supervisor.control import MOST_CONNECTIONS, Order, ask, listening
 from wa_supervisor.errors import ControlError, NotRunning
 from wa_supervisor.lifecycle import Session, State
@@ -151,3 +153,17 @@ async def _asked(files: SessionFiles) -> Status | None:
         return await asyncio.to_thread(ask, files, Order.STATUS)
     except ControlError:
         return None
+
+
+async def test_a_deleted_socket_is_made_anew(
+    files: SessionFiles, taken: list[Order], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "LOOK_EVERY", 0.02)
+    place = files.directory / "control.sock"
+    async with listening(files, orders(taken), status):
+        place.unlink()
+        await until(place.exists)
+        await asyncio.to_thread(ask, files, Order.RESUME)
+        assert stat.S_IMODE(place.stat().st_mode) == 0o600
+    assert taken == [Order.RESUME]
+    assert not place.exists()

@@ -27,9 +27,11 @@ from .session.shared.secret import ON_THE_WIRE, Secret
 from .status import Status
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Iterator
 
     from .store import SessionFiles
+
+    _Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +40,9 @@ EXCHANGE_TIMEOUT: Final = 2.0
 
 MOST_CONNECTIONS: Final = 8
 """Exchanges at a time; who comes beyond that is turned away. Each holds a descriptor."""
+
+LOOK_EVERY: Final = 5.0
+"""Seconds between two looks whether the socket is still there."""
 
 _NAME: Final = "control.sock"
 _LONGEST: Final = 4096  # bytes in an order
@@ -132,12 +137,35 @@ async def listening(
         server = await asyncio.start_unix_server(
             answer, sock=listener, limit=_LONGEST, start_serving=False
         )
+        serving = [server]
+        watching = asyncio.create_task(_keep_there(address, serving, answer))
         try:
             await server.start_serving()
             yield
         finally:
-            server.close()
+            watching.cancel()
+            await asyncio.wait({watching})
+            serving[0].close()
             _unlink(address)
+
+
+async def _keep_there(address: str, serving: list[asyncio.Server], answer: _Answer) -> None:
+    """Make the socket anew if somebody deletes it: a supervisor that runs must be found."""
+    while True:
+        await asyncio.sleep(LOOK_EVERY)
+        if _is_there(address):
+            continue
+        try:
+            listener = _bind(address)
+        except OSError:
+            continue  # its directory is gone, too
+        serving[0].close()
+        serving[0] = await asyncio.start_unix_server(answer, sock=listener, limit=_LONGEST)
+        log.warning("%s was deleted; it was made anew", _NAME)
+
+
+def _is_there(address: str) -> bool:
+    return os.path.lexists(address)
 
 
 def _bind(address: str) -> socket.socket:

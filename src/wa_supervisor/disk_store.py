@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+import contextlib
+import logging
+from typing import TYPE_CHECKING, Final
 
 from . import crashes
 from .control import listening
+from .errors import StoreError
 from .journal import Journal, Reserve
 from .store import CredentialKeeper, SessionFiles, SessionLock, open_vault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from contextlib import AbstractAsyncContextManager, AbstractContextManager
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from .control import Orders
     from .crashes import CrashReport
     from .settings import Settings
     from .status import Status
+
+
+log = logging.getLogger("wa_supervisor")
+
+WATCH_EVERY: Final = 5.0
+"""Seconds between two looks whether the session's files are still there."""
 
 
 class DiskStore:
@@ -31,13 +41,14 @@ class DiskStore:
         self._settings = settings
         self._vault = open_vault(self.files, settings.database)
         self._lock = SessionLock(self.files)
+        self._journal: Journal | None = None
         self.keys = CredentialKeeper(
             self.files,
             self._vault,
             keep_snapshots=settings.snapshots.keep,
             keep_quarantined=settings.quarantine.keep,
             keep_days=settings.quarantine.days,
-            holding_lock=self._lock.shared,
+            holding_lock=self._in_place,
         )
 
     @property
@@ -80,14 +91,47 @@ class DiskStore:
 
     def open_journal(self) -> tuple[Journal, Reserve]:
         """Open the journal in the directory."""
-        return Journal.open(self.files.journal, self._settings.journal), Reserve(self.files.reserve)
+        self._journal = Journal.open(self.files.journal, self._settings.journal)
+        return self._journal, Reserve(self.files.reserve)
 
     def report(self, crash: CrashReport) -> None:
         """Write a report into the directory."""
         crashes.write(self.files.directory, crash)
 
-    def control(
-        self, orders: Orders, status: Callable[[], Status]
-    ) -> AbstractAsyncContextManager[None]:
-        """Listen at a socket in the directory."""
-        return listening(self.files, orders, status)
+    @contextlib.asynccontextmanager
+    async def control(self, orders: Orders, status: Callable[[], Status]) -> AsyncIterator[None]:
+        """Listen at a socket in the directory, and make anew what is deleted there meanwhile."""
+        watching = asyncio.create_task(self._watch())
+        try:
+            async with listening(self.files, orders, status):
+                yield
+        finally:
+            watching.cancel()
+            await asyncio.wait({watching})
+
+    @contextlib.contextmanager
+    def _in_place(self) -> Iterator[None]:
+        """Share the lock for work on the keys, which must be where they were."""
+        with self._lock.shared():
+            self._lock.check()
+            yield
+
+    async def _watch(self) -> None:
+        said = ""
+        while True:
+            await asyncio.sleep(WATCH_EVERY)
+            try:
+                await asyncio.to_thread(self._mend)
+            except StoreError as error:
+                if str(error) != said:
+                    log.warning("%s (%s)", error, error.hint)
+                said = str(error)
+            else:
+                said = ""
+
+    def _mend(self) -> None:
+        """See that directory, lock and journal are there; make a deleted file anew."""
+        with self._lock.shared():
+            self._lock.check()
+            if self._journal is not None:
+                self._journal.mend()

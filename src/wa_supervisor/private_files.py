@@ -141,6 +141,16 @@ def is_regular(path: Path) -> bool:
     return False
 
 
+def is_open_file(path: Path, descriptor: int) -> bool:
+    """Say whether a path still leads to an open file: neither was deleted, moved or replaced."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return False
+    held = os.fstat(descriptor)
+    return (found.st_dev, found.st_ino) == (held.st_dev, held.st_ino)
+
+
 def list_names(directory: Path) -> tuple[str, ...]:
     """List a directory, which need not exist, the last name first."""
     with contextlib.suppress(FileNotFoundError):

@@ -8,6 +8,7 @@ a storm of it costs nothing, and the counts go along with the next step.
 from __future__ import annotations
 
 import contextlib
+import logging
 import sqlite3
 import threading
 from collections import Counter
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..status import StepRecord
+
+log = logging.getLogger("wa_supervisor")
 
 PRUNE_EVERY = 1000
 """Rows between two looks at what is too old; so many newest rows are kept whatever their age, lest
@@ -62,6 +65,7 @@ class Journal:
         self._ignored: Counter[tuple[str, str]] = Counter()
         self._missed = 0
         self._until_prune = 0
+        self._place, self._directory = _identity(path), _identity(path.parent)
 
     @classmethod
     def open(cls, path: Path, settings: JournalSettings | None = None) -> Self:
@@ -106,6 +110,7 @@ class Journal:
         with self._exclusive("write"):
             try:
                 try:
+                    self._make_anew_if_deleted()
                     self._write(record, memory)
                 except sqlite3.DatabaseError as error:
                     if not says_damaged(error):
@@ -115,6 +120,12 @@ class Journal:
             except BaseException:
                 self.skip()
                 raise
+
+    def mend(self) -> None:
+        """Make the file anew, with all that was in it, if it was deleted while it is open."""
+        # ProgrammingError: it is closed already.
+        with self._exclusive("look at"), contextlib.suppress(sqlite3.ProgrammingError):
+            self._make_anew_if_deleted()
 
     def skip(self) -> None:
         """Count a step that was not recorded; the next row says how many are missing before it."""
@@ -188,11 +199,29 @@ class Journal:
         found = self._connection.execute("SELECT json FROM memory").fetchone()
         return Memory.model_validate_json(found[0]) if found else None
 
+    def _make_anew_if_deleted(self) -> None:
+        if _identity(self.path) == self._place or _identity(self.path.parent) != self._directory:
+            return  # with its directory gone, there is nowhere to make it
+        draft = self.path.with_name(f".{self.path.name}.new")
+        draft.unlink(missing_ok=True)
+        private_files.make_empty(draft)
+        with contextlib.closing(sqlite3.connect(draft)) as copy:
+            self._connection.backup(copy)
+        private_files.sync_file(draft)
+        self._connection.close()
+        schema.remove_sidecars(self.path)  # of the deleted one: they must not be read into this one
+        draft.replace(self.path)
+        private_files.sync_directory(self.path.parent)
+        self._connection = schema.connect(self.path)
+        self._place = _identity(self.path)
+        log.warning("%s was deleted; it was made anew, with all that was in it", self.path.name)
+
     def _begin_anew(self) -> None:
         self._connection.close()
         schema.set_aside(self.path)
         private_files.make_empty(self.path)
         self._connection = schema.connect(self.path)
+        self._place = _identity(self.path)
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -222,3 +251,12 @@ def _explained(path: Path, deed: str) -> Iterator[None]:
         yield
     except (sqlite3.Error, OSError, ValidationError) as error:
         raise schema.failed(path, deed, error) from error
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file is at a path; None if there is none."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino

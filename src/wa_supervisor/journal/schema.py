@@ -178,6 +178,12 @@ def tidy(path: Path) -> None:
         _rename(path, _SIDECARS)
 
 
+def remove_sidecars(path: Path) -> None:
+    """Remove what SQLite kept beside a journal that is no longer there. Raises OSError."""
+    for end in _SIDECARS:
+        Path(f"{path}{end}").unlink(missing_ok=True)
+
+
 def was_lost(path: Path) -> bool:
     """Say whether an unreadable journal was ever set aside here."""
     return any(path.parent.glob(f"{path.name}{_ASIDE}*"))

@@ -12,6 +12,7 @@ supervisor, be it for a moment, keeps everybody else from its keys.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import platform
 import sys
@@ -23,8 +24,10 @@ from typing import TYPE_CHECKING, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from .. import private_files
 from ..errors import LockHeld, StoreError
 from ..hints import Action, Hint
+from .pin import Pin
 
 if sys.platform == "win32":
     import msvcrt
@@ -36,6 +39,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from .layout import SessionFiles
+
+log = logging.getLogger("wa_supervisor")
 
 READER_TIMEOUT = 0.3
 """Seconds to wait for a `read_holder` that is looking."""
@@ -77,6 +82,7 @@ class SessionLock:
         self._files = files
         self._command = (command or Path(sys.argv[0]).name or "python")[:64]
         self._descriptor: int | None = None
+        self._pin: Pin | None = None
         self._sharing = threading.Lock()
 
     def acquire(self) -> None:
@@ -94,6 +100,10 @@ class SessionLock:
                     left = _left_behind(descriptor)
                     if not left or not _lock_within(descriptor, DYING_TIMEOUT):
                         raise self._held(descriptor, left)
+                pin = Pin(self._files.directory)
+                undo.callback(pin.close)
+                if not pin.lock():  # the lock's file was deleted, and another made
+                    raise self._held(descriptor, ())
                 self._write_record(descriptor)
             except OSError as error:
                 raise StoreError(
@@ -101,14 +111,18 @@ class SessionLock:
                     hint=Hint(Action.CHECK_DISK, str(self._files.lock)),
                 ) from error
             undo.pop_all()
-        self._descriptor = descriptor
-        _ours.add(descriptor)
+        self._descriptor, self._pin = descriptor, pin
+        _ours.update((descriptor, pin.descriptor))
 
     def release(self) -> None:
         """Give our share of the lock back; without the lock this does nothing."""
         with self._sharing:
             if self._descriptor is not None:
                 descriptor, self._descriptor = self._descriptor, None
+                pin, self._pin = self._pin, None
+                if pin is not None and pin.descriptor in _ours:
+                    _ours.remove(pin.descriptor)
+                    pin.close()
                 _close(descriptor)  # not unlocked: a session process that will not die holds it
 
     @property
@@ -134,6 +148,32 @@ class SessionLock:
             yield
         finally:
             _close(share)
+
+    def check(self) -> None:
+        """See that the directory and the lock's file are still those that we hold.
+
+        A lock's file that was deleted is made anew. Raises Unreachable if the directory is gone,
+        LockHeld if another process has locked another file meanwhile, StoreError without the lock.
+        """
+        with self._sharing:
+            descriptor = self.descriptor
+            if self._pin is not None:
+                self._pin.check()
+            with private_files.explained("look at the lock", self._files.directory):
+                if not private_files.is_open_file(self._files.lock, descriptor):
+                    self._lock_anew(descriptor)
+
+    def _lock_anew(self, descriptor: int) -> None:
+        fresh = os.open(self._files.lock, _OPEN, private_files.FILE_MODE)
+        try:
+            if not _lock_within(fresh, READER_TIMEOUT):
+                raise self._held(fresh, ())
+            self._write_record(fresh)
+            # Under the same number: a session process to come is handed the new one.
+            os.dup2(fresh, descriptor, inheritable=False)
+        finally:
+            os.close(fresh)
+        log.warning("the lock of session %s was deleted; it was made anew", self._files.name)
 
     def __enter__(self) -> Self:
         self.acquire()

@@ -1,0 +1,1 @@
+"""Do the nets hold? Each mutant breaks the sources in one place; some test must notice."""
