@@ -57,7 +57,7 @@ NETWORK: tuple[Fault, ...] = (
             "reconnect_timeout": 1.0,
             "backoff__base": 300.0,
             "backoff__cap": 300.0,
-            "reach_every": 1.0,
+            "network_check_every": 1.0,
         },
     ),
     Fault("network/reset", "the TCP connection is reset", (acts.drop,), Recovers(5), soak=True),

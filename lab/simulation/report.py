@@ -72,7 +72,12 @@ FACTS: dict[type[Fact], str] = {
     facts.StopTimedOut: "the process cannot be ended",
     facts.FilesTimedOut: "the work on the files took too long",
 }
-"""Each fact in a few words."""
+"""Each fact in a few words; one that is not here is said by its name."""
+
+
+def _happened(fact: Fact) -> str:
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", fact.name)
+    return FACTS.get(type(fact), spaced.lower())
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +115,7 @@ def _line(entry: Entry, stayed: float) -> Line | None:
     begins = isinstance(step.fact, facts.Start)
     if not begins and not (step.taken and _worth_telling(step)):
         return None
-    words = [FACTS[type(step.fact)], *_asked(step, stayed)]
+    words = [_happened(step.fact), *_asked(step, stayed)]
     if step.phase_after.substate not in {None, "online"}:
         words[0] += f" ({step.phase_after.substate})"
     if step.phase_after is Phase.BACKOFF and step.session.not_before is not None:

@@ -3,8 +3,8 @@
 A node is the core's model with time taken out: a clock is set or not, a wait is over or not, a
 budget holds so many. From each node the walk takes every fact the world can produce (stale and
 repeated ones too), rings every clock in every order, lets budgets and bans run out, and lets the
-supervisor's process die and come back. Each step is checked against `World` and the `invariants`;
-the first broken promise is raised with the shortest way to it.
+supervisor's process die and come back. Each step is checked against `Environment` and the
+`invariants`; the first broken promise is raised with the shortest way to it.
 
 Real time orders clocks; the walk does not, so it visits everything that can happen and more.
 """
@@ -29,9 +29,10 @@ from wa_supervisor.lifecycle import (
     SessionCore,
     facts,
 )
+from wa_supervisor.lifecycle.guards import OUTAGES
+from wa_supervisor.testing.environment import Broken, Environment
 from wa_supervisor.testing.invariants import INVARIANTS, OF_THE_IGNORED, Edge, check
 from wa_supervisor.testing.story import line
-from wa_supervisor.testing.world import Broken, World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,18 +47,30 @@ COUNTED = 3
 """Budgets up to this size are counted in a node; a larger one counts as never spent."""
 RESTARTS = "the supervisor restarts"
 """The move on which the supervisor's process dies and comes back."""
-TOLD = frozenset({"detail", "bot_busy"})
+TOLD = frozenset({"detail", "bot_busy", "events_left_out"})
 """Fields of the model that people read and nothing is decided by."""
-DECISIVE = frozenset(
-    {Reason.RELINK, Reason.RESUMED, Reason.STOPPED, Reason.TEMPORARY_BAN, Reason.REPLACED}
-)
-"""The reasons something is decided by; any other stands for all others."""
+DECISIVE = {
+    **{
+        reason: reason
+        for reason in (
+            Reason.RELINK,
+            Reason.RESUMED,
+            Reason.STOPPED,
+            Reason.TEMPORARY_BAN,
+            Reason.REPLACED,
+            Reason.PURGED,
+            Reason.INBOX_FULL,
+        )
+    },
+    **dict.fromkeys(OUTAGES, Reason.DIAL_FAILED),
+}
+"""The reasons something is decided by, outages all alike; any other stands for all others."""
 TIMED = frozenset({"generation", "clocks", "spent", "not_before", "ban_until", "code_until"})
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """The core's model without its times, and the world."""
+    """The core's model without its times, and the environment."""
 
     facts: tuple[object, ...]
     """The model's other fields, in their order."""
@@ -69,7 +82,7 @@ class Node:
     """`ban_until` lies ahead."""
     coded: bool
     """A code was shown to this child's phone."""
-    world: World
+    environment: Environment
 
     @property
     def phase(self) -> Phase:
@@ -136,26 +149,29 @@ class Graph:
         return seen
 
 
-def explore(policy: Policy, *, most: int = 50_000) -> Graph:
+def explore(policy: Policy, *, inbox: bool = False, most: int = 50_000) -> Graph:
     """Walk everything reachable under `policy`, whose retries must be few, or without end.
+
+    With `inbox` it may fill up at any time and be read again, which doubles the states.
 
     Raises Broken at the first promise not kept, or when there are more than `most` states: then
     something grows without a bound.
     """
     if (policy.backoff.max_retries or 0) > COUNTED:
         raise ValueError(f"to be walked, a policy must allow at most {COUNTED} retries, or any")
-    return _Walk(policy).run(most)
+    return _Walk(policy, inbox=inbox).run(most)
 
 
 class _Walk:
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, *, inbox: bool) -> None:
         self.policy = policy
+        self.left_out = () if inbox else (facts.InboxFull, facts.InboxDrained)
         self.core = SessionCore(Session(), policy, jitter=lambda: 0.5)
         # Where retries never run out, nothing is decided by their number.
         uncounted = {"retries"} if policy.backoff.max_retries is None else set()
         self.plain = [f for f in Session.__slots__ if f not in TOLD | TIMED | uncounted]
         self.counted = [b for b in Budget if policy.limit(b).count <= COUNTED]
-        self.graph = Graph(self.node_of(self.core.session, NOW, World()))
+        self.graph = Graph(self.node_of(self.core.session, NOW, Environment()))
 
     def run(self, most: int) -> Graph:
         graph, began = self.graph, time.perf_counter()
@@ -176,7 +192,9 @@ class _Walk:
         return graph
 
     def moves(self, here: Node) -> Iterator[Move]:
-        for fact in here.world.possible():
+        for fact in here.environment.possible():
+            if isinstance(fact, self.left_out):
+                continue
             yield self.take(here, fact)
             if isinstance(fact, facts.PairingTimedOut) and here.coded:
                 yield self.take(here, fact, code_died=True)
@@ -184,9 +202,9 @@ class _Walk:
             yield self.take(here, clock)
         yield from self.time_passes(here)
         self.enter(here)
-        world = replace(here.world.restarted())
+        environment = replace(here.environment.restarted())
         revived = self.core.session.revived()
-        yield Move(None, self.node_of(revived, NOW, world), RESTARTS)
+        yield Move(None, self.node_of(revived, NOW, environment), RESTARTS)
 
     def time_passes(self, here: Node) -> Iterator[Move]:
         if here.spent:
@@ -211,8 +229,8 @@ class _Walk:
         step = self.core.tick(now) if isinstance(what, Clock) else self.core.handle(what, now)
         assert step is not None, f"{what} was to ring"
         try:
-            world = here.world.after(step)
-            edge = Edge(before, here.world, step, session, world, now, self.policy)
+            environment = here.environment.after(step)
+            edge = Edge(before, here.environment, step, session, environment, now, self.policy)
             # Where nothing changed, what holds of states was found to hold on arrival.
             check(edge, INVARIANTS if step.taken else OF_THE_IGNORED)
         except Broken as broken:
@@ -220,10 +238,9 @@ class _Walk:
             raise Broken(f"{broken}\n  {way}") from None
         if not step.taken and not isinstance(what, Clock):
             return Move(step, here)
-        self.core._chart._engine.running = True  # noqa: SLF001 - Stopped ends the engine; go on
-        return Move(step, self.node_of(session, now, world))
+        return Move(step, self.node_of(session, now, environment))
 
-    def node_of(self, session: Session, now: float, world: World) -> Node:
+    def node_of(self, session: Session, now: float, environment: Environment) -> Node:
         counts = (
             (b, len(self.policy.limit(b).fresh(session.spent.get(b, ()), now)))
             for b in self.counted
@@ -235,7 +252,7 @@ class _Walk:
             (session.not_before or now) > now,
             (session.ban_until or now) > now,
             session.phase is Phase.PAIRING and session.code_until is not None,
-            replace(world, generation=min(world.generation, 2)),
+            replace(environment, generation=min(environment.generation, 2)),
         )
 
     def enter(self, node: Node, ringing: Clock | None = None) -> Session:
@@ -245,7 +262,7 @@ class _Walk:
             setattr(session, name, value)
         session.detail = ""
         session.retries = session.retries if "retries" in self.plain else 0
-        session.generation = node.world.generation
+        session.generation = node.environment.generation
         session.code_until = NOW + LATER if node.coded else None
         soon, late = NOW + LATER, NOW + 2 * LATER
         session.clocks = {c: soon if c is ringing else late for c in node.clocks}
@@ -268,7 +285,7 @@ def _merged(name: str, session: Session) -> object:
     if not isinstance(value, Reason):
         return value
     told = name == "cause" and session.phase not in {Phase.BACKOFF, Phase.GAVE_UP}
-    return value if value in DECISIVE and not told else Reason.CHILD_EXITED
+    return Reason.CHILD_EXITED if told else DECISIVE.get(value, Reason.CHILD_EXITED)
 
 
 def _by_name(item: tuple[Budget, int]) -> str:
@@ -293,7 +310,8 @@ def _but(**changes: object) -> Policy:
 
 POLICIES: dict[str, Policy] = {
     "no retries": _ROOMY,
-    "retries without end": _but(backoff=Backoff(max_retries=None)),
+    # A minute's wait is worth a watch of the network.
+    "retries without end": _but(backoff=Backoff(base=60.0, max_retries=None)),
     "two retries": _but(backoff=Backoff(max_retries=2)),
     "forgiven at once": _but(backoff=Backoff(max_retries=1, stable_after=0)),
     **{

@@ -8,7 +8,7 @@ if each process has a state in it in which it cannot act, or a move of it that s
 
 Two worlds: in the *hostile* one everything can happen in any order, and only time is sure: a clock
 that stays set rings. In the *healthy* one the server lets the client in, processes end when told
-to, and files obey, each before its alarm.
+to, files obey, each before its alarm, and somebody reads the inbox.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import TypeAlias
 import networkx as nx
 
 from wa_supervisor.lifecycle import Child, Clock, Phase, Work, facts
-from wa_supervisor.lifecycle.core import ALARMS
+from wa_supervisor.lifecycle.waits import ALARMS
 
 from .explore import RESTARTS, Graph, Move, Node
 
@@ -39,13 +39,13 @@ def _time(_: Node, move: Move) -> bool:
 
 
 def _beginning(node: Node, move: Move) -> bool:
-    idle = node.phase is Phase.INIT and node.world.child is Child.NONE
+    idle = node.phase is Phase.INIT and node.environment.child is Child.NONE
     return idle and move.step is not None and isinstance(move.step.fact, facts.Start)
 
 
 def _server(node: Node, move: Move) -> bool:
     """Let the client in, or show a QR to one that has no keys."""
-    if move.step is None or node.world.child is not Child.RUNNING:
+    if move.step is None or node.environment.child is not Child.RUNNING:
         return False
     wanted = (facts.QrOffered, facts.Connected) if node.phase is Phase.INIT else (facts.Connected,)
     return isinstance(move.step.fact, wanted) and move.step.taken
@@ -53,7 +53,12 @@ def _server(node: Node, move: Move) -> bool:
 
 def _reaper(node: Node, move: Move) -> bool:
     ends = move.step is not None and isinstance(move.step.fact, facts.ChildExited)
-    return ends and node.world.child is Child.STOPPING and move.step is not None and move.step.taken
+    return (
+        ends
+        and node.environment.child is Child.STOPPING
+        and move.step is not None
+        and move.step.taken
+    )
 
 
 def _files(node: Node, move: Move) -> bool:
@@ -61,13 +66,20 @@ def _files(node: Node, move: Move) -> bool:
         Work.PURGING: (facts.PurgeDone,),
         Work.RESTORING: (facts.RestoreDone, facts.NothingToRestore),
         Work.NONE: (),
-    }[node.world.files]
+    }[node.environment.files]
     return move.step is not None and isinstance(move.step.fact, done)
 
 
+def _reader(_: Node, move: Move) -> bool:
+    """Read the inbox, so that it has room again."""
+    reads = move.step is not None and isinstance(move.step.fact, facts.InboxDrained)
+    return reads and move.step is not None and move.step.taken
+
+
 CLOCKS: World = {clock.value: _rings(clock) for clock in Clock}
-HOSTILE: World = {**CLOCKS, "beginning": _beginning, "time": _time}
-"""What is sure to happen in the hostile world; all else may."""
+HOSTILE: World = {**CLOCKS, "beginning": _beginning, "time": _time, "reader": _reader}
+"""What is sure to happen in the hostile world; all else may, but for an inbox that fills up again
+and again: a session whose messages nobody reads waits for ever, as it should."""
 
 HEALTHY: World = {
     # In good weather the answer comes before these ring: nobody scans, a link holds, a wait ends.
@@ -77,6 +89,7 @@ HEALTHY: World = {
     "server": _server,
     "reaper": _reaper,
     "files": _files,
+    "reader": _reader,
 }
 """All that happens in the healthy world."""
 
@@ -108,6 +121,8 @@ def fails_to_reach(
 
     def allowed(node: Node, move: Move) -> bool:
         if move.step is None and move.time == RESTARTS:
+            return False
+        if move.step is not None and isinstance(move.step.fact, facts.InboxFull):
             return False
         return hostile or any(process(node, move) for process in world.values())
 

@@ -13,15 +13,13 @@ import logging
 from collections import deque
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, assert_never
 
 from .clock import sleep
 from .crashes import CrashReport
 from .errors import LockHeld, StoreError, Unreachable
 from .hints import Action, Hint
 from .lifecycle import State, effects, facts
-from .lifecycle.model import ACTIVE
-from .lifecycle.rules import crashed
 from .session.parent.network_probe import wait_until_back
 from .session.shared.spec import ChildSpec, Watch
 
@@ -71,7 +69,6 @@ class Handlers:
     _looks: asyncio.Task[None] | None = None
     _work: set[asyncio.Task[None]] = field(default_factory=set)
     _generation: int = 0
-    _failed: int = 0  # the generation whose bot ended it
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _recent: deque[str] = field(default_factory=lambda: deque(maxlen=20))
 
@@ -90,9 +87,9 @@ class Handlers:
         except Exception as error:  # noqa: BLE001 - whatever it is, the core must hear of it
             self._report_fault(effect, error)
 
-    def _carry_out(self, effect: Effect) -> None:  # noqa: C901 - a table
+    def _carry_out(self, effect: Effect) -> None:  # noqa: C901, PLR0912 - a table
         match effect:
-            case effects.StartChild(generation):
+            case effects.StartChild(generation=generation):
                 self._start(effect, self._start_child(generation))
             case effects.StopChild(_, log_out, pairing):
                 self._start(effect, self._stop_child(log_out=log_out, pairing=pairing))
@@ -100,6 +97,15 @@ class Handlers:
                 self._start(effect, self._probe(generation))
             case effects.WatchNetwork():
                 self._watch_network()
+            case effects.StopWatchingNetwork():
+                self._stop_watching_network()
+            case effects.TakeSnapshot(only_if_none):
+                copy = self.store.keys.while_connected
+                self._start(effect, asyncio.to_thread(copy, first=only_if_none))
+            case effects.ReportCrash(exited):
+                printed = self.link.printed(exited.generation)
+                report = CrashReport.of(exited, self.settings.session, self._recent, printed)
+                self._start(effect, self._report(report))
             case effects.PurgeSession(reason):
                 log.info("setting the dead session aside (%s)", reason.value)
                 self._start(effect, self._purge(reason))
@@ -115,40 +121,18 @@ class Handlers:
                 said = reason.explanation
                 log.warning("%s %s", said.sentence, said.action)
             case _:
-                raise NotImplementedError(effect.name)
+                assert_never(effect)
 
     def update_policy(self, settings: Settings) -> None:
         """Take over the numbers of the policy: what is started from now on goes by them."""
         self.settings = settings
 
     def watch(self, step: Step) -> None:
-        """See what else a step asks for: copies of a session that is sound, reports of crashes."""
-        if step.after is not State.BACKOFF and self._network is not None:
-            self._network.cancel()
-            self._network = None
+        """Note a step: what had happened before a crash, and that there is no time to try again."""
         if step.after is State.STOPPED:
             self._stopping.set()
-        fact = step.fact
-        if isinstance(fact, facts.BotFailed) and step.taken:
-            self._failed = fact.generation
-        if (
-            isinstance(fact, facts.ChildExited)
-            and crashed(fact)
-            and (step.phase_before in ACTIVE or fact.generation == self._failed)
-        ):
-            printed = self.link.printed(fact.generation)
-            report = CrashReport.of(fact, self.settings.session, self._recent, printed)
-            self._start(None, self._report(report))
         if step.taken:
             self._recent.append(step.fact.name)
-        match step.fact:
-            case facts.Connected() if step.taken:
-                first = self.settings.policy.backoff.stable_after > 0
-            case facts.StayedUp() if step.taken:
-                first = False
-            case _:
-                return
-        self._start(None, asyncio.to_thread(self.store.keys.while_connected, first=first))
 
     async def aclose(self, within: float) -> None:
         """Take every code away for good; leave what does not end `within` seconds to its thread."""
@@ -164,21 +148,20 @@ class Handlers:
                 task.cancel()
             await asyncio.gather(*hanging, return_exceptions=True)
 
-    def _start(self, effect: Effect | None, work: Coroutine[None, None, None]) -> None:
+    def _start(self, effect: Effect, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(self._guarded(effect, work))
         self._work.add(task)
         task.add_done_callback(self._work.discard)
 
-    async def _guarded(self, effect: Effect | None, work: Coroutine[None, None, None]) -> None:
+    async def _guarded(self, effect: Effect, work: Coroutine[None, None, None]) -> None:
         try:
             await work
         except Exception as error:  # noqa: BLE001 - whatever it is, the core must hear of it
             self._report_fault(effect, error)
 
-    def _report_fault(self, effect: Effect | None, error: Exception) -> None:
+    def _report_fault(self, effect: Effect, error: Exception) -> None:
         """Log an exception nobody expected, and answer for what it kept from being done."""
-        what = effect.name if effect else "a background task"
-        log.error("%s failed, which is a defect of wa-supervisor", what, exc_info=error)
+        log.error("%s failed, which is a defect of wa-supervisor", effect.name, exc_info=error)
         answer = _failure(effect)
         if answer is not None:
             self.post(answer)
@@ -193,7 +176,7 @@ class Handlers:
                 passes = isinstance(error, Unreachable | OSError)
                 fact = facts.StorageUnavailable if passes else facts.StorageFailed
                 self.post(fact(generation, _explained(error)))
-                self.post(facts.ChildExited(generation, None, None))
+                self.post(facts.StartRefused(generation, _explained(error)))
             else:
                 await self.link.start(spec)
 
@@ -232,17 +215,21 @@ class Handlers:
 
     def _watch_network(self) -> None:
         """Look whether WhatsApp can be reached again, for as long as the wait lasts."""
-        if self._network is not None:
-            self._network.cancel()
+        self._stop_watching_network()
         endpoint, policy = self.settings.endpoint, self.settings.policy
         self._network = asyncio.create_task(
             wait_until_back(
                 lambda: self.link.reachable(endpoint),
-                every=policy.reach_every,
+                every=policy.network_check_every,
                 back=lambda: self.post(facts.NetworkBack()),
                 sleep=partial(sleep, self.clock),
             )
         )
+
+    def _stop_watching_network(self) -> None:
+        if self._network is not None:
+            self._network.cancel()
+            self._network = None
 
     async def _report(self, report: CrashReport) -> None:
         try:
@@ -304,12 +291,12 @@ class Handlers:
                 away = False
 
 
-def _failure(effect: Effect | None) -> Fact | None:
+def _failure(effect: Effect) -> Fact | None:
     """Return the fact that says that an effect could not be carried out; None if none waits."""
     why = "a defect of wa-supervisor; its log has the traceback"
     match effect:
-        case effects.StartChild(generation):
-            return facts.ChildExited(generation, None, None, why)
+        case effects.StartChild(generation=generation):
+            return facts.StartRefused(generation, why)
         case effects.Probe(generation):
             return facts.ProbeFailed(generation, why)
         case effects.PurgeSession():

@@ -169,9 +169,9 @@ class Shell:
         self.around.hand_on(step, record)
         for effect in step.effects:
             match effect:
-                case effects.StartChild(generation) if not await recorder.may_dial():
+                case effects.StartChild(generation=generation) if not await recorder.may_dial():
                     why = f"not dialled, as the dial could not be recorded: {recorder.trouble}"
-                    self.around.queue.put(facts.ChildExited(generation, None, None, why))
+                    self.around.queue.put(facts.StartRefused(generation, why))
                 case _:
                     self.handlers.carry_out(effect)
         self.handlers.watch(step)

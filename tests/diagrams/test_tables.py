@@ -7,7 +7,7 @@ import pytest
 from wa_supervisor.diagrams.chart import LEAVES, answers
 from wa_supervisor.diagrams.tables import FACTS, IGNORED, kind_of, reactions, tally, total_table
 from wa_supervisor.lifecycle import Phase, Reason, facts
-from wa_supervisor.lifecycle.core import TRIGGERS
+from wa_supervisor.lifecycle.chart import TRIGGERS
 
 
 def test_the_table_is_total() -> None:

@@ -13,7 +13,7 @@ def test_every_view_can_be_asked_for_by_name() -> None:
     assert set(VIEWS) == {v.value for v in View}
 
 
-def test_the_overview_shows_the_seven_states_and_no_shades() -> None:
+def test_the_overview_shows_the_seven_states_and_no_sub_states() -> None:
     leaves = draw().places - draw().compounds
     assert {PLACES[p].name for p in leaves} == {s.value for s in State} - {"Stopped"}
 
@@ -39,7 +39,8 @@ def test_a_state_may_be_written_in_any_case() -> None:
     assert find_state("loggedout") == find_state("LoggedOut") == find_state("logged_out")
 
 
-def test_a_shade_is_shown_as_connected_where_there_are_no_shades() -> None:
+def test_a_sub_state_is_shown_as_its_state_where_there_are_none() -> None:
+    assert draw("overview", "Pairing.linking").lit == {"pairing"}
     assert draw("overview", "Connected.degraded").lit == {"connected"}
 
 

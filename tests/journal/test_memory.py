@@ -26,12 +26,13 @@ from wa_supervisor.lifecycle import (
     Session,
     Work,
 )
+from wa_supervisor.lifecycle.model import KEPT, fields_marked
 
 POLICY = Policy()
 MICRO = 1.01e-6
 DAY = 86_400.0
 
-FORGOTTEN = {"bot_busy", "child", "offering", "work", "code_until", "clocks"}
+FORGOTTEN = {f.name for f in fields(Session)} - set(fields_marked(KEPT))
 """What belongs to one life: the process, its clocks and what it showed."""
 
 nows = st.floats(0, 1e7)

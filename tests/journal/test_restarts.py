@@ -22,7 +22,7 @@ from wa_supervisor.lifecycle import (
     effects,
     facts,
 )
-from wa_supervisor.testing import VirtualSession, World
+from wa_supervisor.testing import Environment, VirtualSession
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +45,7 @@ class Container:
         self._lost = lost
         self._seen = 0
         self._memory: str | None = None
-        self._world = World()
+        self._world = Environment()
         self._dice = random.Random(4)
         self.play = VirtualSession(self.policy)
         self.start()
@@ -62,12 +62,12 @@ class Container:
         # In place, as the supervisor does it; a new chart would cost 10 ms each time.
         for field in fields(Session):
             setattr(self.play.session, field.name, getattr(session, field.name))
-        self.play.now, self.play.world = boot, self._world
+        self.play.now, self.play.environment = boot, self._world
         self._boot = boot - self.time
         self.happen(facts.Start())
 
     def restart(self, *, down: float = 0.0) -> None:
-        self._world = self.play.world.restarted()
+        self._world = self.play.environment.restarted()
         self.time += down
         self.start()
 

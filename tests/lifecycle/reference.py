@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from wa_supervisor.lifecycle import Policy
     from wa_supervisor.lifecycle.facts import Fact
 
-UP = {"Init", "Pairing", "online", "degraded", "reconnecting"}
+UP = {"Init", "Pairing", "linking", "online", "degraded", "reconnecting"}
 LOST = {
     "DialFailed": "dial_failed",
     "ConnectFailure": "connect_refused",
@@ -24,6 +24,8 @@ LOST = {
     "ChildExited": "child_exited",
     "StorageUnavailable": "storage_unavailable",
     "BotFailed": "bot_failed",
+    "BotEventUnusable": "bot_event_unusable",
+    "StartRefused": "start_refused",
 }
 CUT_OFF = {"dial_failed", "start_timeout", "reconnect_timeout"}
 HOPELESS = {
@@ -49,6 +51,7 @@ ENDINGS = {
     "rejected": ("restore", "login_rejected"),
     "locked": ("hold", "locked"),
     "banned": ("hold", "banned"),
+    "unheard": ("restore", "login_rejected"),
 }
 
 
@@ -60,7 +63,8 @@ class Reference:
         self.cause: str | None = None
         self.retries = self.strikes = self.generation = 0
         self.child = self.work = "none"
-        self.offering = False
+        self.offering = self.bot_failed = self.inbox_full = self.watching = False
+        self.left_out: set[str] = set()
         self.dead: str | None = None  # what is to become of the keys
         self.dead_of: str | None = None
         self.given_up: str | None = None
@@ -89,7 +93,8 @@ class Reference:
             self.reason = self.cause if self.phase == "Stopped" else self.reason
             self.phase = "Init"
         self.child = self.work = "none"
-        self.offering, self.clocks = False, {}
+        self.offering = self.bot_failed = self.inbox_full = self.watching = False
+        self.clocks = {}
 
     # -- what is so wherever the session is
 
@@ -106,14 +111,21 @@ class Reference:
             return self.work == "restoring"
         return True
 
-    def _learn(self, fact: Any, name: str) -> None:
+    def _learn(self, fact: Any, name: str) -> None:  # noqa: C901 - a table
         match name:
-            case "ChildExited":
-                self.child = "none"
+            case "ChildExited" | "StartRefused":
+                if self._ran(fact, name) and (self.child == "running" or self.bot_failed):
+                    self.asked.append(f"ReportCrash {self.generation}")
+                self.child, self.bot_failed = "none", False
                 self.clocks.pop("stop", None)
+            case "BotFailed" | "BotEventUnusable":
+                self.bot_failed = True
+                self.left_out |= {fact.event} if name == "BotEventUnusable" else set()
+            case "InboxFull" | "InboxDrained":
+                self.inbox_full = name == "InboxFull"
             case "LoggedOut" if self.dead is None:
                 self.dead, self.dead_of = ENDINGS[fact.how.value]
-                if fact.how.value == "rejected":
+                if fact.how.value in {"rejected", "unheard"}:
                     self.strikes += 1
                     self.dead = "restore" if self.strikes == 1 else "purge"
             case "TemporaryBan":
@@ -132,7 +144,7 @@ class Reference:
             case "NothingToRestore" if self.dead == "restore":
                 self.dead = "purge"
             case "NothingToRestore" if self.dead == "try":
-                self.dead = "hold"
+                self.dead, self.dead_of = "hold", "no_keys_left"
         if name in {"PurgeDone", "PurgeFailed", "RestoreDone", "NothingToRestore", "RestoreFailed"}:
             self.work = "none"
             self.clocks.pop("files", None)
@@ -140,7 +152,6 @@ class Reference:
     # -- what is done about it
 
     def _decide(self, fact: Any, name: str) -> None:  # noqa: C901, PLR0912, PLR0915
-        linking = "link" in self.clocks
         match self.phase, name:
             case "Stopped", _:
                 pass
@@ -168,31 +179,30 @@ class Reference:
                 self._pardon("resumed")
                 self._enter("Backoff", pause=0)
             # pairing
-            case "Init", "QrOffered" | "PairCodeOffered" if not linking:
+            case "Init", "QrOffered" | "PairCodeOffered":
                 if self._left("windows"):
                     self._count("windows")
                     self._enter("Pairing")
                     self._show(fact, name)
                 else:
                     self._give_up("pairing_expired")
-            case "Pairing", "QrOffered" | "PairCodeOffered" if not linking:
+            case "Pairing", "QrOffered" | "PairCodeOffered":
                 self._show(fact, name)
-            case "Init" | "Pairing", "PairSucceeded" if not linking:
-                self._hide()
-                self.clocks = {"link": self.now + self.policy.link_timeout}
-            case "Pairing", "ScannedWithoutMultidevice" if not linking:
+            case "Init" | "Pairing", "PairSucceeded":
+                self._enter("linking")
+            case "Pairing", "ScannedWithoutMultidevice":
                 self.asked.append("Notify phone_without_multidevice")
-            case "Init" | "Pairing", "PairingFailed":
+            case "Init" | "Pairing" | "linking", "PairingFailed":
                 self._retry("pairing_failed")
-            case "Init" | "Pairing", "PairCodeRefused" if fact.limited:
+            case "Init" | "Pairing" | "linking", "PairCodeRefused" if fact.limited:
                 self._retry("pair_code_limited", self.policy.code_limit_wait)
-            case "Init" | "Pairing", "PairCodeRefused":
+            case "Init" | "Pairing" | "linking", "PairCodeRefused":
                 self._retry("pairing_failed")
-            case "Init", "PairingTimedOut" if not linking:
+            case "Init", "PairingTimedOut":
                 self._retry("pairing_failed")
-            case "Pairing", "PairingTimedOut" if not linking and self.now < self.code_until:
+            case "Pairing", "PairingTimedOut" if self.now < self.code_until:
                 self._retry("pairing_failed")
-            case "Pairing", "PairingTimedOut" | "PairingWindowClosed" if not linking:
+            case "Pairing", "PairingTimedOut" | "PairingWindowClosed":
                 self._blame("pairing_expired")
                 if self._left("windows"):
                     doubled = 2.0 ** (len(self.spent["windows"]) - 1) * self.policy.pairing_pause
@@ -200,21 +210,23 @@ class Reference:
                 else:
                     self._enter("GaveUp")
             # the link
-            case "Init" | "Pairing" | "degraded" | "reconnecting", "Connected":
+            case "Init" | "Pairing" | "linking" | "degraded" | "reconnecting", "Connected":
                 self._enter("online")
+                self._copy(only_if_none=self.policy.backoff.stable_after > 0)
             case "online", "KeepAliveTimeout":
                 self._enter("degraded")
             case "degraded", "KeepAliveRestored" | "ProbeAnswered":
                 self._enter("online")
             case "online", "StayedUp":
                 self._forgive()
+                self._copy(only_if_none=False)
             case "online" | "degraded", "Disconnected":
                 if self._left("flaps"):
                     self._count("flaps")
                     self._enter("reconnecting")
                 else:
                     self._retry("flapping")
-            case phase, "ChildExited" | "BotFailed" if phase in UP and self._ran(fact, name):
+            case phase, _ if phase in UP and self._ran(fact, name):
                 if not self._left("crashes"):
                     self.reason, self.cause = "crash_loop", LOST[name]
                     self._enter("GaveUp")
@@ -225,8 +237,13 @@ class Reference:
                     spent["crashes"] = [*self._fresh("crashes"), self.now]
             case phase, _ if phase in UP and name in LOST:
                 self._retry(LOST[name])
-            case "Backoff", "NetworkBack" if self.reason in CUT_OFF:
-                soon = self.now + self.sample * self.policy.reach_every
+            case phase, "InboxFull" if phase in UP and self.child != "none":
+                self._blame("inbox_full")
+                self._enter("Backoff", pause=self.policy.backoff.cap)
+            case "Backoff", _ if (name, self.reason) == ("InboxDrained", "inbox_full") or (
+                name == "NetworkBack" and self.reason in CUT_OFF
+            ):
+                soon = self.now + self.sample * self.policy.network_check_every
                 soon = min(soon, self.not_before or soon)
                 self.not_before = None
                 self._wait(soon - self.now)
@@ -265,6 +282,9 @@ class Reference:
         if self.child != "none" or self.work != "none":
             return
         match self.phase, self.dead:
+            case "Backoff", _ if "retry" not in self.clocks and self.inbox_full:
+                self._blame("inbox_full")
+                self._wait(self.policy.backoff.cap)
             case "Backoff", _ if "retry" not in self.clocks:
                 self._launch()
             case "LoggedOut", "purge":
@@ -284,6 +304,9 @@ class Reference:
             if self.dead_of != "relink":
                 self.cause = self.dead_of
             self._enter("LoggedOut")
+        elif self.inbox_full:
+            self._blame("inbox_full")
+            self._enter("Backoff", pause=0)
         elif max(self._room(), self.ban_until, self.not_before or 0) > self.now:
             self._enter("Backoff", pause=0)
         else:
@@ -294,12 +317,16 @@ class Reference:
         self.offering, self.not_before = False, None
         self._count("dials")
         self.clocks = {"start": self.now + self.policy.start_timeout}
-        self.asked.append(f"StartChild {self.generation}")
+        self.asked.append(f"StartChild {self.generation} {sorted(self.left_out)}")
+        if self.watching:
+            self._look_away()
 
     def _enter(self, phase: str, pause: float = 0.0) -> None:  # noqa: C901, PLR0912 - a table
         if self.phase == "Pairing" and self.offering:
             self.asked.append("HidePairing")
         self.clocks = {"stop": self.clocks["stop"]} if "stop" in self.clocks else {}
+        if self.watching:
+            self._look_away()
         self.phase = phase
         if phase not in UP and phase != "Purging":
             self._stop_child()
@@ -308,6 +335,13 @@ class Reference:
         match phase:
             case "Pairing":
                 self.clocks["pairing"] = self.now + self.policy.pairing_window
+                if self.reason != "purged":
+                    self.reason = self.cause = None
+            case "linking":
+                self.clocks["link"] = self.now + self.policy.link_timeout
+                self.reason = self.cause = None
+                self.offering = False
+                self._copy(only_if_none=True)
             case "online":
                 self.reason = self.cause = None
                 self.ban_until, self.strikes, self.offering = 0.0, 0, False
@@ -327,8 +361,9 @@ class Reference:
             case "Backoff":
                 self._wait(pause)
                 wait = (self.not_before or 0) - self.now
-                if self.reason in CUT_OFF and wait > self.policy.reach_every:
+                if self.reason in CUT_OFF and wait > self.policy.network_check_every:
                     self.asked.append("WatchNetwork")
+                    self.watching = True
             case "GaveUp":
                 self.not_before, self.given_up = None, self.reason
                 self.asked.append(f"Notify {self.reason}")
@@ -434,10 +469,12 @@ class Reference:
         self.code_until = self.now + 0.9 * fact.lifetime
         self.asked.append("ShowQr" if name == "QrOffered" else "ShowPairCode")
 
-    def _hide(self) -> None:
-        if self.offering:
-            self.asked.append("HidePairing")
-        self.offering = False
+    def _copy(self, *, only_if_none: bool) -> None:
+        self.asked.append(f"TakeSnapshot {only_if_none}")
+
+    def _look_away(self) -> None:
+        self.asked.append("StopWatchingNetwork")
+        self.watching = False
 
     def _forgive(self) -> None:
         self.retries = self.strikes = 0
@@ -447,12 +484,15 @@ class Reference:
         self.reason = word
         self.retries = self.strikes = 0
         self.not_before = self.given_up = None
+        self.left_out = set()
         self.spent = {"dials": self.spent.get("dials", [])}
 
     # -- budgets
 
     def _ran(self, fact: Any, name: str) -> bool:
-        return name == "BotFailed" or fact.returncode is not None or fact.signal is not None
+        if name == "ChildExited":
+            return fact.returncode is not None or fact.signal is not None
+        return name in {"BotFailed", "BotEventUnusable"}
 
     def _fresh(self, budget: str) -> list[float]:
         window = getattr(self.policy, budget).window

@@ -11,9 +11,10 @@ import pytest
 from lab.verification.explore import POLICIES, Graph, explore
 from lab.verification.liveness import HEALTHY, HOSTILE, fails_to_reach
 from wa_supervisor.lifecycle import Clock, DeadKeysPlan, Phase
+from wa_supervisor.lifecycle.actions import Actions
+from wa_supervisor.lifecycle.guards import Guards
 from wa_supervisor.lifecycle.model import CONNECTED
-from wa_supervisor.lifecycle.rules import Decisions
-from wa_supervisor.testing.world import RESTING
+from wa_supervisor.testing.environment import RESTING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +29,7 @@ UP = CONNECTED | {Phase.PAIRING}
 
 @pytest.fixture(scope="module", params=WALKED)
 def walked(request: pytest.FixtureRequest) -> tuple[str, Graph]:
-    graph = explore(POLICIES[request.param])
+    graph = explore(POLICIES[request.param], inbox=request.param == ENDLESS)
     print(f"{request.param}: {graph.states} states, {graph.steps} edges")  # noqa: T201
     return request.param, graph
 
@@ -86,10 +87,10 @@ def test_a_run_may_stay_connected_or_given_up_for_ever(walked: tuple[str, Graph]
 
 
 FORGETS: dict[str, tuple[str, Clock, Phase]] = {
-    "a purge without a clock": ("purge", Clock.FILES, Phase.PURGING),
-    "a stop without a clock": ("tear_down", Clock.STOP, Phase.LOGGED_OUT),
-    "a start without a clock": ("launch", Clock.START, Phase.INIT),
-    "redials without a clock": ("watch_redials", Clock.RECONNECT, Phase.RECONNECTING),
+    "a purge without a clock": ("purge_files", Clock.FILES, Phase.PURGING),
+    "a stop without a clock": ("stop_child", Clock.STOP, Phase.LOGGED_OUT),
+    "a start without a clock": ("start_child", Clock.START, Phase.INIT),
+    "redials without a clock": ("await_redial", Clock.RECONNECT, Phase.RECONNECTING),
 }
 """Charts that are wrong on purpose: an action that forgets a clock, and where that sticks."""
 
@@ -99,14 +100,15 @@ def test_a_chart_that_forgets_a_clock_is_refuted(
     wrong: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     action, clock, phase = FORGETS[wrong]
-    sound: Callable[..., None] = getattr(Decisions, action)
+    sound: Callable[..., None] = getattr(Actions, action)
 
     @wraps(sound)  # the chart hands over what the signature asks for
-    def forgetful(self: Decisions, *args: object, **named: object) -> None:
+    def forgetful(self: Actions, *args: object, **named: object) -> None:
         sound(self, *args, **named)
-        self.model.clocks.pop(clock, None)
+        self.session.clocks.pop(clock, None)
 
-    monkeypatch.setattr(Decisions, action, forgetful)
+    monkeypatch.setattr(Actions, action, forgetful)
+    monkeypatch.setattr("wa_supervisor.lifecycle.core._IDLE", [])  # charts keep what they call
     monkeypatch.setattr("lab.verification.explore.check", lambda *_: None)
     graph = explore(POLICIES[BOUNDED])
     here = [node for node in graph.edges if node.phase is phase]
@@ -115,7 +117,8 @@ def test_a_chart_that_forgets_a_clock_is_refuted(
 
 
 def test_a_wait_that_its_clock_does_not_end_is_refuted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Decisions, "retry_due", property(lambda _: False))
+    monkeypatch.setattr(Guards, "retry_due", property(lambda _: False))
+    monkeypatch.setattr("wa_supervisor.lifecycle.core._IDLE", [])
     monkeypatch.setattr("lab.verification.explore.check", lambda *_: None)
     graph = explore(POLICIES[BOUNDED])
     here = [node for node in graph.edges if node.phase is Phase.BACKOFF]

@@ -1,4 +1,4 @@
-"""The chart against the reference, over random lives on a virtual clock, in a bad world.
+"""The chart against the reference, over random lives on a virtual clock, in a bad environment.
 
 `HYPOTHESIS_PROFILE=soak pytest tests/lifecycle/test_properties.py` runs 10^6 facts.
 """
@@ -31,8 +31,12 @@ if TYPE_CHECKING:
 
 def in_words(effect: Effect) -> str:
     match effect:
-        case effects.StartChild(generation) | effects.Probe(generation):
+        case effects.StartChild(generation, left_out):
+            return f"StartChild {generation} {sorted(left_out)}"
+        case effects.Probe(generation) | effects.ReportCrash(facts.ChildExited(generation)):
             return f"{effect.name} {generation}"
+        case effects.TakeSnapshot(only_if_none):
+            return f"TakeSnapshot {only_if_none}"
         case effects.StopChild(generation, log_out, pairing):
             return f"StopChild {generation} {log_out} {pairing}"
         case effects.PurgeSession(reason) | effects.Notify(reason):
@@ -43,7 +47,7 @@ def in_words(effect: Effect) -> str:
 
 def seen(session: Session) -> dict[str, Any]:
     return {
-        "phase": session.phase.value.removeprefix("Connected."),
+        "phase": session.phase.value.removeprefix("Connected.").removeprefix("Pairing."),
         "reason": session.reason and session.reason.value,
         "cause": session.cause and session.cause.value,
         "retries": session.retries,
@@ -92,11 +96,11 @@ class Lives(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def something_happens(self, data: st.DataObject) -> None:
-        self.play.happen(data.draw(facts_for(self.play.world)))
+        self.play.happen(data.draw(facts_for(self.play.environment)))
 
     @rule(data=st.data())
     def something_happens_twice(self, data: st.DataObject) -> None:
-        fact = data.draw(facts_for(self.play.world))
+        fact = data.draw(facts_for(self.play.environment))
         self.play.happen(fact)
         self.play.happen(fact)
 

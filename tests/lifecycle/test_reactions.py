@@ -19,6 +19,7 @@ from wa_supervisor.lifecycle import (
     Policy,
     Reason,
     SessionCore,
+    State,
     facts,
 )
 from wa_supervisor.testing import VirtualSession
@@ -37,6 +38,7 @@ def at(phase: Phase, policy: Policy | None = None) -> VirtualSession:
     ways: dict[Phase, tuple[Fact, ...]] = {
         Phase.INIT: (),
         Phase.PAIRING: (facts.QrOffered(G, SecretStr("q"), 60.0),),
+        Phase.LINKING: (facts.PairSucceeded(G),),
         Phase.ONLINE: (facts.Connected(G),),
         Phase.DEGRADED: (facts.Connected(G), facts.KeepAliveTimeout(G, 1)),
         Phase.RECONNECTING: (facts.Connected(G), facts.Disconnected(G)),
@@ -52,7 +54,8 @@ def at(phase: Phase, policy: Policy | None = None) -> VirtualSession:
     return play
 
 
-INI, P, ON, DEG, REC = Phase.INIT, Phase.PAIRING, Phase.ONLINE, Phase.DEGRADED, Phase.RECONNECTING
+INI, P, LINK = Phase.INIT, Phase.PAIRING, Phase.LINKING
+ON, DEG, REC = Phase.ONLINE, Phase.DEGRADED, Phase.RECONNECTING
 OUT, PUR, BACK, GONE, END = (
     Phase.LOGGED_OUT,
     Phase.PURGING,
@@ -60,7 +63,6 @@ OUT, PUR, BACK, GONE, END = (
     Phase.GAVE_UP,
     Phase.STOPPED,
 )
-ACTIVE = (INI, P, ON, DEG, REC)
 R = Reason
 
 REACTIONS: list[tuple[tuple[Phase, ...], Fact, Phase, Reason | None, str]] = [
@@ -68,15 +70,18 @@ REACTIONS: list[tuple[tuple[Phase, ...], Fact, Phase, Reason | None, str]] = [
     ((INI,), facts.QrOffered(G, SecretStr("q"), 60.0), P, None, "ShowQr"),
     ((INI,), facts.PairCodeOffered(G, SecretStr("c"), 160.0), P, None, "ShowPairCode"),
     ((P,), facts.QrOffered(G, SecretStr("q"), 20.0), P, None, "ShowQr"),
-    ((P,), facts.PairSucceeded(G), P, None, "HidePairing"),
+    ((INI,), facts.PairSucceeded(G), LINK, None, "TakeSnapshot"),
+    ((P,), facts.PairSucceeded(G), LINK, None, "HidePairing TakeSnapshot"),
+    ((LINK,), facts.PairingFailed(G, "error"), BACK, R.PAIRING_FAILED, "StopChild"),
+    ((LINK,), facts.LoggedOut(G, Logout.LOCKED), OUT, R.LOCKED, "StopChild"),
     ((P,), facts.ScannedWithoutMultidevice(G), P, None, "Notify"),
     ((P,), facts.PairingTimedOut(G), BACK, R.PAIRING_FAILED, "HidePairing StopChild"),
     ((P,), facts.PairingFailed(G, "error"), BACK, R.PAIRING_FAILED, "HidePairing StopChild"),
     ((INI,), facts.PairCodeRefused(G, limited=True), BACK, R.PAIR_CODE_LIMITED, "StopChild"),
     ((INI,), facts.PairCodeRefused(G, limited=False), BACK, R.PAIRING_FAILED, "StopChild"),
     ((P,), facts.PasskeyRequested(G), GONE, R.PASSKEY_REQUIRED, "HidePairing StopChild Notify"),
-    ((INI, DEG, REC), facts.Connected(G), ON, None, ""),
-    ((P,), facts.Connected(G), ON, None, "HidePairing"),
+    ((INI, LINK, DEG, REC), facts.Connected(G), ON, None, "TakeSnapshot"),
+    ((P,), facts.Connected(G), ON, None, "HidePairing TakeSnapshot"),
     ((ON,), facts.KeepAliveTimeout(G, 1), DEG, None, "Probe"),
     ((DEG,), facts.ProbeAnswered(G), ON, None, ""),
     ((ON, DEG, REC), facts.ChildSilent(G), BACK, R.CHILD_HUNG, "StopChild"),
@@ -85,9 +90,16 @@ REACTIONS: list[tuple[tuple[Phase, ...], Fact, Phase, Reason | None, str]] = [
     ((ON, DEG), facts.Disconnected(G), REC, None, ""),
     ((INI, ON, DEG, REC), facts.DialFailed(G, ""), BACK, R.DIAL_FAILED, "StopChild"),
     ((INI, ON, REC), facts.ConnectFailure(G, 501), BACK, R.CONNECT_REFUSED, "StopChild"),
-    ((INI, ON, DEG, REC), facts.ChildExited(G, None, 6), BACK, R.CHILD_EXITED, ""),
-    ((P,), facts.ChildExited(G, None, 9), BACK, R.CHILD_EXITED, "HidePairing"),
+    ((INI, LINK, ON, DEG, REC), facts.ChildExited(G, None, 6), BACK, R.CHILD_EXITED, "ReportCrash"),
+    ((P,), facts.ChildExited(G, None, 9), BACK, R.CHILD_EXITED, "ReportCrash HidePairing"),
+    ((INI,), facts.ChildExited(G, None, None), BACK, R.CHILD_EXITED, ""),
+    ((INI,), facts.StartRefused(G, "the disk is full"), BACK, R.START_REFUSED, ""),
+    ((BACK,), facts.StartRefused(G, ""), BACK, R.DIAL_FAILED, ""),
     ((INI, ON), facts.BotFailed(G, ""), BACK, R.BOT_FAILED, "StopChild"),
+    ((ON,), facts.BotEventUnusable(G, "Receipt"), BACK, R.BOT_EVENT_UNUSABLE, "StopChild"),
+    ((INI, ON), facts.InboxFull(), BACK, R.INBOX_FULL, "StopChild"),
+    ((P,), facts.InboxFull(), BACK, R.INBOX_FULL, "HidePairing StopChild"),
+    ((BACK,), facts.InboxFull(), BACK, R.DIAL_FAILED, ""),
     ((INI,), facts.StorageUnavailable(G, ""), BACK, R.STORAGE_UNAVAILABLE, "StopChild"),
     ((INI,), facts.ClientUnusable(G, ""), GONE, R.CLIENT_UNUSABLE, "StopChild Notify"),
     ((BACK,), facts.ClientUnusable(G, ""), GONE, R.CLIENT_UNUSABLE, "Notify"),
@@ -140,8 +152,8 @@ def test_the_reaction_is_the_promised_one(
 
 
 IGNORED: list[tuple[tuple[Phase, ...], Fact]] = [
-    ((INI, P, ON, DEG, REC, OUT, PUR), facts.Resume()),
-    ((INI, P, ON, DEG, REC, OUT, PUR, BACK, GONE, END), facts.Start()),
+    ((INI, P, LINK, ON, DEG, REC, OUT, PUR), facts.Resume()),
+    ((INI, P, LINK, ON, DEG, REC, OUT, PUR, BACK, GONE, END), facts.Start()),
     ((END,), facts.Resume()),
     ((END,), facts.Relink()),
     ((END,), facts.Stop()),
@@ -151,7 +163,7 @@ IGNORED: list[tuple[tuple[Phase, ...], Fact]] = [
     ((INI, P), facts.Disconnected(G)),
     ((DEG, REC), facts.KeepAliveTimeout(G, 2)),
     ((ON, REC), facts.KeepAliveRestored(G)),
-    ((INI, P, ON, DEG, REC, OUT, PUR, BACK, GONE), facts.StreamError(G, "511")),
+    ((INI, P, LINK, ON, DEG, REC, OUT, PUR, BACK, GONE), facts.StreamError(G, "511")),
     ((BACK, OUT, GONE), facts.DialFailed(G, "")),
     ((BACK, OUT, GONE), facts.Connected(G)),
     ((BACK, OUT, GONE), facts.QrOffered(G, SecretStr("q"), 60.0)),
@@ -207,7 +219,8 @@ def test_each_phase_has_its_clock(
 
 def test_after_the_scan_only_the_link_clock_runs() -> None:
     play = at(P)
-    play.hear(facts.PairSucceeded)
+    step = play.hear(facts.PairSucceeded)
+    assert (step.after, step.substate) == (State.PAIRING, "linking")
     assert play.session.clocks == {Clock.LINK: 180.0}
     play.advance(10)
     for late in (
@@ -276,7 +289,7 @@ def test_a_locked_or_banned_account_is_held_until_an_operator_relinks(
     # Resume may try the snapshot; without one there is nothing to try, and nothing is purged.
     assert [e.name for e in play.happen(facts.Resume()).effects] == ["RestoreSession"]
     step = play.happen(facts.NothingToRestore())
-    assert (step.phase_after, step.reason) == (GONE, why)
+    assert (step.phase_after, step.reason) == (GONE, R.NO_KEYS_LEFT)
     assert [e.name for e in play.happen(facts.Relink()).effects] == ["PurgeSession"]
 
 
@@ -300,7 +313,7 @@ def test_a_relink_outlives_an_answer_to_the_restore_before_it() -> None:
 def test_relink_leads_to_a_fresh_dial_at_once_even_with_no_retries(here: Phase) -> None:
     play = at(here, Policy(backoff=Backoff(max_retries=0)) if here is not BACK else None)
     play.happen(facts.Relink())
-    if play.world.child.value != "none":
+    if play.environment.child.value != "none":
         play.hear(facts.ChildExited, 0, None)
     play.happen(facts.PurgeDone())
     play.advance(0)
@@ -381,7 +394,7 @@ def test_a_purge_that_fails_late_says_so_with_its_reason() -> None:
 
 def ban(play: VirtualSession, code: int | None = 101, expires_in: float | None = 3600.0) -> float:
     play.hear(facts.TemporaryBan, code, expires_in)
-    if play.world.child.value != "none":
+    if play.environment.child.value != "none":
         play.hear(facts.ChildExited, 0, None)
     return (play.session.ban_until or 0.0) - play.now
 
@@ -723,7 +736,7 @@ def test_a_long_wait_for_the_network_ends_soon_after_the_network_is_back() -> No
     core.handle(facts.ChildExited(1, 0, None), 0.0)
     assert core.deadline == 600.0
     core.handle(facts.NetworkBack(), 100.0)
-    assert core.deadline == core.session.not_before == 105.0  # half of `reach_every`
+    assert core.deadline == core.session.not_before == 105.0  # half of `network_check_every`
     core.handle(facts.NetworkBack(), 101.0)
     assert core.deadline == 105.0
 

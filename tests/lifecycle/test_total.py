@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+from typing import get_args
 
 import pytest
 from pydantic import SecretStr
@@ -19,34 +20,29 @@ from wa_supervisor.lifecycle import (
     SessionChart,
     SessionCore,
     Work,
+    effects,
     facts,
 )
-from wa_supervisor.lifecycle.core import ALARMS, TRIGGERS
-from wa_supervisor.lifecycle.facts import Fact, reason_of
+from wa_supervisor.lifecycle.chart import BELIEVED, NOTED, TRIGGERS
+from wa_supervisor.lifecycle.facts import FACTS, Alarm, ChildFact, Fact
+from wa_supervisor.lifecycle.guards import reason_of
 from wa_supervisor.lifecycle.reasons import EXPLANATIONS
-from wa_supervisor.testing.world import said_by
+from wa_supervisor.testing.samples import every_fact
 
-OTHERS: tuple[Fact, ...] = (
-    facts.ChildExited(1, None, 9),
-    facts.PurgeDone(),
-    facts.PurgeFailed(""),
-    facts.RestoreDone(),
-    facts.NothingToRestore(),
-    facts.RestoreFailed(""),
-    facts.NetworkBack(),
-    facts.Start(),
-    facts.Stop(),
-    facts.Resume(),
-    facts.Relink(),
-    *ALARMS.values(),
-)
-ALL = (*said_by(1), *OTHERS)
+ALL = every_fact()
 
 
 def test_this_table_knows_every_fact_there_is() -> None:
     kinds = {kind for kind in vars(facts).values() if isinstance(kind, type)}
-    every = {kind.__name__ for kind in kinds if issubclass(kind, Fact)}
-    assert {fact.name for fact in ALL} == every - {"Fact", "ChildFact", "Alarm"}
+    every = {kind for kind in kinds if issubclass(kind, Fact)} - {Fact, ChildFact, Alarm}
+    assert {type(fact) for fact in ALL} == set(FACTS.values()) == every
+
+
+def test_every_name_is_said_once_and_by_hand() -> None:
+    """A class may be renamed; what is on the wire, in the journal and in --json may not."""
+    assert [kind.name for kind in FACTS.values()] == list(FACTS)
+    names = {kind.name for kind in get_args(effects.Effect)}
+    assert len(names) == len(get_args(effects.Effect))
 
 
 def test_every_trigger_has_a_fact_and_every_fact_a_trigger_or_none() -> None:
@@ -59,6 +55,13 @@ def test_every_trigger_has_a_fact_and_every_fact_a_trigger_or_none() -> None:
 def test_a_fact_without_a_trigger_is_one_to_be_told_and_nothing_more() -> None:
     told = {fact.name for fact in ALL if fact.trigger is None}
     assert told == {"StreamError", "BotBusy", "BotFree", "ProbeFailed"}
+
+
+def test_what_is_believed_and_noted_is_asked_and_made_by_name() -> None:
+    for names in (BELIEVED, NOTED):
+        for kind, name in names.items():
+            assert callable(getattr(SessionChart, name)), kind
+    assert {kind for kind in FACTS.values() if issubclass(kind, ChildFact | Alarm)} <= set(BELIEVED)
 
 
 @pytest.mark.parametrize("phase", Phase)
@@ -76,7 +79,6 @@ def test_every_fact_in_every_phase_is_taken_or_ignored_and_never_raises(phase: P
             session.dead_keys_reason = Reason.LOGGED_OUT if sequel else None
             session.clocks = dict.fromkeys(clocks, 5.0)
             session.spent = {}
-            core._chart._engine.running = True
             step = core.handle(fact, 5.0)
             assert (step.phase_before, step.phase_after) == (phase, session.phase)
             assert step.phase_after is Phase.STOPPED or phase is not Phase.STOPPED
@@ -87,7 +89,14 @@ def test_every_fact_in_every_phase_is_taken_or_ignored_and_never_raises(phase: P
 
 @pytest.mark.parametrize("fact", ALL, ids=lambda fact: fact.name)
 def test_every_fact_that_can_end_a_phase_has_a_reason_a_person_is_told(fact: Fact) -> None:
-    if fact.trigger in {None, "start", "pair_succeeded", "link_established", "scan_unusable"}:
+    if fact.trigger in {
+        None,
+        "start",
+        "pair_succeeded",
+        "link_established",
+        "scan_unusable",
+        "inbox_drained",
+    }:
         return
     if isinstance(fact, facts.NetworkBack):
         return
@@ -138,7 +147,11 @@ def test_the_table_of_triggers_is_the_charts_own() -> None:
     assert "stop" in set.intersection(*(set(TRIGGERS[p]) for p in Phase if p is not Phase.STOPPED))
 
 
-def test_a_secret_is_in_no_repr_and_no_log(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_secret_is_in_no_repr_and_no_log(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    idle: list[SessionChart] = []
+    monkeypatch.setattr("wa_supervisor.lifecycle.core._IDLE", idle)  # it logs if made now
     qr, code = "2@CANARY-QR", "CANARY88"
     caplog.set_level(logging.DEBUG)
     core = SessionCore(jitter=lambda: 0.0)
@@ -152,7 +165,7 @@ def test_a_secret_is_in_no_repr_and_no_log(caplog: pytest.LogCaptureFixture) -> 
     ):
         step = core.handle(fact, 0.0)
         log.info("%s %r %r %r", step, step, step.effects, core.session)
-        chart = core._chart
+        chart = idle[-1]
         log.info("%r %r %r %r", chart, vars(chart), chart.outbox, vars(chart._engine))
         log.info("%r", list(chart._engine.external_queue.queue.queue))
     assert "statemachine" in {record.name.partition(".")[0] for record in caplog.records}

@@ -30,7 +30,7 @@ def test_the_example_holds(name: str) -> None:
 
 def test_the_document_names_what_there_is() -> None:
     told = set(re.findall(r"`(\w+)`", DOCUMENT.read_text("utf-8")))
-    assert {"VirtualSession", "World", "INVARIANTS", "Broken", "Edge", "check"} <= told
-    assert {"VirtualSession", "World", "INVARIANTS", "Broken", "Edge", "check"} <= {
+    assert {"VirtualSession", "Environment", "INVARIANTS", "Broken", "Edge", "check"} <= told
+    assert {"VirtualSession", "Environment", "INVARIANTS", "Broken", "Edge", "check"} <= {
         *testing.__all__
     }

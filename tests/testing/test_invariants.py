@@ -23,14 +23,16 @@ from wa_supervisor.lifecycle import (
     effects,
     facts,
 )
-from wa_supervisor.testing import INVARIANTS, Broken, Edge, Keys, World, check
+from wa_supervisor.testing import INVARIANTS, Broken, Edge, Environment, Keys, check
+from wa_supervisor.testing.samples import CANARY
 
+COPY = (effects.TakeSnapshot(only_if_none=True),)
 GOOD = Edge(
     before=Session(generation=1, child=Child.RUNNING, clocks={Clock.START: 90.0}),
-    world_before=World(child=Child.RUNNING, generation=1),
-    step=Step(facts.Connected(1), Phase.INIT, Phase.ONLINE, taken=True),
+    environment_before=Environment(child=Child.RUNNING, generation=1),
+    step=Step(facts.Connected(1), Phase.INIT, Phase.ONLINE, taken=True, effects=COPY),
     after=Session(phase=Phase.ONLINE, generation=1, child=Child.RUNNING),
-    world_after=World(child=Child.RUNNING, generation=1),
+    environment_after=Environment(child=Child.RUNNING, generation=1),
     now=5.0,
     policy=Policy(backoff=Backoff(max_retries=2)),
 )
@@ -40,7 +42,7 @@ TOO_MANY_BANS = {Budget.BANS: (1.0, 2.0, 3.0)}
 START = (effects.StartChild(2),)
 
 WRONG: dict[str, dict[str, dict[str, Any]]] = {
-    "the_core_and_the_world_agree": {"world_after": {"keys": Keys.DEAD}},
+    "the_core_and_the_world_agree": {"environment_after": {"keys": Keys.DEAD}},
     "a_child_runs_only_where_one_is_wanted": {"after": {"phase": Phase.GAVE_UP}},
     "retries_stay_within_their_budget": {"after": {"retries": 3}},
     "dials_stay_within_their_budget": {"after": {"spent": TOO_MANY_DIALS}},
@@ -52,8 +54,16 @@ WRONG: dict[str, dict[str, dict[str, Any]]] = {
     "purging_comes_out_of_logged_out_alone": {
         "step": {"effects": (effects.PurgeSession(Reason.LOGGED_OUT),)}
     },
-    "a_code_is_shown_only_in_pairing": {"world_after": {"showing": True}},
+    "a_code_is_shown_only_in_pairing": {"environment_after": {"showing": True}},
     "giving_up_tells_a_person": {"after": {"phase": Phase.GAVE_UP}},
+    "deaths_that_nobody_asked_for_are_reported": {
+        "step": {"fact": facts.ChildExited(1, None, 9), "effects": ()}
+    },
+    "a_session_is_copied_where_it_may_be_sound": {"step": {"effects": ()}},
+    "the_network_is_watched_only_while_waiting": {"environment_after": {"watching": True}},
+    "pairing_shows_no_old_trouble": {
+        "after": {"phase": Phase.PAIRING, "reason": Reason.DIAL_FAILED}
+    },
     "every_pause_has_a_reason": {"after": {"phase": Phase.PURGING}},
     "an_ignored_fact_changes_nothing": {"step": {"taken": False}},
     "what_an_old_child_says_is_ignored": {"step": {"fact": facts.Connected(0)}},
@@ -78,7 +88,7 @@ def test_the_promise_can_be_broken_and_is_then_told(kept: Any) -> None:
     edge = replace(GOOD, **changes)
     if kept.__name__ == "no_secret_is_in_a_repr":
         qr = facts.QrOffered(1, SecretStr(""), 60.0)
-        leak = Session(phase=Phase.ONLINE, detail="CANARYCD")
+        leak = Session(phase=Phase.ONLINE, detail=CANARY)
         edge = replace(GOOD, step=replace(GOOD.step, fact=qr), after=leak)
     assert not kept(edge)
     with pytest.raises(Broken, match=kept.__name__):
@@ -87,4 +97,6 @@ def test_the_promise_can_be_broken_and_is_then_told(kept: Any) -> None:
 
 def test_a_hold_is_not_dead_to_the_world() -> None:
     held = replace(GOOD.after, dead_keys_plan=DeadKeysPlan.HOLD)
-    check(replace(GOOD, after=held, world_after=replace(GOOD.world_after, keys=Keys.HELD)))
+    check(
+        replace(GOOD, after=held, environment_after=replace(GOOD.environment_after, keys=Keys.HELD))
+    )

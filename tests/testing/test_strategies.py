@@ -6,8 +6,8 @@ from hypothesis import HealthCheck, find, settings
 from hypothesis import Phase as Stage
 
 from wa_supervisor.lifecycle import Phase
+from wa_supervisor.testing.environment import Environment
 from wa_supervisor.testing.strategies import facts_for, played_sessions
-from wa_supervisor.testing.world import World
 
 QUICK = settings(
     max_examples=300,
@@ -27,5 +27,5 @@ def test_a_drawn_life_can_come_up_and_can_give_up() -> None:
 
 
 def test_a_world_without_a_child_offers_an_operator_only() -> None:
-    fact = find(facts_for(World()), lambda _: True, settings=QUICK)
+    fact = find(facts_for(Environment()), lambda _: True, settings=QUICK)
     assert fact.name in {"Start", "Stop", "Resume", "Relink"}

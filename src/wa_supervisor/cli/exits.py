@@ -47,6 +47,7 @@ GIVE_UP: dict[Reason, Exit] = {
     Reason.REPLACED: Exit.CONFLICT,
     Reason.LOCKED: Exit.ACCOUNT,
     Reason.BANNED: Exit.ACCOUNT,
+    Reason.NO_KEYS_LEFT: Exit.ACCOUNT,
     Reason.BANNED_AGAIN: Exit.ACCOUNT,
     Reason.OUTDATED: Exit.OUTDATED,
     Reason.BAD_USER_AGENT: Exit.OUTDATED,

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from ..lifecycle import Phase, Reason, facts
+from ..lifecycle.chart import BELIEVED, NOTED
 from ..lifecycle.facts import Fact
+from . import words
 from .chart import EDGES, LEAVES, PLACES, Edge, answers, landing
 from .words import ACTIONS, GUARDS
 
@@ -128,6 +130,14 @@ def _eventless() -> Iterator[list[str]]:
             yield [PLACES[edge.source].name, condition, _story((replace(edge, guards=()),))]
 
 
+def _everywhere() -> Iterator[list[str]]:
+    for fact in FACTS:
+        if fact in NOTED or fact in BELIEVED:
+            believed = words.BELIEVED[BELIEVED[fact]] if fact in BELIEVED else "always"
+            noted = words.NOTES[NOTED[fact]] if fact in NOTED else ""
+            yield [f"`{fact.name}`", believed, noted]
+
+
 def _who(reason: Reason) -> str:
     return reason.explanation.who.value
 
@@ -153,6 +163,13 @@ def reactions() -> str:
             rows.append([what, ", ".join(where), story])
     lines += _table(["what happened", "in", "what follows"], rows)
     lines += [
+        "",
+        "## What is so in every state",
+        "",
+        "Asked and done before the above, in every state. What is not believed is stale: it is",
+        "ignored, counted and journalled.",
+        "",
+        *_table(["fact", "believed if it is", "what is remembered"], _everywhere()),
         "",
         "## What happens by itself",
         "",

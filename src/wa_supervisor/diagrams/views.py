@@ -39,6 +39,9 @@ CONCERNS: Mapping[str, frozenset[str]] = {
             "refused",
             "backoff_elapsed",
             "network_back",
+            "inbox_filled",
+            "inbox_drained",
+            "inbox_still_full",
             "retry_due",
         }
     ),
@@ -67,6 +70,11 @@ TITLES: Mapping[str, str] = {
     "keys": "Dead keys",
     "operator": "What an operator can do",
 }
+
+OPENED: Mapping[str, str] = {"pairing": "pairing", "link": "connected"}
+"""The state whose sub-states a view by concern shows."""
+
+WITH_SUBSTATES = frozenset(p.parent for p in LEAVES.values() if p.parent) - {"active"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,13 +150,17 @@ def _detailed(edge: Edge) -> Arrow:
     )
 
 
+def public(place: str) -> str:
+    """The state that a place is, or is a sub-state of."""
+    return next((p for p in lineage(place) if p in WITH_SUBSTATES), place)
+
+
 def lift(edge: Edge) -> tuple[str, str, str]:
-    """An edge as the overview's table has it: Connected is one state, `active` is left as one."""
+    """An edge as the overview's table has it: without sub-states, `active` is left as one."""
     inner = lineage(landing(edge.target)) if edge.target else ()
-    outer = lineage(edge.source)
-    target = "connected" if "connected" in inner else next(iter(inner), "")
-    source = edge.source if "active" not in outer or "active" in inner else "active"
-    return source, edge.key, target
+    target = public(inner[0]) if inner else ""
+    leaves = "active" in lineage(edge.source) and "active" not in inner
+    return "active" if leaves else public(edge.source), edge.key, target
 
 
 def _overview_arrows() -> Iterator[Arrow]:
@@ -159,18 +171,19 @@ def _overview_arrows() -> Iterator[Arrow]:
             yield Arrow(source, target, lines, operator=edge.trigger in OPERATOR)
 
 
-def _without_shades(arrow: Arrow) -> Arrow:
-    ends = ("connected" if "connected" in lineage(e) else e for e in (arrow.source, arrow.target))
-    source, target = ends
-    return replace(arrow, source=source, target=target)
+def _collapsed(
+    title: str, arrows: Iterable[Arrow], note: str = "", open_state: str = ""
+) -> Drawing:
+    """A drawing in which every state is one, but for the `open_state`."""
 
+    def closed(place: str) -> str:
+        return place if public(place) == open_state else public(place)
 
-def _collapsed(title: str, arrows: Iterable[Arrow], note: str = "") -> Drawing:
-    """A drawing in which Connected is one state."""
-    lifted = [_without_shades(a) for a in arrows]
-    drawing = _drawing(title, (a for a in lifted if not a.source == a.target == "connected"))
-    shades = {p for p in drawing.places if "connected" in lineage(p)[1:]}
-    return replace(drawing, places=drawing.places - shades, note=note)
+    inside = WITH_SUBSTATES - {open_state}
+    lifted = [replace(a, source=closed(a.source), target=closed(a.target)) for a in arrows]
+    drawing = _drawing(title, (a for a in lifted if not (a.source == a.target in inside)))
+    places = frozenset(place for place in drawing.places if closed(place) == place)
+    return replace(drawing, places=places, note=note)
 
 
 def _overview() -> Drawing:
@@ -185,7 +198,7 @@ def _full() -> Drawing:
 def _concern(name: str) -> Drawing:
     chosen = (e for e in EDGES if e.key in CONCERNS[name])
     arrows = _share(_detailed(e) for e in chosen if e.target or e.actions)
-    return (_drawing if name == "link" else _collapsed)(TITLES[name], arrows)
+    return _collapsed(TITLES[name], arrows, open_state=OPENED.get(name, ""))
 
 
 VIEWS: Mapping[str, Callable[[], Drawing]] = {
@@ -225,7 +238,7 @@ def draw(view: str = "overview", state: str | None = None) -> Drawing:
 
 def around(drawing: Drawing, place: str) -> Drawing:
     """Only a state, lit, and the arrows that touch it, what it lies in or what lies in it."""
-    if place not in drawing.places:  # a shade of Connected in a view that has no shades
+    if place not in drawing.places:  # a sub-state in a view that has none
         place = next(p for p in lineage(place) if p in drawing.places)
     near = {*lineage(place), *(p for p in PLACES if place in lineage(p))}
     arrows = [a for a in drawing.arrows if {a.source, a.target} & near]

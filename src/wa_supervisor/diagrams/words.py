@@ -35,7 +35,9 @@ class Meaning:
 MEANINGS: Mapping[str, Meaning] = {
     "active": Meaning(Group.STARTING, "a session process runs"),
     "init": Meaning(Group.STARTING, "dialling WhatsApp"),
-    "pairing": Meaning(Group.STARTING, "showing a QR or pair code"),
+    "pairing": Meaning(Group.STARTING, "linking a phone"),
+    "offering": Meaning(Group.STARTING, "showing a QR or pair code"),
+    "linking": Meaning(Group.STARTING, "paired, first login to come"),
     "connected": Meaning(Group.UP, "logged in: the bot works"),
     "online": Meaning(Group.UP, "all is well"),
     "degraded": Meaning(Group.UP, "pings unanswered"),
@@ -75,62 +77,95 @@ TRIGGERS: Mapping[str, str] = {
     "child_stuck": "process cannot be ended",
     "backoff_elapsed": "wait over",
     "network_back": "the network is back",
+    "inbox_filled": "the inbox is full",
+    "inbox_drained": "there is room in the inbox",
     "stop": "stop",
     "resume": "resume",
     "relink": "relink",
 }
 
 GUARDS: Mapping[Guard, str] = {
+    Guard("child_alive"): "a process runs",
     Guard("child_alive", wanted=False): "no process running",
     Guard("keys_dead"): "keys dead",
-    Guard("forsaken"): "the keys are to go",
+    Guard("keys_to_purge"): "the keys are to go",
     Guard("retries_left"): "retries left",
-    Guard("too_early"): "too soon to dial",
+    Guard("dial_too_early"): "too soon to dial",
     Guard("retry_due"): "wait over, old process gone",
-    Guard("linking", wanted=False): "not paired yet",
-    Guard("flapping"): "too often",
+    Guard("flaps_spent"): "too often",
     Guard("windows_left"): "QR windows left",
     Guard("bans_spent"): "one ban too many",
-    Guard("crash_loop"): "one crash too many",
-    Guard("cut_off"): "nothing but the network to wait for",
+    Guard("crashes_spent"): "one crash too many",
+    Guard("unreachable"): "nothing but the network to wait for",
     Guard("may_return"): "policy and budget allow",
-    Guard("cut_short"): "connection dropped meanwhile",
+    Guard("code_still_good"): "connection dropped meanwhile",
     Guard("free_to_purge"): "process gone, keys to be purged",
     Guard("free_to_restore"): "process gone, snapshot to be tried",
     Guard("free_to_hold"): "process gone, account locked or banned",
-    Guard("asked"): "an operator asked for it",
-    Guard("known"): "said before",
+    Guard("operator_asked"): "an operator asked for it",
+    Guard("already_known"): "said before",
+    Guard("inbox_is_full"): "nobody reads the inbox",
+    Guard("inbox_still_full"): "wait over, and nobody reads the inbox",
+    Guard("waiting_for_inbox"): "nothing but the inbox to wait for",
 }
 
 ACTIONS: Mapping[str, str] = {
-    "launch": "start the process",
+    "start_child": "start the process",
     "open_window": "open a QR window",
-    "show": "show the code",
-    "await_link": "hide the code and wait for the login",
-    "tell_scan_unusable": "tell a person",
-    "blame": "note the reason",
-    "blame_cut": "note the reason",
-    "blame_bans": "note the reason",
-    "blame_crashes": "note the reason",
-    "blame_death": "note the reason",
-    "blame_files": "note the reason",
-    "heed": "note the reason",
-    "tell": "tell a person",
-    "call_for_help": "tell a person",
-    "exhaust": "retries used up",
+    "show_code": "show the code",
+    "take_first_snapshot": "copy the keys",
+    "take_snapshot": "copy the keys",
+    "notify": "tell a person",
+    "notify_scan_unusable": "tell a person",
+    "give_up": "tell a person",
+    "set_cause": "note the reason",
+    "set_reason": "note the reason",
+    "set_code_cut_off": "note the reason",
+    "set_banned_again": "note the reason",
+    "set_crash_loop": "note the reason",
+    "set_dead_keys": "note the reason",
+    "set_files_silent": "note the reason",
+    "set_inbox_full": "note the reason",
+    "set_exhausted": "retries used up",
     "count_retry": "count a retry",
     "count_flap": "count a drop",
     "count_crash": "count a crash",
-    "hasten": "dial soon",
     "count_conflict": "count a conflict",
     "count_ban": "count a ban",
-    "extend_wait": "plan the wait anew",
-    "forgive": "forgive the retries",
-    "pardon": "clear the budgets",
-    "forsake": "the keys are to go",
-    "restore": "put the snapshot back",
-    "try_held": "try the snapshot first",
+    "dial_soon": "dial soon",
+    "plan_wait": "plan the wait anew",
+    "reset_retries": "begin the retries afresh",
+    "reset_budgets": "clear the budgets",
+    "plan_purge": "the keys are to go",
+    "plan_try": "try the snapshot first",
+    "restore_snapshot": "put the snapshot back",
 }
+
+NOTES: Mapping[str, str] = {
+    "note_rung": "the clock is cleared",
+    "note_child_gone": "the process is gone; a death that nobody asked for is reported",
+    "note_bot_failed": "the bot ended its process",
+    "note_event_unusable": "the bot ended its process; the next one leaves that event out",
+    "note_bot_busy": "the bot is busy",
+    "note_bot_free": "the bot is free",
+    "note_dead_keys": "the keys are dead, and what is to become of them",
+    "note_ban": "until when the ban lasts",
+    "note_inbox_full": "the inbox is full",
+    "note_inbox_drained": "the inbox has room",
+    "note_files_idle": "the files are free again",
+    "note_purged": "the dead keys are gone",
+    "note_restored": "there are keys to try",
+    "note_no_snapshot": "there are no keys to try",
+}
+"""What is remembered of a fact in every state."""
+
+BELIEVED: Mapping[str, str] = {
+    "of_the_living_child": "of the process that lives now",
+    "due": "that of a clock that is due",
+    "being_purged": "the answer to a purge under way",
+    "being_restored": "the answer to a restore under way",
+}
+"""On which condition a fact is believed."""
 
 OVERVIEW: Mapping[tuple[str, str, str], str] = {
     ("init", "pairing_offered", "pairing"): "no keys,\na QR came",
@@ -146,6 +181,7 @@ OVERVIEW: Mapping[tuple[str, str, str], str] = {
     ("active", "pairing_window_closed", "backoff"): "QR window over",
     ("active", "banned_for_now", "backoff"): "banned for a time",
     ("active", "replaced", "backoff"): "replaced by another client",
+    ("active", "inbox_filled", "backoff"): "nobody reads the inbox",
     # The keys are dead.
     ("active", "unlinked", "logged_out"): "unlinked on the phone,\nor keys rejected",
     ("logged_out", "free_to_purge", "purging"): "process gone",
@@ -178,8 +214,8 @@ The rest is left out: late words of a process that is being ended, bookkeeping, 
 def explain(edge: Edge) -> str:
     """One transition as a line: what happened and, in brackets, on which condition."""
     guards = [GUARDS[g] for g in edge.guards]
-    if "exhaust" in edge.actions:
-        guards.append(ACTIONS["exhaust"])
+    if "set_exhausted" in edge.actions:
+        guards.append(ACTIONS["set_exhausted"])
     if not edge.trigger:
         return ", ".join(guards)
     return TRIGGERS[edge.trigger] + (f" [{', '.join(guards)}]" if guards else "")

@@ -7,32 +7,17 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from . import facts
-from .chart import SessionChart
+from .chart import NOTED, TRIGGERS, SessionChart
 from .facts import Fact
-from .model import Child, Clock, Phase, Session, State, Work
+from .model import Phase, Session, State
 from .policy import Policy
+from .waits import ALARMS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    import statemachine
+    from collections.abc import Callable
 
     from .effects import Effect
     from .reasons import Reason
-
-ALARMS: Mapping[Clock, Fact] = {
-    Clock.START: facts.StartTimedOut(),
-    Clock.PAIRING: facts.PairingWindowClosed(),
-    Clock.LINK: facts.LinkTimedOut(),
-    Clock.STABLE: facts.StayedUp(),
-    Clock.RECONNECT: facts.ReconnectTimedOut(),
-    Clock.KEEPALIVE: facts.KeepAliveGone(),
-    Clock.RETRY: facts.BackoffElapsed(),
-    Clock.STOP: facts.StopTimedOut(),
-    Clock.FILES: facts.FilesTimedOut(),
-}
-"""What each clock says when it rings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +57,9 @@ class Step:
 class SessionCore:
     """Decides; never waits, reads a clock or does I/O. For one owner, not for threads.
 
-    `jitter` gives a fresh sample in [0, 1) each time. Every `now` is in seconds on one clock that
-    never goes back.
+    `session` is where an earlier life left off: `Session.recalled` of what was remembered, which
+    is read before the core is made. `jitter` gives a fresh sample in [0, 1) each time. Every `now`
+    is in seconds on one clock that never goes back.
     """
 
     def __init__(
@@ -87,11 +73,10 @@ class SessionCore:
         self.policy = policy or Policy()
         self.ignored: Counter[tuple[Phase, str]] = Counter()
         self._jitter = jitter
-        self._chart = SessionChart(self.session, self.policy)
 
     def update_policy(self, policy: Policy) -> None:
         """Decide by these numbers from now on. Clocks that run keep the time they were set to."""
-        self.policy = self._chart.policy = policy
+        self.policy = policy
 
     @property
     def deadline(self) -> float | None:
@@ -99,7 +84,8 @@ class SessionCore:
         return min(self.session.clocks.values(), default=None)
 
     def tick(self, now: float) -> Step | None:
-        """Let the earliest clock ring if it is due."""
+        """Let the earliest clock ring if it is due. Raises ValueError as `handle` does."""
+        _check_finite(now)
         clocks = self.session.clocks
         if not clocks:
             return None
@@ -107,58 +93,37 @@ class SessionCore:
         return self.handle(ALARMS[clock], now) if clocks[clock] <= now else None
 
     def handle(self, fact: Fact, now: float) -> Step:
-        """Take one fact. Total: no fact in any state raises."""
-        session, chart = self.session, self._chart
-        before = session.phase
+        """Take one fact. Total: no fact in any state raises.
+
+        Raises ValueError if `now` is no finite number: every wait would be wrong from then on.
+        """
+        _check_finite(now)
+        session, before = self.session, self.session.phase
         taken = False
-        if not self._stale(fact, now):
-            chart.now, chart.sample = now, self._jitter()
-            chart.outbox, chart.taken = [], False
-            noted = chart.note(fact)
-            if fact.trigger in TRIGGERS[before]:
-                chart.send(fact.trigger, fact=fact)
-            taken = noted or chart.taken
+        effects: tuple[Effect, ...] = ()
+        if fact.trigger in TRIGGERS[before] or type(fact) in NOTED:  # else nothing can come of it
+            chart = _borrow()
+            taken = chart.take(fact, session, self.policy, now, self._jitter())
+            effects = tuple(chart.outbox) if taken else ()
+            _IDLE.append(chart)
         if not taken:
             self.ignored[before, fact.name] += 1
-        return Step(
-            fact,
-            before,
-            session.phase,
-            taken=taken,
-            effects=tuple(chart.outbox) if taken else (),
-            session=session.copy(),
-        )
-
-    def _stale(self, fact: Fact, now: float) -> bool:
-        """Whether this comes from an old child, or answers or rings what nothing waits for."""
-        session = self.session
-        match fact:
-            case facts.ChildFact(generation=generation):
-                return generation != session.generation or session.child is Child.NONE
-            case facts.Alarm():
-                clock = _CLOCKS[type(fact)]
-                if session.clocks.get(clock, math.inf) > now:
-                    return True
-                del session.clocks[clock]
-                return False
-            case facts.PurgeDone() | facts.PurgeFailed():
-                return session.work is not Work.PURGING
-            case facts.RestoreDone() | facts.NothingToRestore() | facts.RestoreFailed():
-                return session.work is not Work.RESTORING
-            case _:
-                return False
+        return Step(fact, before, session.phase, taken, effects, session.copy())
 
 
-_CLOCKS: Mapping[type[Fact], Clock] = {type(fact): clock for clock, fact in ALARMS.items()}
+def _check_finite(now: float) -> None:
+    if not math.isfinite(now):
+        raise ValueError(f"now is {now}: the time must be a finite number of seconds")
 
 
-def _triggers_of(state: statemachine.State) -> frozenset[str]:
-    own = {e.id for t in state.transitions for e in t.events if e.id}
-    return frozenset(own) | (_triggers_of(state.parent) if state.parent else frozenset())
+# A chart is the same for every session and holds nothing between two facts, but only one session
+# at a time may use it. So there are as many as there are threads in here at once, as a rule one.
+# `append` and `pop` of a list are atomic.
+_IDLE: list[SessionChart] = []
 
 
-# What each phase can answer, read off the chart. A storm of facts it cannot answer is told from
-# this table: asking the chart costs 0.2 ms a fact, and its answer would be the same.
-TRIGGERS: Mapping[Phase, frozenset[str]] = {
-    phase: _triggers_of(SessionChart.states_map[phase]) for phase in Phase
-}
+def _borrow() -> SessionChart:
+    try:
+        return _IDLE.pop()
+    except IndexError:
+        return SessionChart()

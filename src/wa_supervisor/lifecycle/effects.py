@@ -12,6 +12,7 @@ from typing import ClassVar, TypeAlias, TypeVar, dataclass_transform
 
 from pydantic import SecretStr
 
+from .facts import ChildExited
 from .reasons import Reason
 
 
@@ -40,9 +41,14 @@ def effect(name: str) -> Callable[[type[_E]], type[_E]]:
 
 @effect("StartChild")
 class StartChild(_Effect):
-    """Start the session process. Answered by its facts and, at its end, one ChildExited."""
+    """Start the session process. Answered by its facts and, at its end, one ChildExited.
+
+    If nothing could be started, StartRefused comes in its place.
+    """
 
     generation: int
+    leave_out: tuple[str, ...] = ()
+    """Events of neonize that the bot must not be subscribed to."""
 
 
 @effect("StopChild")
@@ -73,6 +79,29 @@ class WatchNetwork(_Effect):
 
     Answered by NetworkBack at most once, if it was shut first and then opened.
     """
+
+
+@effect("StopWatchingNetwork")
+class StopWatchingNetwork(_Effect):
+    """The wait is over: look no more. The watch may have ended by itself."""
+
+
+@effect("TakeSnapshot")
+class TakeSnapshot(_Effect):
+    """Copy the session that runs, so that its keys can be put back. Nothing answers.
+
+    With `only_if_none`, an older copy will do: a fresher one is asked for once the connection is
+    stable.
+    """
+
+    only_if_none: bool
+
+
+@effect("ReportCrash")
+class ReportCrash(_Effect):
+    """Keep what is known of a session process that died unasked, for a person. Nothing answers."""
+
+    exited: ChildExited
 
 
 @effect("PurgeSession")
@@ -123,6 +152,9 @@ Effect: TypeAlias = (
     | StopChild
     | Probe
     | WatchNetwork
+    | StopWatchingNetwork
+    | TakeSnapshot
+    | ReportCrash
     | PurgeSession
     | RestoreSession
     | ShowQr

@@ -17,7 +17,7 @@ from typing import ClassVar, TypeAlias, TypeVar, dataclass_transform
 
 from pydantic import SecretStr
 
-from .model import LOGOUTS, Logout
+from .model import Logout
 from .reasons import Reason
 
 
@@ -218,6 +218,13 @@ class ChildExited(ChildFact):
     detail: str = ""
 
 
+@fact("StartRefused", "child_exited", Reason.START_REFUSED)
+class StartRefused(ChildFact):
+    """No session process was started, so nothing ran; in place of its ChildExited."""
+
+    detail: str
+
+
 @fact("ChildSilent", "link_failed", Reason.CHILD_HUNG)
 class ChildSilent(ChildFact):
     """The session process did not answer its parent, twice in a row: it hangs."""
@@ -235,6 +242,13 @@ class BotFailed(ChildFact):
     """The bot, not the client, ended the session process; `detail` is the last it said."""
 
     detail: str
+
+
+@fact("BotEventUnusable", "child_exited", Reason.BOT_EVENT_UNUSABLE)
+class BotEventUnusable(ChildFact):
+    """The process died of an event that the bot asked for and neonize cannot hand over."""
+
+    event: str
 
 
 @fact("BotBusy", None)
@@ -296,6 +310,16 @@ class RestoreFailed(Fact):
 @fact("NetworkBack", "network_back")
 class NetworkBack(Fact):
     """The way to WhatsApp was shut during this wait, and is open again."""
+
+
+@fact("InboxFull", "inbox_filled", Reason.INBOX_FULL)
+class InboxFull(Fact):
+    """The inbox holds no more: what comes now is better kept by WhatsApp."""
+
+
+@fact("InboxDrained", "inbox_drained")
+class InboxDrained(Fact):
+    """There is room in the inbox again."""
 
 
 # -- the operator
@@ -365,22 +389,5 @@ class FilesTimedOut(Alarm):
     """A purge or a restore did not answer in time."""
 
 
-# -- closed groups, and what is asked of a fact
-
 Offer: TypeAlias = QrOffered | PairCodeOffered
 """Something for the phone to scan or type."""
-FilesAnswer: TypeAlias = PurgeDone | PurgeFailed | RestoreDone | NothingToRestore | RestoreFailed
-"""What ends the work on the session's files."""
-
-
-def reason_of(happened: Fact) -> Reason:
-    """The reason a fact gives for leaving a state. Raises ValueError if it gives none."""
-    match happened:
-        case LoggedOut(how=how):
-            return LOGOUTS[how][0]
-        case PairCodeRefused(limited=True):
-            return Reason.PAIR_CODE_LIMITED
-        case Fact(reason=Reason() as reason):
-            return reason
-        case _:
-            raise ValueError(f"{happened.name} is no reason to leave a state")

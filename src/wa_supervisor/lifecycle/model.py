@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Annotated, get_args, get_type_hints
@@ -37,6 +37,7 @@ class Phase(enum.Enum):
 
     INIT = "Init"
     PAIRING = "Pairing"
+    LINKING = "Pairing.linking"
     ONLINE = "Connected.online"
     DEGRADED = "Connected.degraded"
     RECONNECTING = "Connected.reconnecting"
@@ -53,12 +54,12 @@ class Phase(enum.Enum):
 
     @property
     def substate(self) -> str | None:
-        """`online`, `degraded` or `reconnecting` while Connected, else None."""
+        """`online`, `degraded` or `reconnecting` in Connected, `linking` in Pairing, else None."""
         return self.value.partition(".")[2] or None
 
 
 CONNECTED = frozenset({Phase.ONLINE, Phase.DEGRADED, Phase.RECONNECTING})
-ACTIVE = CONNECTED | {Phase.INIT, Phase.PAIRING}
+ACTIVE = CONNECTED | {Phase.INIT, Phase.PAIRING, Phase.LINKING}
 """The phases in which a client is wanted."""
 
 
@@ -86,6 +87,7 @@ class Logout(enum.Enum):
     REJECTED = "rejected"  # <failure 401> at login
     LOCKED = "locked"  # <failure 403>, "LOCKED" in WhatsApp Web
     BANNED = "banned"  # <failure 406>, "BANNED" in WhatsApp Web
+    UNHEARD = "unheard"  # whatsmeow deleted the keys, but its process ended before it could say why
 
 
 LOGOUTS: Mapping[Logout, tuple[Reason, DeadKeysPlan]] = {
@@ -93,6 +95,7 @@ LOGOUTS: Mapping[Logout, tuple[Reason, DeadKeysPlan]] = {
     Logout.REJECTED: (Reason.LOGIN_REJECTED, DeadKeysPlan.RESTORE),
     Logout.LOCKED: (Reason.LOCKED, DeadKeysPlan.HOLD),
     Logout.BANNED: (Reason.BANNED, DeadKeysPlan.HOLD),
+    Logout.UNHEARD: (Reason.LOGIN_REJECTED, DeadKeysPlan.RESTORE),
 }
 """Why the keys are dead, and what is to become of them."""
 
@@ -129,12 +132,6 @@ class Mark(enum.Enum):
 
 
 KEPT, PUBLIC, UNTIL, SINCE = Mark
-_PATHS: dict[Phase, frozenset[str]] = {
-    **dict.fromkeys(Phase, frozenset()),
-    Phase.INIT: frozenset({"active"}),
-    Phase.PAIRING: frozenset({"active"}),
-    **dict.fromkeys(CONNECTED, frozenset({"active", "connected"})),
-}
 
 
 @dataclass(slots=True)
@@ -156,10 +153,16 @@ class Session:
     """This child has shown a QR or pair code which nobody has used."""
     bot_busy: Annotated[bool, PUBLIC] = False
     """A handler of the bot has been at work for too long: the bot is deaf, the session is not."""
+    bot_failed: bool = False
+    """This child's bot has ended it: its death is to be reported, though it is being stopped."""
+    events_left_out: Annotated[tuple[str, ...], KEPT] = ()
+    """Events the bot asks for and does not get, as neonize cannot hand them over."""
+    inbox_full: bool = False
+    """The inbox holds no more: no client is wanted until it was read."""
 
     retries: Annotated[int, KEPT, PUBLIC] = 0
     strikes: Annotated[int, KEPT] = 0
-    """Logins rejected in a row with 401."""
+    """Logins rejected in a row with 401, heard or not."""
     dead_keys_plan: Annotated[DeadKeysPlan | None, KEPT] = None
     """Set when the keys are dead: what must happen before the next dial."""
     dead_keys_reason: Annotated[Reason | None, KEPT] = None
@@ -171,6 +174,8 @@ class Session:
     not_before: Annotated[float | None, KEPT, PUBLIC, UNTIL] = None
     """No dial before this time."""
     ban_until: Annotated[float | None, KEPT, UNTIL] = None
+    watching_network: bool = False
+    """The shell looks whether WhatsApp can be reached."""
     code_until: float | None = None
     """Until when the newest QR or pair code must have held, the socket willing."""
     clocks: dict[Clock, float] = field(default_factory=dict)
@@ -231,16 +236,6 @@ class Session:
                 setattr(found, name, min(left, longest))
         found.spent = {b: tuple(min(t, 0.0) for t in times) for b, times in found.spent.items()}
         return _shifted(found, until=now, since=now)
-
-    @property
-    def configuration(self) -> Collection[Phase | str]:
-        """The phase as the chart stores it: a leaf together with its ancestors."""
-        return {*_PATHS[self.phase], self.phase}
-
-    @configuration.setter
-    def configuration(self, value: Collection[Phase | str] | Phase) -> None:
-        values = [value] if isinstance(value, Phase) else value
-        (self.phase,) = (v for v in values if isinstance(v, Phase))
 
 
 @cache

@@ -144,7 +144,7 @@ class Policy(_Numbers):
     """How long its answer may take; two in a row without one mean that it hangs."""
     bot_patience: Seconds = 30.0
     """How long one handler of the bot may work before its session is called deaf."""
-    reach_every: Seconds = 10.0
+    network_check_every: Seconds = 10.0
     """While cut off: between two looks whether WhatsApp's host can be reached. Once it can, the
     dial comes within as long again, if the dial budget has room."""
     stop_timeout: Seconds = 15.0

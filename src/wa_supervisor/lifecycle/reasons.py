@@ -42,8 +42,10 @@ class Reason(enum.Enum):
     RETRIES_EXHAUSTED = "retries_exhausted"
     # The session process
     CHILD_EXITED = "child_exited"
+    START_REFUSED = "start_refused"
     CHILD_HUNG = "child_hung"
     BOT_FAILED = "bot_failed"
+    BOT_EVENT_UNUSABLE = "bot_event_unusable"
     CRASH_LOOP = "crash_loop"
     CHILD_STUCK = "child_stuck"
     CLIENT_UNUSABLE = "client_unusable"
@@ -58,6 +60,7 @@ class Reason(enum.Enum):
     LOGIN_REJECTED = "login_rejected"
     LOCKED = "locked"
     BANNED = "banned"
+    NO_KEYS_LEFT = "no_keys_left"
     TEMPORARY_BAN = "temporary_ban"
     BANNED_AGAIN = "banned_again"
     REPLACED = "replaced"
@@ -70,6 +73,7 @@ class Reason(enum.Enum):
     STORAGE_FAILED = "storage_failed"
     STORAGE_UNAVAILABLE = "storage_unavailable"
     MEMORY_LOST = "memory_lost"
+    INBOX_FULL = "inbox_full"
     # The operator
     RESUMED = "resumed"
     RELINK = "relink"
@@ -97,11 +101,16 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "Every retry was used up without a stable connection.", Who.OPERATOR, _RESUME
     ),
     Reason.CHILD_EXITED: Explanation("The session process died (a crash never costs the pairing)."),
+    Reason.START_REFUSED: Explanation("The session process was not started; nothing was dialled."),
     Reason.CHILD_HUNG: Explanation("The session process hung; it was replaced."),
     Reason.BOT_FAILED: Explanation(
         "The bot ended the session process; the session itself is untouched.",
         Who.OPERATOR,
         "Read its traceback in `wa-supervisor crashes` and mend it; the next try takes it.",
+    ),
+    Reason.BOT_EVENT_UNUSABLE: Explanation(
+        "The bot asked for an event that neonize cannot hand over, and the session process died of "
+        "it; the bot goes on without that event."
     ),
     Reason.CRASH_LOOP: Explanation(
         "The session process keeps dying; something beside WhatsApp is broken.",
@@ -145,6 +154,11 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         Who.PHONE,
         "Appeal in WhatsApp on the phone. Do not pair again before it is settled.",
     ),
+    Reason.NO_KEYS_LEFT: Explanation(
+        "WhatsApp shut the account out before its keys were copied: there is nothing to resume.",
+        Who.PHONE,
+        "Open WhatsApp on the phone and follow it, then type `wa-supervisor relink`.",
+    ),
     Reason.TEMPORARY_BAN: Explanation("WhatsApp banned the account for a time; waiting it out."),
     Reason.BANNED_AGAIN: Explanation(
         "WhatsApp banned the account repeatedly; retrying would make it worse.",
@@ -187,6 +201,11 @@ EXPLANATIONS: dict[Reason, Explanation] = {
     ),
     Reason.MEMORY_LOST: Explanation(
         "What the supervisor remembered could not be read; starting with the longest wait."
+    ),
+    Reason.INBOX_FULL: Explanation(
+        "The inbox is full, as nobody reads it; what comes now waits at WhatsApp.",
+        Who.OPERATOR,
+        "See that the program which reads the messages runs; the session comes back by itself.",
     ),
     Reason.RESUMED: Explanation("Trying again at an operator's word."),
     Reason.RELINK: Explanation("An operator asked for a new pairing."),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from .clock import Entry, VirtualSession
 from .fake_session import FakeSent, FakeSession
+from .environment import Broken, Environment, Keys
 from .invariants import INVARIANTS, Edge, Invariant, check
 from .memory_store import MemoryStore
 from .played_link import PlayedLink
 from .story import as_test, line, tell
 from .virtual_clock import VirtualClock
-from .world import Broken, Keys, World
 
 __all__ = [
     "INVARIANTS",
@@ -18,13 +18,13 @@ __all__ = [
     "Entry",
     "FakeSent",
     "FakeSession",
+    "Environment",
     "Invariant",
     "Keys",
     "MemoryStore",
     "PlayedLink",
     "VirtualClock",
     "VirtualSession",
-    "World",
     "as_test",
     "check",
     "line",

@@ -7,7 +7,7 @@
     play.advance(60)
     assert play.phase is Phase.INIT
 
-Every step is checked against `World` and against the named `invariants`; a broken promise raises
+Every step is checked against `Environment` and the named `invariants`; a broken promise raises
 `Broken` with the story so far. Nothing sleeps, so a bad week takes a second.
 """
 
@@ -18,9 +18,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Concatenate, ParamSpec
 
 from ..lifecycle import SessionCore
+from .environment import Broken, Environment
 from .invariants import Edge, check
 from .story import tell
-from .world import Broken, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,7 +59,7 @@ class VirtualSession:
         checked: bool = True,
     ) -> None:
         self.now = now
-        self.world = World.of(session) if session else World()
+        self.environment = Environment.of(session) if session else Environment()
         self.entries: list[Entry] = []
         self._jitter = jitter or random.Random(seed).random
         self._checked = checked
@@ -115,7 +115,7 @@ class VirtualSession:
         What follows begins with a Start, as in any supervisor.
         """
         self.entries.append(Entry(self.now, None))
-        self.world = self.world.restarted()
+        self.environment = self.environment.restarted()
         self.core = SessionCore(self.session.revived(), self.core.policy, jitter=self._jitter)
 
     def advance(self, seconds: float) -> list[Step]:
@@ -145,10 +145,18 @@ class VirtualSession:
         if step is None:
             raise Broken(f"no clock was due at {self.now}\n{self.story}")
         self.entries.append(Entry(self.now, step))
-        world = self.world
+        environment = self.environment
         try:
-            self.world = world.after(step)
-            edge = Edge(before, world, step, self.session, self.world, self.now, self.core.policy)
+            self.environment = environment.after(step)
+            edge = Edge(
+                before,
+                environment,
+                step,
+                self.session,
+                self.environment,
+                self.now,
+                self.core.policy,
+            )
             check(edge)
         except Broken as broken:
             if self._checked:

@@ -2,7 +2,7 @@
 
 Each takes an `Edge` and tells whether the promise was kept; its first docstring line is the
 promise. `check` raises `Broken` for the first that was not. What an effect may not do at all
-(a second child, files under a living child, dead keys) is `World`'s to object to.
+(a second child, files under a living child, dead keys) is `Environment`'s to object to.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from ..lifecycle import Budget, Child, Phase, Policy, Session, Step, Work, effects, facts
+from ..lifecycle import Budget, Child, Phase, Policy, Reason, Session, Step, Work, effects, facts
+from ..lifecycle.guards import crashed
 from ..lifecycle.model import ACTIVE
-from .world import CODE, QR, RESTING, Broken, Keys, World
+from .environment import RESTING, Broken, Environment, Keys
+from .samples import CANARY
 
 OPERATOR = (facts.Stop, facts.Resume, facts.Relink)
 BLINK = 1e-3
@@ -25,10 +27,10 @@ class Edge:
     """One step with the core's model and the world on both sides of it."""
 
     before: Session
-    world_before: World
+    environment_before: Environment
     step: Step
     after: Session
-    world_after: World
+    environment_after: Environment
     now: float
     policy: Policy
 
@@ -38,12 +40,14 @@ Invariant = Callable[[Edge], bool]
 
 def the_core_and_the_world_agree(edge: Edge) -> bool:
     """The core knows whether a child lives, whether files are at work and whether keys are dead."""
-    session, world = edge.after, edge.world_after
+    session, environment = edge.after, edge.environment_after
     return (
-        session.child is world.child
-        and session.work is world.files
-        and session.generation == world.generation
-        and (session.dead_keys_plan is None) == (world.keys is Keys.SOUND)
+        session.child is environment.child
+        and session.work is environment.files
+        and session.generation == environment.generation
+        and session.watching_network == environment.watching
+        and session.inbox_full == environment.inbox_full
+        and (session.dead_keys_plan is None) == (environment.keys is Keys.SOUND)
     )
 
 
@@ -120,7 +124,7 @@ def _is_operators_or_confirmed(step: Step) -> bool:
 
 def a_code_is_shown_only_in_pairing(edge: Edge) -> bool:
     """No QR or pair code is on display outside Pairing or once it was used."""
-    return not edge.world_after.showing or edge.after.phase is Phase.PAIRING
+    return not edge.environment_after.showing or edge.after.phase is Phase.PAIRING
 
 
 def giving_up_tells_a_person(edge: Edge) -> bool:
@@ -130,6 +134,32 @@ def giving_up_tells_a_person(edge: Edge) -> bool:
         isinstance(asked, effects.Notify) and asked.reason is edge.step.reason
         for asked in edge.step.effects
     )
+
+
+def deaths_that_nobody_asked_for_are_reported(edge: Edge) -> bool:
+    """A process that died is reported, unless it was being stopped and not ended by its bot."""
+    fact = edge.step.fact
+    known = edge.step.taken and isinstance(fact, facts.ChildExited) and crashed(fact)
+    unasked = edge.environment_before.child is Child.RUNNING or edge.before.bot_failed
+    return _asked(edge, effects.ReportCrash) == (known and unasked)
+
+
+def a_session_is_copied_where_it_may_be_sound(edge: Edge) -> bool:
+    """A copy is taken after the scan, at a login and of a stable connection, and nowhere else."""
+    occasions = (facts.PairSucceeded, facts.Connected, facts.StayedUp)
+    expected = edge.step.taken and isinstance(edge.step.fact, occasions)
+    return _asked(edge, effects.TakeSnapshot) == expected
+
+
+def the_network_is_watched_only_while_waiting(edge: Edge) -> bool:
+    """Nobody looks at the network outside Backoff."""
+    return not edge.environment_after.watching or edge.after.phase is Phase.BACKOFF
+
+
+def pairing_shows_no_old_trouble(edge: Edge) -> bool:
+    """Once WhatsApp offered a code, what kept us from it is not the reason any more."""
+    told = edge.after.reason
+    return edge.after.phase not in {Phase.PAIRING, Phase.LINKING} or told in {None, Reason.PURGED}
 
 
 def every_pause_has_a_reason(edge: Edge) -> bool:
@@ -159,11 +189,11 @@ def files_at_work_mean_dead_keys(edge: Edge) -> bool:
 
 
 def no_secret_is_in_a_repr(edge: Edge) -> bool:
-    """The codes of `World` appear in no repr of a step, a fact, an effect or the model."""
+    """The codes of `samples` appear in no repr of a step, a fact, an effect or the model."""
     if not isinstance(edge.step.fact, (facts.QrOffered, facts.PairCodeOffered)):
         return True
     told = f"{edge.step!r} {edge.step!s} {edge.after!r}"
-    return QR not in told and CODE not in told
+    return CANARY not in told
 
 
 def _untimed(session: Session) -> tuple[object, ...]:
@@ -188,6 +218,10 @@ INVARIANTS: tuple[Invariant, ...] = (
     purging_comes_out_of_logged_out_alone,
     a_code_is_shown_only_in_pairing,
     giving_up_tells_a_person,
+    deaths_that_nobody_asked_for_are_reported,
+    a_session_is_copied_where_it_may_be_sound,
+    the_network_is_watched_only_while_waiting,
+    pairing_shows_no_old_trouble,
     every_pause_has_a_reason,
     an_ignored_fact_changes_nothing,
     what_an_old_child_says_is_ignored,

@@ -6,16 +6,15 @@ The only module here that needs Hypothesis, which is not a dependency of the pac
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from ..lifecycle import Backoff, Child, Conflict, Limit, Phase, Policy, Work, facts
-from ..lifecycle.core import ALARMS
 from .clock import VirtualSession
-from .world import World, said_by
+from .environment import Environment
+from .samples import every_fact
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,9 +57,9 @@ def policies() -> st.SearchStrategy[Policy]:
     )
 
 
-def facts_for(world: World) -> st.SearchStrategy[Fact]:
+def facts_for(environment: Environment) -> st.SearchStrategy[Fact]:
     """One of the facts this world can produce now, with particulars drawn afresh."""
-    return st.sampled_from(list(world.possible())).flatmap(_particulars)
+    return st.sampled_from(list(environment.possible())).flatmap(_particulars)
 
 
 def _particulars(fact: Fact) -> st.SearchStrategy[Fact]:
@@ -96,18 +95,8 @@ def _of(fact: Fact) -> int:
 
 def forged_facts(generation: int) -> st.SearchStrategy[Fact]:
     """Facts the shell promises never to send: alarms by hand, answers nobody asked for."""
-    return st.sampled_from(
-        [
-            *(replace(fact, generation=generation) for fact in said_by(1)),  # type: ignore[call-arg]
-            facts.ChildExited(generation, None, None),
-            facts.PurgeDone(),
-            facts.PurgeFailed(""),
-            facts.RestoreDone(),
-            facts.NothingToRestore(),
-            facts.RestoreFailed(""),
-            *ALARMS.values(),
-        ]
-    )
+    asked = (facts.Start, facts.Stop, facts.Resume, facts.Relink)
+    return st.sampled_from([f for f in every_fact(generation) if not isinstance(f, asked)])
 
 
 @st.composite
@@ -120,7 +109,7 @@ def played_sessions(
     kinds = st.sampled_from(["something", "time", *MOVES])
     for move in draw(st.lists(kinds, max_size=moves)):
         if move == "something":
-            play.happen(draw(facts_for(play.world)))
+            play.happen(draw(facts_for(play.environment)))
         elif move == "time":
             play.advance(draw(SECONDS))
         else:
@@ -136,7 +125,7 @@ def come_up(play: VirtualSession) -> None:
     play.happen(facts.Start())
     if play.phase is Phase.BACKOFF and math.isfinite(play.deadline or math.inf):
         play.ring()
-    if play.world.child is Child.RUNNING:
+    if play.environment.child is Child.RUNNING:
         play.hear(facts.QrOffered, SecretStr("a code"), 60.0)
         play.hear(facts.PairSucceeded)
         play.hear(facts.Connected)
@@ -144,11 +133,11 @@ def come_up(play: VirtualSession) -> None:
 
 def settle(play: VirtualSession) -> None:
     """Give every answer that is owed, and a good one."""
-    if play.world.child is Child.STOPPING:
+    if play.environment.child is Child.STOPPING:
         play.hear(facts.ChildExited, 0, None)
-    if play.world.files is Work.RESTORING:
+    if play.environment.files is Work.RESTORING:
         play.happen(facts.RestoreDone())
-    if play.world.files is Work.PURGING:
+    if play.environment.files is Work.PURGING:
         play.happen(facts.PurgeDone())
 
 

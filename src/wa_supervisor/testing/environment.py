@@ -1,31 +1,25 @@
 """What the shell promises the core, and what the core promises the shell.
 
-`World` is a small model of everything outside the core: one session process, the session's files
-and the standing of its keys with WhatsApp. It says which facts can come next, and it objects with
-`Broken` to an effect that breaks a promise. That makes it the specification of the seam; it shares
-no code with the chart.
+`Environment` is a small model of everything outside the core: one session process, the session's
+files and the standing of its keys with WhatsApp. It says which facts can come next, and it objects
+with `Broken` to an effect that breaks a promise. That makes it the specification of the seam; it
+shares no code with the chart.
 """
 
 from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, replace
-from functools import cache
-from typing import TYPE_CHECKING, Self
-
-from pydantic import SecretStr
+from typing import TYPE_CHECKING, Self, assert_never
 
 from ..lifecycle import Child, DeadKeysPlan, Logout, Phase, Work, effects, facts
 from ..lifecycle.facts import Fact
+from .samples import ends_of, said_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..lifecycle import Session, Step
-
-QR = "https://wa.me/settings/linked_devices#CANARY-QR-PAYLOAD"
-CODE = "CANARYCD"
-"""What `World` offers for scanning and typing: strings easy to look for where they must not be."""
 
 
 class Broken(AssertionError):
@@ -53,14 +47,15 @@ _STANDING = {
     Logout.REJECTED: Keys.DOUBTED,
     Logout.LOCKED: Keys.HELD,
     Logout.BANNED: Keys.HELD,
+    Logout.UNHEARD: Keys.DOUBTED,
 }
 
 STALE_SILENCE = 1
-"""How many generations back a stale fact of `World.possible` comes from."""
+"""How many generations back a stale fact of `Environment.possible` comes from."""
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class Environment:
     """The outside at one moment. Immutable: `after` gives the next one."""
 
     child: Child = Child.NONE
@@ -69,6 +64,10 @@ class World:
     keys: Keys = Keys.SOUND
     showing: bool = False
     """A QR or pair code is on display."""
+    watching: bool = False
+    """The shell looks whether WhatsApp can be reached."""
+    inbox_full: bool = False
+    """Nobody reads the inbox, and it holds no more."""
 
     @classmethod
     def of(cls, session: Session) -> Self:
@@ -78,16 +77,17 @@ class World:
             generation=session.generation,
             files=session.work,
             keys=_DEAD[session.dead_keys_plan] if session.dead_keys_plan else Keys.SOUND,
+            watching=session.watching_network,
+            inbox_full=session.inbox_full,
         )
 
     def possible(self) -> Iterator[Fact]:
         """Every fact that can come now, clocks apart; late and repeated ones included."""
         yield from (facts.Start(), facts.Stop(), facts.Resume(), facts.Relink())
-        yield facts.NetworkBack()
+        yield from (facts.NetworkBack(), facts.InboxFull(), facts.InboxDrained())
         if self.child is not Child.NONE:
             yield from said_by(self.generation)
-            yield facts.ChildExited(self.generation, None, 9)
-            yield facts.ChildExited(self.generation, None, None)
+            yield from ends_of(self.generation)
         if self.generation > STALE_SILENCE:
             stale = self.generation - STALE_SILENCE
             yield facts.LoggedOut(stale, Logout.REMOVED)
@@ -98,7 +98,7 @@ class World:
             yield from (facts.RestoreDone(), facts.NothingToRestore())
             yield facts.RestoreFailed("the disk is full")
 
-    def after(self, step: Step) -> World:
+    def after(self, step: Step) -> Environment:
         """The world once the step's fact was so and its effects were begun.
 
         Raises Broken if an effect breaks a promise.
@@ -106,23 +106,25 @@ class World:
         asked = {type(effect) for effect in step.effects}
         both = {effects.StartChild, effects.StopChild} <= asked
         _promise(not both, "a child was started and stopped in one step")
-        world = self._heard(step)
+        now = self._heard(step)
         for effect in step.effects:
-            world = world._obey(effect)  # noqa: SLF001 - another World
-        return world
+            now = now._obey(effect)  # noqa: SLF001 - another Environment
+        return now
 
-    def restarted(self) -> World:
+    def restarted(self) -> Environment:
         """The world after the supervisor's process died: its child and its handlers went along."""
-        return replace(self, child=Child.NONE, files=Work.NONE, showing=False)
+        return Environment(generation=self.generation, keys=self.keys, inbox_full=False)
 
-    def _heard(self, step: Step) -> World:  # noqa: PLR0911 - a table
+    def _heard(self, step: Step) -> Environment:  # noqa: PLR0911 - a table
         match step.fact:
             case facts.ChildFact(generation=generation) if (
                 generation != self.generation or self.child is Child.NONE
             ):
                 return self
-            case facts.ChildExited():
+            case facts.ChildExited() | facts.StartRefused():
                 return replace(self, child=Child.NONE)
+            case facts.InboxFull() | facts.InboxDrained():
+                return replace(self, inbox_full=isinstance(step.fact, facts.InboxFull))
             case facts.LoggedOut(how=how) if self.keys is Keys.SOUND:
                 return replace(self, keys=_STANDING[how])
             case facts.PurgeDone() if self.files is Work.PURGING:
@@ -140,13 +142,14 @@ class World:
             case _:
                 return self
 
-    def _obey(self, effect: effects.Effect) -> World:  # noqa: PLR0911 - a table
+    def _obey(self, effect: effects.Effect) -> Environment:  # noqa: C901, PLR0911 - a table
         match effect:
             case effects.StartChild(generation=generation):
                 _promise(self.child is Child.NONE, "a second child was started")
                 _promise(self.files is Work.NONE, "a child was started on files at work")
                 _promise(self.keys is Keys.SOUND, f"a child was started on {self.keys.value} keys")
                 _promise(generation == self.generation + 1, "a generation was left out or reused")
+                _promise(not self.inbox_full, "a child was started while the inbox was full")
                 return replace(self, child=Child.RUNNING, generation=generation)
             case effects.StopChild(generation=generation):
                 _promise(self.child is not Child.NONE, "there is no child to stop")
@@ -167,8 +170,20 @@ class World:
             case effects.HidePairing():
                 _promise(self.showing, "there was no code to hide")
                 return replace(self, showing=False)
-            case _:
+            case effects.WatchNetwork():
+                _promise(not self.watching, "the network was watched already")
+                return replace(self, watching=True)
+            case effects.StopWatchingNetwork():
+                _promise(self.watching, "there was no watch to end")
+                return replace(self, watching=False)
+            case effects.TakeSnapshot():
+                _promise(self.child is Child.RUNNING, "a session that does not run was copied")
+                _promise(self.keys is Keys.SOUND, f"{self.keys.value} keys were copied")
                 return self
+            case effects.Probe() | effects.ReportCrash() | effects.Notify():
+                return self
+            case _:
+                assert_never(effect)
 
     def _files_free(self, deed: str) -> None:
         _promise(self.child is Child.NONE, f"files were {deed} under a living child")
@@ -178,44 +193,6 @@ class World:
 def _promise(kept: bool, otherwise: str) -> None:  # noqa: FBT001 - reads as a sentence
     if not kept:
         raise Broken(otherwise)
-
-
-@cache
-def said_by(generation: int) -> tuple[Fact, ...]:
-    """One of everything the session process of this generation can say, its exit apart."""
-    return (
-        facts.QrOffered(generation, SecretStr(QR), 60.0),
-        facts.PairCodeOffered(generation, SecretStr(CODE), 160.0),
-        facts.PairSucceeded(generation),
-        facts.PairingTimedOut(generation),
-        facts.PairingFailed(generation, "error"),
-        facts.PairCodeRefused(generation, limited=True),
-        facts.PairCodeRefused(generation, limited=False),
-        facts.PasskeyRequested(generation),
-        facts.ScannedWithoutMultidevice(generation),
-        facts.Connected(generation),
-        facts.Disconnected(generation),
-        facts.KeepAliveTimeout(generation, 1),
-        facts.KeepAliveRestored(generation),
-        facts.StreamError(generation, "511"),
-        facts.DialFailed(generation, "connection refused"),
-        facts.ConnectFailure(generation, 501),
-        facts.StorageFailed(generation, "file is not a database"),
-        facts.StorageUnavailable(generation, "database is locked"),
-        facts.ClientUnusable(generation, "neonize is not installed"),
-        facts.BotFailed(generation, "KeyError: 'TOKEN'"),
-        *(facts.LoggedOut(generation, how) for how in Logout),
-        facts.TemporaryBan(generation, 101, 3600.0),
-        facts.TemporaryBan(generation, None, None),
-        facts.StreamReplaced(generation),
-        facts.ClientOutdated(generation),
-        facts.BadUserAgent(generation),
-        facts.ChildSilent(generation),
-        facts.BotBusy(generation, 31.0),
-        facts.BotFree(generation),
-        facts.ProbeAnswered(generation),
-        facts.ProbeFailed(generation, "no answer"),
-    )
 
 
 RESTING = frozenset({Phase.ONLINE, Phase.GAVE_UP, Phase.STOPPED})
