@@ -48,6 +48,7 @@ class Incoming:
         self._inbox: Inbox | None = None
         self._link: Link | None = None
         self._own: Identity | None = None
+        self._is_full = False
         self._post: Callable[[Fact], None] = lambda _: None
         self._asking: set[asyncio.Task[None]] = set()
 
@@ -136,8 +137,9 @@ class Incoming:
             await self._inbox.forget(reader)
 
     def _changed(self, state: InboxState) -> None:
-        if state.full:
-            log.error("%s messages wait to be read: the client should be stopped", state.depth)
+        if state.full is not self._is_full:
+            self._is_full = state.full
+            self._post(facts.InboxFull() if state.full else facts.InboxDrained())
 
     async def _phone_of(self, lid: Lid) -> Phone | None:
         found = await self._ask("phone_of", SecretStr(lid.reveal()))

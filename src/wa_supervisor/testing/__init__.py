@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from .clock import Entry, VirtualSession
-from .fake_session import FakeSent, FakeSession
 from .environment import Broken, Environment, Keys
+from .fake_session import FakeSent, FakeSession
 from .invariants import INVARIANTS, Edge, Invariant, check
 from .memory_store import MemoryStore
 from .played_link import PlayedLink
@@ -16,9 +16,9 @@ __all__ = [
     "Broken",
     "Edge",
     "Entry",
+    "Environment",
     "FakeSent",
     "FakeSession",
-    "Environment",
     "Invariant",
     "Keys",
     "MemoryStore",
