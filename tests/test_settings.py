@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from wa_supervisor.errors import ConfigError
 from wa_supervisor.lifecycle.policy import PROFILES, Policy
-from wa_supervisor.settings import PairingSettings, Settings, default_config, load_settings
+from wa_supervisor.setting_groups import PairingSettings
+from wa_supervisor.settings import Settings, default_config, load_settings
 
 PHONE = "4915112345678"
 PASSWORD = "hunter2-very-secret"

@@ -62,15 +62,13 @@ if TYPE_CHECKING:
     from .messages.outbox import Sent
     from .pairing.sink import AsyncSink, Sink
     from .session.shared.endpoint import Endpoint
-    from .settings import (
+    from .setting_groups import (
         JournalSettings,
-        Loaded,
         PairingSettings,
         QuarantineSettings,
-        Settings,
         SnapshotSettings,
-        load_settings,
     )
+    from .settings import Loaded, Settings, load_settings
     from .status import Status, StepRecord
     from .supervisor import Outcome, Supervisor
     from .sync import SyncSupervisor
@@ -170,7 +168,7 @@ __getattr__ = exports(
         "Identity": "gate",
         "InboxError": "messages.errors",
         "InboxFull": "messages.errors",
-        "JournalSettings": "settings",
+        "JournalSettings": "setting_groups",
         "KeyReused": "messages.errors",
         "Kind": "messages.message",
         "Lid": "gate",
@@ -187,10 +185,10 @@ __getattr__ = exports(
         "NotPaired": "messages.errors",
         "OutboxError": "messages.errors",
         "Outcome": "supervisor",
-        "PairingSettings": "settings",
+        "PairingSettings": "setting_groups",
         "Phone": "gate",
         "Policy": "lifecycle",
-        "QuarantineSettings": "settings",
+        "QuarantineSettings": "setting_groups",
         "Quoted": "messages.message",
         "RateLimited": "messages.errors",
         "ReaderBusy": "messages.errors",
@@ -203,7 +201,7 @@ __getattr__ = exports(
         "Sent": "messages.outbox",
         "Settings": "settings",
         "Sink": "pairing.sink",
-        "SnapshotSettings": "settings",
+        "SnapshotSettings": "setting_groups",
         "State": "lifecycle",
         "Status": "status",
         "Step": "lifecycle",

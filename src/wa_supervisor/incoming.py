@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from .messages.message import Kind
     from .messages.reader import Reader
     from .seams import Link
-    from .settings import InboxSettings, Settings
+    from .setting_groups import InboxSettings
+    from .settings import Settings
 
 log = logging.getLogger("wa_supervisor")
 

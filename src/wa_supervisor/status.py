@@ -166,6 +166,12 @@ class Status(_Record):
             **shown(session, now=now, wall=wall),
         )
 
+    def story(self, what: str) -> str:
+        """Say where the session is, and why, and what that means for somebody."""
+        where = f"{self.state.value}.{self.substate}" if self.substate else self.state.value
+        why = f": {self.sentence}" if self.sentence else ""
+        return f"session {self.session!r} is in {where}, and {what}{why}"
+
 
 def shown(session: Session, *, now: float, wall: datetime) -> dict[str, Any]:
     """Return what of a session everybody is shown, with times of day in place of the core's."""

@@ -10,11 +10,12 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, Self
 
+from .bounds import ending, finished, owned, running_loop
 from .clock import RealClock
 from .control import Order, Orders, ShownCode
 from .descriptors import check_descriptors
 from .disk_store import DiskStore
-from .errors import Hopeless, Misused, Unreachable, WaitTimeout
+from .errors import Hopeless, Misused, WaitTimeout
 from .fact_queue import FactQueue
 from .incoming import Incoming
 from .journal import Recorder
@@ -43,16 +44,13 @@ if TYPE_CHECKING:
     from .messages.delivery import Deliveries
     from .messages.message import Kind
     from .pairing.sink import AsyncSink, Sink
-    from .seams import Clock, Link, MakeLink, Store
+    from .seams import Clock, MakeLink, Store
     from .settings import Settings
 
 log = logging.getLogger("wa_supervisor")
 
 LISTENERS_BOUND: Final = 0.5
 """Seconds at the end for coroutine functions that listen to steps."""
-
-CLAIM_BOUND: Final = 3.0
-"""Seconds at the start for the server of a Postgres database."""
 
 LEAVING_BOUND: Final = STOP_BOUND + 1.5
 """Seconds from leaving the context to its end, whatever hangs, beyond those of `stop.drain`."""
@@ -200,7 +198,7 @@ class Supervisor(Sending):
             if status.state is state and substate in {None, status.substate}:
                 return True
             if self._is_hopeless(status):
-                raise Hopeless(_story(status, f"it will not be {state.value}"))
+                raise Hopeless(status.story(f"it will not be {state.value}"))
             return False
 
         waiting = Waiting(look)
@@ -211,7 +209,7 @@ class Supervisor(Sending):
                 await waiting.over
         except TimeoutError:
             why = f"it was not {state.value} within {timeout:g} s"
-            raise WaitTimeout(_story(self.status, why)) from None
+            raise WaitTimeout(self.status.story(why)) from None
         finally:
             self._waiting.remove(waiting)
         return self.status
@@ -268,7 +266,7 @@ class Supervisor(Sending):
             self._incoming.admission.policy = gate
 
     def _operate(self, fact: Fact) -> None:
-        if self._loop is None or self._loop is _running_loop():
+        if self._loop is None or self._loop is running_loop():
             self._facts.put(fact)
             return
         with contextlib.suppress(RuntimeError):  # the loop is closed: there is nothing to steer
@@ -284,7 +282,7 @@ class Supervisor(Sending):
             await asyncio.wait({running, opening}, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
             running.cancel()
-            await _finished(running, LEAVING_BOUND)
+            await finished(running, LEAVING_BOUND)
             raise
         finally:
             opening.cancel()
@@ -301,7 +299,7 @@ class Supervisor(Sending):
         """Stop, and wait until everything has ended."""
         assert self._running is not None
         self.stop()
-        await _finished(self._running, LEAVING_BOUND + self.settings.stop.drain)
+        await finished(self._running, LEAVING_BOUND + self.settings.stop.drain)
         if error is None:
             self._running.result()
 
@@ -325,7 +323,7 @@ class Supervisor(Sending):
         if self.settings.bot is not None:
             bot_names.check(self.settings.bot)
         try:
-            async with _owned(self._store), self._surroundings() as around:
+            async with owned(self._store), self._surroundings() as around:
                 shell = self._shell = Shell(self.settings, around)
                 self._opened.set()
                 await shell.run()
@@ -353,14 +351,14 @@ class Supervisor(Sending):
             self._make_link,
             self._facts.put,
             lock_descriptor=lock,
-            on_received=incoming.notify if incoming else _nothing,
+            on_received=incoming.notify if incoming else lambda: None,
         )
         async with contextlib.AsyncExitStack() as stack:
             await stack.enter_async_context(contextlib.aclosing(recorder))
             await stack.enter_async_context(contextlib.aclosing(self._outgoing))
             if incoming is not None:
                 await stack.enter_async_context(incoming.opened(self._facts.put))
-            link = await stack.enter_async_context(_ending(make()))
+            link = await stack.enter_async_context(ending(make()))
             self._outgoing.use(link)
             if incoming is not None:
                 incoming.use(link)
@@ -394,68 +392,3 @@ class Supervisor(Sending):
             stream.end()
         for waiting in self._waiting:
             waiting.check()
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
-
-
-def _story(status: Status, what: str) -> str:
-    where = f"{status.state.value}.{status.substate}" if status.substate else status.state.value
-    why = f": {status.sentence}" if status.sentence else ""
-    return f"session {status.session!r} is in {where}, and {what}{why}"
-
-
-def _nothing() -> None:
-    pass
-
-
-async def _finished(task: asyncio.Task[Outcome], within: float) -> None:
-    """Wait for a task's end, though we are cancelled, and no longer than that."""
-    loop = asyncio.get_running_loop()
-    end, cancelled = loop.time() + within, None
-    while not task.done() and loop.time() < end:
-        try:
-            await asyncio.wait({task}, timeout=end - loop.time())
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if not task.done():
-        log.error("the session did not end within %s s; it is left behind", within)
-        task.cancel()
-    if cancelled is not None:
-        raise cancelled
-
-
-@contextlib.asynccontextmanager
-async def _ending(link: Link) -> AsyncIterator[Link]:
-    """End what runs; a process that not even the kernel can end is left to it."""
-    try:
-        yield link
-    finally:
-        try:
-            await link.aclose()
-        except Exception:
-            log.exception("not everything could be ended")
-
-
-@contextlib.asynccontextmanager
-async def _owned(store: Store) -> AsyncIterator[None]:
-    """Hold the session; the loop goes on while what a killed supervisor left behind still dies."""
-    taking = asyncio.ensure_future(asyncio.to_thread(store.acquire))
-    try:
-        await asyncio.shield(taking)
-        claiming = asyncio.ensure_future(asyncio.to_thread(store.claim))
-        claiming.add_done_callback(lambda late: late.cancelled() or late.exception())
-        try:
-            async with asyncio.timeout(CLAIM_BOUND):
-                await asyncio.shield(claiming)
-        except (Unreachable, TimeoutError) as error:  # it is claimed before the first dial, then
-            log.warning("%s", error if str(error) else "the session's database does not answer yet")
-        yield
-    finally:
-        await asyncio.wait({taking})
-        if taking.exception() is None:
-            store.release()

@@ -11,7 +11,7 @@ import pytest
 from journal.rows import make_record
 from wa_supervisor.journal import Journal, amend, read, remember
 from wa_supervisor.lifecycle import Phase, Reason, Session
-from wa_supervisor.settings import JournalSettings
+from wa_supervisor.setting_groups import JournalSettings
 from wa_supervisor.store import SessionFiles, SessionLock
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from e2e.processes import until
 from postgres_server import serving
 from store.devices import connect
 from wa_loopback import Failure
-from wa_supervisor import LockHeld, State, Supervisor, handlers, supervisor
+from wa_supervisor import LockHeld, State, Supervisor, bounds, handlers
 from wa_supervisor.redaction import url_secrets
 from wa_supervisor.store import SessionFiles, open_vault, quarantined
 from wa_supervisor.store.postgres.rows import decode
@@ -322,7 +322,7 @@ async def test_a_stop_does_not_wait_for_a_server_that_is_away(
 async def test_a_server_that_hangs_holds_up_neither_the_start_nor_a_stop(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(supervisor, "CLAIM_BOUND", 0.5)
+    monkeypatch.setattr(bounds, "CLAIM_BOUND", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as mute:
         url = f"postgres://u:canary@127.0.0.1:{mute.getsockname()[1]}/x?sslmode=disable"
         run = world.start(database=SecretStr(url))

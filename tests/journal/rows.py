@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from wa_supervisor.clock import RealClock
 from wa_supervisor.journal import Journal, Memory, Recorder, Reserve, remember
 from wa_supervisor.lifecycle import Session
-from wa_supervisor.settings import JournalSettings
+from wa_supervisor.setting_groups import JournalSettings
 from wa_supervisor.status import StepRecord
 from wa_supervisor.store import SessionFiles
 

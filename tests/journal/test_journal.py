@@ -16,7 +16,7 @@ from wa_supervisor.errors import JournalError, StoreError, UnsafePermissions
 from wa_supervisor.journal import Journal, read, schema
 from wa_supervisor.journal import journal as journal_module
 from wa_supervisor.lifecycle import Budget, DeadKeysPlan, Phase, Reason
-from wa_supervisor.settings import JournalSettings
+from wa_supervisor.setting_groups import JournalSettings
 
 FULL = "CREATE TRIGGER full BEFORE INSERT ON steps BEGIN SELECT RAISE(ABORT, 'full'); END"
 IGNORED = make_record(taken=False, before="GaveUp", after="GaveUp", fact="Start")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..lifecycle import Reason, Session
-    from ..settings import JournalSettings
+    from ..setting_groups import JournalSettings
     from ..store import SessionFiles
     from .memory import Order
 

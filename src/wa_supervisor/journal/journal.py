@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from .. import private_files
 from ..errors import JournalError
-from ..settings import JournalSettings
+from ..setting_groups import JournalSettings
 from ..store.sqlite.errors import says_damaged
 from . import schema
 from .entries import Entry, insert, select, sortable

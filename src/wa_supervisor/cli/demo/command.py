@@ -19,7 +19,8 @@ from wa_loopback import LoopbackError, LoopbackServer
 
 from ...errors import SupervisorError
 from ...session.shared.endpoint import Endpoint
-from ...settings import PairingSettings, Settings
+from ...setting_groups import PairingSettings
+from ...settings import Settings
 from ...supervisor import Supervisor
 from ..exits import Exit
 from ..screen import Screen

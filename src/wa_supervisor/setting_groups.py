@@ -1,0 +1,126 @@
+"""The groups of settings: what each part of a supervisor can be told."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import NoDecode
+
+from .errors import ConfigError
+from .pairing.spec import SinkSpec
+
+_PHONE = re.compile(r"[1-9][0-9]{6,14}", re.ASCII)  # E.164 has at most 15 digits
+_PHONE_DRESSING = re.compile(r"^\s*\+|[ -]")
+
+
+def _normalise_phone(value: object) -> object:
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if isinstance(value, SecretStr):
+        value = value.get_secret_value()
+    if not isinstance(value, str):
+        return value
+    digits = _PHONE_DRESSING.sub("", value)
+    if _PHONE.fullmatch(digits) is None:
+        raise ValueError(
+            "write the number with its country code: 7 to 15 digits, the first not 0; "
+            "'+', spaces and dashes are allowed"
+        )
+    return digits
+
+
+def _split(value: object) -> object:
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",")]
+    return value
+
+
+class PairingSettings(BaseModel):
+    """How a new device is linked, and where its QR or code is shown."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    mode: Literal["qr", "code"] = "qr"
+    """`code`: the phone's owner types a code in place of scanning; needs `phone`."""
+    phone: Annotated[SecretStr, BeforeValidator(_normalise_phone)] | None = None
+    """The account's number with its country code; kept as 7 to 15 digits."""
+    qr: Annotated[list[str], NoDecode, BeforeValidator(_split)] = ["terminal"]
+    """Where to show it: `terminal`, `png:PATH`, `svg:PATH`, `payload:PATH`."""
+
+    @field_validator("qr")
+    @classmethod
+    def _known_sinks(cls, value: list[str]) -> list[str]:
+        for text in value:
+            try:
+                SinkSpec.parse(text)
+            except ConfigError as error:
+                raise ValueError(str(error)) from None
+        return value
+
+    @model_validator(mode="after")
+    def _code_needs_phone(self) -> Self:
+        if self.mode == "code" and self.phone is None:
+            raise ValueError("mode 'code' needs the phone number to link: set phone as well")
+        return self
+
+
+class SnapshotSettings(BaseModel):
+    """How many copies of a paired session's database are kept."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    keep: Annotated[int, Field(ge=1, le=100)] = 3
+
+
+class QuarantineSettings(BaseModel):
+    """How long a session that was set aside is kept. Whichever limit is reached first counts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    keep: Annotated[int, Field(ge=1, le=100)] = 5
+    days: Annotated[FiniteFloat, Field(gt=0, le=36500)] = 30.0
+
+
+class JournalSettings(BaseModel):
+    """How much of its past the supervisor keeps. Whichever limit is reached first counts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    keep_days: Annotated[FiniteFloat, Field(gt=0)] = 30.0
+    keep_rows: Annotated[int, Field(ge=1)] = 100_000
+
+
+class InboxSettings(BaseModel):
+    """How what is received is kept until it was read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    enabled: bool = True
+    """Keep what is received for the readers of `messages`; where nobody reads nothing is kept."""
+    durability: Literal["process", "power"] = "process"
+    """What a kept message survives: the death of any process, or a power cut too."""
+    max_messages: Annotated[int, Field(ge=1)] = 100_000
+    """When a reader has so many before it, the client is stopped: the rest waits at WhatsApp."""
+    max_mib: Annotated[int, Field(ge=1)] = 256
+    """The same for what is kept on the disk."""
+
+
+class StopSettings(BaseModel):
+    """How a stop ends the client."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    drain: Annotated[FiniteFloat, Field(ge=0, le=10)] = 1.0
+    """Seconds for what was received, and for the bot's handlers, before the client is ended. A
+    stop takes 3.5 s beyond this at most."""
