@@ -18,6 +18,7 @@ from e2e.processes import until
 from wa_supervisor import control
 from wa_supervisor.control import MOST_CONNECTIONS, Order, ask, listening
 from wa_supervisor.errors import ControlError, NotRunning
+from wa_supervisor.hints import Action, Hint
 from wa_supervisor.lifecycle import Session, State
 from wa_supervisor.status import Status
 from wa_supervisor.store import SessionFiles
@@ -63,7 +64,7 @@ async def test_asking_for_the_status_orders_nothing(
 def test_without_a_supervisor_the_error_says_how_to_start_one(files: SessionFiles) -> None:
     with pytest.raises(NotRunning, match="no supervisor runs for session 'shop'") as caught:
         ask(files, Order.STATUS)
-    assert str(caught.value.hint) == "wa-supervisor run --session shop"
+    assert caught.value.hint == Hint(Action.RUN, session="shop")
 
 
 def test_a_session_that_never_was_is_not_running_either(tmp_path: Path) -> None:

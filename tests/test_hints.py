@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import re
+from pathlib import Path
+
 import pytest
 
+import wa_supervisor
 from wa_supervisor import Action, Hint, StoreError
 
 
@@ -35,3 +40,17 @@ def test_no_action_says_what_to_type() -> None:
 def test_an_error_with_plain_words_has_a_hint_like_any_other() -> None:
     assert StoreError("it broke", hint="wait").hint == Hint(note="wait")
     assert StoreError("it broke").hint is None
+
+
+def test_only_the_command_line_says_what_to_type() -> None:
+    package = Path(wa_supervisor.__file__).parent
+    found = [
+        f"{path.relative_to(package)}:{node.lineno}"
+        for path in package.rglob("*.py")
+        if path.relative_to(package).parts[0] != "cli"
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.keyword) and node.arg == "hint"
+        for text in ast.walk(node.value)
+        if isinstance(text, ast.Constant) and re.search(r"wa-supervisor \w|--\w", str(text.value))
+    ]
+    assert found == []

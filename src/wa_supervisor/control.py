@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from .errors import ControlError, NotRunning
+from .hints import Action, Hint
 from .pairing.current import Kind
 from .session.shared.secret import ON_THE_WIRE, Secret
 from .status import Status
@@ -207,18 +208,19 @@ def _exchange(files: SessionFiles, order: Order) -> tuple[Status, ShownCode | No
         line.settimeout(EXCHANGE_TIMEOUT)
         try:
             line.connect(address)
-            line.sendall(_Request(order=order).model_dump_json().encode() + b"\n")
+            with contextlib.suppress(BrokenPipeError):  # it may turn us away before it listens
+                line.sendall(_Request(order=order).model_dump_json().encode() + b"\n")
             with line.makefile("rb") as replies:
                 reply = _Reply.model_validate_json(replies.readline(_LONGEST_REPLY))
         except (FileNotFoundError, ConnectionRefusedError):
             raise NotRunning(
                 f"no supervisor runs for session {files.name!r}",
-                hint=f"wa-supervisor run --session {files.name}",
+                hint=Hint(Action.RUN, session=files.name),
             ) from None
         except (OSError, ValidationError) as error:
             raise ControlError(
                 f"the supervisor of session {files.name!r} did not answer",
-                hint="look at its log; it may be stopped or hang",
+                hint="its process may be stopped or hang: its log says more",
             ) from error
     if reply.status is None:
         raise ControlError(f"the supervisor refused the order: {reply.error}")

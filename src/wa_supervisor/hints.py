@@ -1,7 +1,7 @@
 """What helps, as data: a face turns it into a button or a command, a log into a phrase.
 
 An error or a reason says *what* to do. How that is typed is the business of the command line alone:
-a program that embeds us calls `Supervisor.resume`, and must not be told to type.
+a program that embeds us calls `Supervisor.resume`, and must not be asked to type.
 """
 
 from __future__ import annotations
@@ -69,5 +69,5 @@ class Hint:
 
     def __str__(self) -> str:
         action = self.action.value.format(self.subject) if self.action else ""
-        deeds = ", then ".join(filter(None, (self.first, action)))
-        return "; ".join(filter(None, (deeds, self.note)))
+        steps = ", then ".join(filter(None, (self.first, action)))
+        return "; ".join(filter(None, (steps, self.note)))

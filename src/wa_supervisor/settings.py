@@ -223,16 +223,21 @@ def default_config() -> Path:
     return user_config_path(APP_NAME, appauthor=False) / "config.toml"
 
 
+def _look_at(path: Path) -> Hint:
+    return Hint(Action.LOOK_AT, str(path))
+
+
 def _read_file(path: Path) -> Tree:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path.name} is not valid TOML: {error}", hint=f"see {path}") from None
+        raise ConfigError(f"{path.name} is not valid TOML: {error}", hint=_look_at(path)) from None
     except UnicodeDecodeError:
-        raise ConfigError(f"{path.name} is not UTF-8 text", hint=f"see {path}") from None
+        raise ConfigError(f"{path.name} is not UTF-8 text", hint=_look_at(path)) from None
     except OSError as error:
         raise ConfigError(
-            f"cannot read the settings file {path.name}: {error.strerror}", hint=f"see {path}"
+            f"cannot read the settings file {path.name}: {error.strerror}",
+            hint=_look_at(path),
         ) from error
 
 

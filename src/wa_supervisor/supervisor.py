@@ -58,7 +58,7 @@ LEAVING_BOUND: Final = STOP_BOUND + 1.5
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a run ended: in Stopped, or in GaveUp if it was told not to wait there."""
+    """How a run ended: in Stopped, or in GaveUp if it was not to wait there."""
 
     state: State
     reason: Reason | None

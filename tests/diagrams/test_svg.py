@@ -63,4 +63,4 @@ def test_without_graphviz_it_says_what_to_install(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(sys.modules, "pygraphviz", None)
     with pytest.raises(ConfigError, match="Graphviz") as refused:
         to_svg(draw())
-    assert "pip install pygraphviz" in str(refused.value.hint)
+    assert "install pygraphviz" in str(refused.value.hint)

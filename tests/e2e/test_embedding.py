@@ -216,7 +216,7 @@ print(json.dumps({
 async def _program(world: World, *arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
     """Run the program until its session is connected; at the end it is gone, whatever happened."""
     (world.directory / "program.py").write_text(textwrap.dedent(PROGRAM))
-    told = world.server.endpoint
+    endpoint = world.server.endpoint
     program = await asyncio.create_subprocess_exec(
         sys.executable,
         "program.py",
@@ -226,11 +226,11 @@ async def _program(world: World, *arguments: str) -> AsyncIterator[asyncio.subpr
         cwd=world.directory,
         env={
             "PATH": os.environ["PATH"],
-            "HTTPS_PROXY": told.proxy,
+            "HTTPS_PROXY": endpoint.proxy,
             "DATA": str(world.data_dir),
-            "PROXY": told.proxy,
-            "CA": str(told.ca_file),
-            "ROOT": told.noise_root,
+            "PROXY": endpoint.proxy,
+            "CA": str(endpoint.ca_file),
+            "ROOT": endpoint.noise_root,
         },
     )
 

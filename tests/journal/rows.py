@@ -15,7 +15,7 @@ WALL = datetime(2025, 6, 1, 12, 0, tzinfo=UTC)
 
 
 def make_record(number: int = 0, **fields: object) -> StepRecord:
-    told: dict[str, object] = {
+    values: dict[str, object] = {
         "ts": WALL + timedelta(seconds=number),
         "session": "shop",
         "fact": "DialFailed",
@@ -32,7 +32,7 @@ def make_record(number: int = 0, **fields: object) -> StepRecord:
         "retries": number,
         "not_before": WALL + timedelta(seconds=number + 8),
     }
-    return StepRecord.model_validate(told | fields)
+    return StepRecord.model_validate(values | fields)
 
 
 def make_memory(number: int = 0) -> Memory:

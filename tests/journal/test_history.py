@@ -94,7 +94,7 @@ def test_a_session_that_never_ran_is_an_error_with_a_hint(tmp_path: Path) -> Non
     shown = history(tmp_path, "--session", "nobody")
     assert shown.returncode == 3
     assert "never run" in shown.stderr
-    assert "--data-dir" in shown.stderr
+    assert "data_dir" in shown.stderr
     assert not (tmp_path / "sessions").exists()
 
 

@@ -293,7 +293,7 @@ def test_a_newer_journal_is_refused_with_the_reason_and_left_alone(path: Path) -
     before = path.read_bytes()
     with pytest.raises(JournalError, match="newer wa-supervisor") as caught:
         Journal.open(path)
-    assert "mv " in str(caught.value.hint)
+    assert "away" in str(caught.value.hint)
     assert path.read_bytes() == before
     assert aside(path) == []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..errors import ConfigError
+from ..hints import Action, Hint
 from .dot import to_dot
 from .views import Drawing
 
@@ -34,7 +35,7 @@ def to_svg(drawing: Drawing) -> str:
     except ImportError as missing:
         raise ConfigError(
             "SVG is drawn by Graphviz, which is not installed",
-            hint="pip install pygraphviz (it brings Graphviz), or choose --format mermaid",
+            hint=Hint(Action.INSTALL, "pygraphviz", note="it brings Graphviz; or choose Mermaid"),
         ) from missing
     drawn: bytes = pygraphviz.AGraph(string=to_dot(drawing)).draw(format="svg", prog="dot")
     head, opening, body = drawn.decode().partition("<g id=")

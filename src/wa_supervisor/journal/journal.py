@@ -235,22 +235,22 @@ class Journal:
             raise
 
     @contextlib.contextmanager
-    def _exclusive(self, deed: str) -> Iterator[None]:
+    def _exclusive(self, work: str) -> Iterator[None]:
         if not self._lock.acquire(timeout=schema.TIMEOUT):
-            raise JournalError(f"cannot {deed} {self.path.name}: the last write is not done yet")
+            raise JournalError(f"cannot {work} {self.path.name}: the last write is not done yet")
         try:
-            with _explained(self.path, deed):
+            with _explained(self.path, work):
                 yield
         finally:
             self._lock.release()
 
 
 @contextlib.contextmanager
-def _explained(path: Path, deed: str) -> Iterator[None]:
+def _explained(path: Path, work: str) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OSError, ValidationError) as error:
-        raise schema.failed(path, deed, error) from error
+        raise schema.failed(path, work, error) from error
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from ..errors import JournalError
+from ..hints import Action, Hint
 from . import schema
 from .entries import Entry, select
 from .memory import Memory
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What a journal told at one moment."""
+    """What a journal said at one moment."""
 
     entries: tuple[Entry, ...]
     memory: Memory | None
@@ -39,20 +40,20 @@ def read(path: Path, *, since: datetime | None = None, limit: int | None = None)
     if not path.exists():
         raise JournalError(
             f"there is no {path.name}: this session was never run",
-            hint="check --session and --data-dir",
+            hint=Hint(Action.SET, "session", note="or `data_dir`, where sessions are kept"),
         )
     try:
         with closing(schema.connect_to_read(path)) as connection:
             if schema.is_empty(connection):
                 return Past((), None, 0)
             connection.execute("BEGIN")  # one moment for all that follows
-            told = connection.execute("SELECT json FROM memory").fetchone()
+            found = connection.execute("SELECT json FROM memory").fetchone()
             (ignored,) = connection.execute(
                 "SELECT coalesce(sum(count), 0) FROM ignored"
             ).fetchone()
             return Past(
                 entries=select(connection, since, limit),
-                memory=Memory.model_validate_json(told[0]) if told else None,
+                memory=Memory.model_validate_json(found[0]) if found else None,
                 ignored=ignored,
             )
     except (sqlite3.Error, ValidationError) as error:

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from .. import private_files
 from ..errors import JournalError
+from ..hints import Action, Hint
 
 TIMEOUT = 1.0
 """Seconds to wait for another connection; readers of a WAL hold nobody up, so this is rare."""
@@ -189,13 +190,13 @@ def was_lost(path: Path) -> bool:
     return any(path.parent.glob(f"{path.name}{_ASIDE}*"))
 
 
-def failed(path: Path, deed: str, error: Exception) -> JournalError:
+def failed(path: Path, work: str, error: Exception) -> JournalError:
     """Say in our words why the journal cannot be used."""
     # pydantic's own words would repeat what is in the file.
     content = "its content is not what was written" if isinstance(error, ValidationError) else error
     why = getattr(error, "strerror", None) or content
     return JournalError(
-        f"cannot {deed} {path.name}: {why}",
+        f"cannot {work} {path.name}: {why}",
         hint=f"check the free space of the disk and who owns {path}",
     )
 
@@ -220,8 +221,11 @@ def _check_version(connection: sqlite3.Connection, path: Path) -> None:
         raise JournalError(
             f"{path.name} was written by a newer wa-supervisor (its version is {version}, "
             f"the newest known here is {known}); going on could forget a ban or a budget",
-            hint="upgrade again (`pip install -U wa-supervisor`); or, to start without its "
-            f"memory, move it away: mv {path} {path}.newer",
+            hint=Hint(
+                Action.UPGRADE,
+                "wa-supervisor",
+                note=f"or, to start without its memory, move {path} away",
+            ),
         )
 
 

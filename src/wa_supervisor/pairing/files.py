@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from .. import private_files
 from ..errors import ConfigError, StoreError
+from ..hints import Action, Hint
 from .matrix import FILE_BORDER, MARK, make_matrix, png, svg
 
 if TYPE_CHECKING:
@@ -95,7 +96,11 @@ class FileSink(ABC):
         except OSError as error:
             raise StoreError(
                 f"cannot write {self.path.name}: {error.strerror}",
-                hint=f"check {self.path.parent}, or choose another place with --qr",
+                hint=Hint(
+                    Action.LOOK_AT,
+                    str(self.path.parent),
+                    note="or choose another place (`pairing.qr`)",
+                ),
             ) from error
         if self._written is None:
             log.info("a code to link the device is in %s, until it is dead or used", self.path)

@@ -66,7 +66,8 @@ class SessionLink:
     ) -> None:
         if sys.platform == "win32":
             raise SessionError(
-                "session processes need a POSIX system", hint="run wa-supervisor in WSL"
+                "session processes need a POSIX system",
+                hint="use the Linux subsystem of Windows (WSL)",
             )
         refuse_in_session_process()
         self._post = post
