@@ -19,6 +19,12 @@ from .world import World
 KEEPALIVE = ("w:p", "get")
 """Namespace and type of the request with which a client asks whether the connection is alive."""
 
+_SETTLING_SECONDS = 0.02
+"""Between the last answer of a login and what waited for the device.
+
+whatsmeow reports Connected when it has that answer; what comes at the same moment may overtake it.
+"""
+
 _PREKEYS_LEFT = "812"  # at 0 the client would upload 812 new ones, each of them an fsync
 
 
@@ -100,7 +106,8 @@ def _set_passive(world: World, connection: Connection, request: Node) -> Answer:
     if request.child("active") and device is not None and not connection.ready:
         connection.ready = True
         world.record(Ready(device))
-        asyncio.get_running_loop().call_soon(device.mailbox.attach, connection)
+        loop = asyncio.get_running_loop()
+        loop.call_later(_SETTLING_SECONDS, device.mailbox.attach, connection)
     return ()
 
 
