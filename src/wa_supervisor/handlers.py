@@ -89,8 +89,8 @@ class Handlers:
 
     def _carry_out(self, effect: Effect) -> None:  # noqa: C901, PLR0912 - a table
         match effect:
-            case effects.StartChild(generation=generation):
-                self._start(effect, self._start_child(generation))
+            case effects.StartChild():
+                self._start(effect, self._start_child(effect))
             case effects.StopChild(_, log_out, pairing):
                 self._start(effect, self._stop_child(log_out=log_out, pairing=pairing))
             case effects.Probe(generation):
@@ -166,11 +166,11 @@ class Handlers:
         if answer is not None:
             self.post(answer)
 
-    async def _start_child(self, generation: int) -> None:
+    async def _start_child(self, effect: effects.StartChild) -> None:
         async with self._turn:
-            self._generation = generation
+            self._generation = generation = effect.generation
             try:
-                spec = await asyncio.to_thread(self._specify, generation)
+                spec = await asyncio.to_thread(self._specify, effect)
             except (StoreError, OSError) as error:
                 # What passes is waited for; the rest needs a person. Descriptors are had again.
                 passes = isinstance(error, Unreachable | OSError)
@@ -180,20 +180,21 @@ class Handlers:
             else:
                 await self.link.start(spec)
 
-    def _specify(self, generation: int) -> ChildSpec:
+    def _specify(self, effect: effects.StartChild) -> ChildSpec:
         """Make the files ready. No child lives yet, so they may be touched."""
         settings, policy = self.settings, self.settings.policy
-        paired = self.store.keys.before_dial(generation)
+        paired = self.store.keys.before_dial(effect.generation)
         log.info("starting the client, %s", "with its keys" if paired else "to be paired")
         by_code = settings.pairing.mode == "code" and not paired
         return ChildSpec(
             session=settings.session,
             database=self.store.database,
-            generation=generation,
+            generation=effect.generation,
             postgres=settings.database,
             paired=paired,
             phone=settings.pairing.phone if by_code else None,
             bot=settings.bot,
+            leave_out=effect.leave_out,
             endpoint=settings.endpoint,
             watch=Watch(
                 policy.pulse,

@@ -137,7 +137,8 @@ class Steps(ABC):
             at = record.after
             assert record.taken or record.before == record.after
             assert record.taken or not record.effects
-            assert (record.substate is not None) == (at == "Connected")
+            # Pairing is `linking` for its last part only.
+            assert at == "Pairing" or (record.substate is not None) == (at == "Connected")
 
     def _note(self, record: StepRecord) -> None:
         self.records.append(record)

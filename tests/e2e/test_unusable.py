@@ -13,6 +13,7 @@ import pytest
 
 from e2e.harness import quick
 from e2e.processes import until
+from wa_loopback.nodes import Node
 from wa_supervisor import Reason
 from wa_supervisor.crashes import Culprit, read
 from wa_supervisor.lifecycle.policy import Limit
@@ -166,6 +167,57 @@ async def test_a_bot_that_ends_a_connected_process_is_told_apart_from_a_go_panic
     assert (await run.reach("Backoff", reason="child_exited")).fact == "ChildExited"
     await until(lambda: len(read(world.files().directory)) == 2)
     assert await _blamed(world) is Culprit.GO
+
+
+# -- events that neonize cannot hand over ---------------------------------------------------------
+
+_LISTENING = """
+    seen = Path("seen")
+
+    @client.event(events.ReceiptEv)
+    def receipt(client, event):
+        seen.write_text("receipt")
+
+    @client.event(events.ChatPresenceEv)
+    def presence(client, event):
+        seen.write_text("presence")
+
+    @client.event(events.MessageEv)
+    def message(client, event):
+        seen.write_text(event.Message.extendedTextMessage.text or event.Message.conversation)
+"""
+
+
+@pytest.mark.parametrize("name", ["Receipt", "ChatPresence"])
+async def test_an_event_that_neonize_cannot_hand_over_costs_the_bot_that_event_and_no_more(
+    world: World, name: str
+) -> None:
+    """It may come again at the next login: without more ado that would be a loop of crashes."""
+    run, connection = await world.paired(bot=world.bot(_LISTENING))
+    device = connection.device
+    assert device is not None
+    ann = world.server.contact("Rosalind")
+
+    def send() -> None:
+        if name == "Receipt":
+            receipt = Node("receipt", {"from": ann.lid, "id": "A1B2", "t": "1", "type": "novel"})
+            world.server.connections[-1].send(receipt)
+        else:
+            ann.chat_state(device.phone, "recording")
+
+    send()
+    ended = await run.reach("Backoff", reason="bot_event_unusable")
+    assert ended.fact == "BotEventUnusable"
+    assert run.supervisor.status.detail == name
+    await run.reach("Connected")
+    assert f"The bot gets no {name}" in world.caplog.text
+    await world.server.wait_connected(device)
+    send()
+    ann.say(device.phone, "still here")
+    seen = world.directory / "seen"
+    await until(lambda: seen.exists() and seen.read_text() == "still here")
+    assert run.pid is not None
+    assert [record.fact for record in run.taken].count("BotEventUnusable") == 1
 
 
 # -- the database ---------------------------------------------------------------------------------

@@ -133,6 +133,18 @@ _DIAL = "failed to dial whatsapp web websocket: dial tcp 127.0.0.1:1: connection
             "proto: required field neonize.ConnectFailure.Reason not set",
             facts.ConnectFailure(7, None),
         ),
+        (
+            "proto: required field neonize.Receipt.Type not set",
+            facts.BotEventUnusable(7, "Receipt"),
+        ),
+        (
+            "proto: required field neonize.ChatPresence.State not set",
+            facts.BotEventUnusable(7, "ChatPresence"),
+        ),
+        (
+            "proto: required field neonize.Message.Info not set",
+            facts.DialFailed(7, "proto: required field neonize.Message.Info not set"),
+        ),
         (_DIAL, facts.DialFailed(7, _DIAL)),
         (
             "noise handshake failed: timed out",

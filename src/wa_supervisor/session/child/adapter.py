@@ -25,6 +25,7 @@ from ..shared.neonize_texts import (
     UNREACHABLE,
     Event,
     LoginStatus,
+    MessageEvent,
 )
 from ..shared.protocol import MAX_SECONDS
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     Reading = Callable[[Message, int], ChildFact | None]
 
 _MAX_DETAIL: Final = 300
+_MAX_NAME: Final = 64
 _MAX_COUNT: Final = 2**31 - 1
 
 _LOGOUTS: Final = {401: Logout.REJECTED, 403: Logout.LOCKED, 406: Logout.BANNED}
@@ -117,6 +119,9 @@ _UNENCODABLE: Final[dict[str, Callable[[int], ChildFact]]] = {
     Event.CONNECT_FAILURE: lambda generation: facts.ConnectFailure(generation, None),
 }
 
+# What we subscribe to ourselves; all else is the bot's.
+_NEEDED: Final = frozenset({*EVENTS, *MessageEvent})
+
 # Most telling first.
 _ERRORS: Final[tuple[tuple[tuple[str, ...], Callable[[int, str], ChildFact]], ...]] = (
     (UNREACHABLE, facts.DialFailed),
@@ -153,8 +158,12 @@ def fact_of_status(word: str, generation: int) -> ChildFact | None:
 def fact_of_error(text: str, generation: int) -> ChildFact:
     """Return the fact in the error that connect() raised; an unknown one is a failed dial."""
     unencodable = UNENCODABLE.search(text)
-    if unencodable is not None and unencodable["event"] in _UNENCODABLE:
-        return _UNENCODABLE[unencodable["event"]](generation)
+    if unencodable is not None:
+        event = unencodable["event"]
+        if event in _UNENCODABLE:
+            return _UNENCODABLE[event](generation)
+        if event not in _NEEDED:
+            return facts.BotEventUnusable(generation, event[:_MAX_NAME])
     for parts, reading in _ERRORS:
         if any(part in text for part in parts):
             return reading(generation, _detail(text))

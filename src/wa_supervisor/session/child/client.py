@@ -277,6 +277,13 @@ class Client:
             )
         inbox = self._tap
         event = self.neonize.event
+        for name in self._run.leave_out:
+            if event.list_func.pop(codes.get(name), None) is not None:
+                log.warning(
+                    "The bot gets no %s: neonize cannot hand every such event over, and the client "
+                    "died of one",
+                    name,
+                )
         for code in (*names, *received):  # neonize keeps one handler an event: the bot's goes first
             event.list_func.setdefault(code, lambda *_: None)
         self._bot = bot = BotThread(

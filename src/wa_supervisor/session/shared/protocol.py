@@ -139,6 +139,7 @@ class Run(_Frame):
     bot_patience: Seconds = 30.0
     bot_start: Seconds = 60.0
     allow_unknown_neonize: bool = False
+    leave_out: list[str] = []
     inbox: str | None = None
     inbox_after: Annotated[int, Field(ge=0)] = 0
     inbox_durability: Literal["process", "power"] = "process"
@@ -161,6 +162,7 @@ class Run(_Frame):
             bot_patience=spec.watch.bot_patience,
             bot_start=spec.watch.bot_start,
             allow_unknown_neonize=spec.allow_unknown_neonize,
+            leave_out=list(spec.leave_out),
             inbox=str(spec.inbox.directory.absolute()) if spec.inbox else None,
             inbox_after=spec.inbox.after if spec.inbox else 0,
             inbox_durability=spec.inbox.durability if spec.inbox else "process",

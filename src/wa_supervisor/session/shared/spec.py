@@ -70,6 +70,8 @@ class ChildSpec:
     endpoint: Endpoint = field(default_factory=Endpoint)
     watch: Watch = field(default_factory=Watch)
     allow_unknown_neonize: bool = False
+    leave_out: tuple[str, ...] = ()
+    """Events, by name, that the bot shall not get: the client died of one that is of no use."""
     inbox: InboxSpec | None = None
     """None: nothing that is received is kept."""
 
