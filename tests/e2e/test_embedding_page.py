@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from e2e.runs import Codes
-from wa_supervisor import Supervisor, SyncSupervisor
+from wa_supervisor import State, Supervisor, SyncSupervisor
+from wa_supervisor.gate import GatePolicy
 from wa_supervisor.testing import FakeSession
 
 if TYPE_CHECKING:
@@ -49,3 +50,23 @@ async def test_the_example_runs_on_a_real_supervisor(world: World) -> None:
     async with Supervisor(world.settings(), sinks=[codes]) as session:
         await examples()["remind"](session, f"+{ann.jid.user}")
     assert (await ann.next_message()).text == "Your table is ready."
+
+
+@pytest.mark.e2e
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+async def test_the_example_of_receiving_runs_on_a_real_supervisor(world: World) -> None:
+    ann = world.server.contact("Ann")
+    first, connection = await world.paired()
+    await first.stop()
+    assert connection.device is not None
+    phone = world.server.phone(connection.device.phone.number)
+    settings = world.settings().model_copy(update={"gate": GatePolicy(direct="open")})
+    async with Supervisor(settings, sinks=[Codes(world.canary)]) as session:
+        messages = session.messages()
+        await messages.begin()
+        messages.close()
+        await session.wait_for(State.CONNECTED, timeout=30)
+        ann.say(phone, "ping")
+        ann.say(phone, "thanks")
+        await examples()["answer"](session, 2)
+    assert (await ann.next_message()).text == "pong"
