@@ -127,15 +127,21 @@ class Mailbox:
         if len(self._acknowledged) > _KEPT:
             self._acknowledged.popitem(last=False)
 
-    def attach(self, line: Line) -> None:
-        """The device is there: send what it missed, framed by how much that is."""
+    def attach(self, line: Line, *, after: float = 0.0) -> None:
+        """The device is there: send what it missed, framed by how much that is, after a while."""
         self._line = line
-        self._replay = _Replay(deque(self._waiting.values()))
-        for delivery in self._replay.missed:
+        replay = self._replay = _Replay(deque(self._waiting.values()))
+        for delivery in replay.missed:
             delivery.superseded = False  # what was not heard on the old line never will be
-        if self._replay.count:
-            line.send(_told(Node("offline_preview", self._replay.preview())))
-        self._go_on(self._replay)
+        if after:
+            asyncio.get_running_loop().call_later(after, self._begin, replay)
+        else:
+            self._begin(replay)
+
+    def _begin(self, replay: _Replay) -> None:
+        if replay.count and self._line is not None and replay is self._replay:
+            self._line.send(_told(Node("offline_preview", replay.preview())))
+        self._go_on(replay)
 
     def _enqueue(self, delivery: Delivery) -> None:
         self._waiting[delivery.key] = delivery

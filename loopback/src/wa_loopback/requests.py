@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -106,8 +105,7 @@ def _set_passive(world: World, connection: Connection, request: Node) -> Answer:
     if request.child("active") and device is not None and not connection.ready:
         connection.ready = True
         world.record(Ready(device))
-        loop = asyncio.get_running_loop()
-        loop.call_later(_SETTLING_SECONDS, device.mailbox.attach, connection)
+        device.mailbox.attach(connection, after=_SETTLING_SECONDS)
     return ()
 
 
