@@ -10,6 +10,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
+from ...messages.log import Outcome
 from ...messages.record import LATE
 from ..shared.neonize_texts import MessageEvent
 
@@ -72,7 +73,7 @@ class Tap:
             outcome = self._writer.append(event, data, flags=flags, connected=self._connected)
             if outcome.is_kept:
                 self._grown.set()
-            if self._writer.trouble is not None and not self._is_told:
+            if outcome is not Outcome.WRITTEN and not self._is_told:
                 self._is_told = True
                 self._trouble(f"received messages: {self._writer.trouble}")
             if outcome.is_kept:
