@@ -437,9 +437,7 @@ MUTANTS = [
         "2.0 ** min(attempt - 1, 1023)",
         "2.0 ** min(max(attempt - 2, 0), 1023)",
     ),
-    Mutant(
-        "absurd bans are believed", "policy", "0 < expires_in <= self.ban_max", "0 < expires_in"
-    ),
+    Mutant("absurd bans are believed", "policy", "min(expires_in, self.ban_max)", "expires_in"),
     Mutant(
         "one dial too many",
         "policy",

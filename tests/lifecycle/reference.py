@@ -111,7 +111,7 @@ class Reference:
             return self.work == "restoring"
         return True
 
-    def _learn(self, fact: Any, name: str) -> None:  # noqa: C901 - a table
+    def _learn(self, fact: Any, name: str) -> None:  # noqa: C901, PLR0912 - a table
         match name:
             case "ChildExited" | "StartRefused":
                 if self._ran(fact, name) and (self.child == "running" or self.bot_failed):
@@ -131,7 +131,9 @@ class Reference:
             case "TemporaryBan":
                 stated = fact.expires_in
                 day = self.policy.ban_default
-                serve = stated if stated and 0 < stated <= self.policy.ban_max else day
+                serve = day
+                if stated and 0 < stated < float("inf"):
+                    serve = min(stated, self.policy.ban_max)
                 serve = max(serve, day) if fact.code is None else serve
                 # Summed as the core sums, or an alarm rings a rounding error early.
                 until = self.now + (serve + self.sample * self.policy.ban_margin)

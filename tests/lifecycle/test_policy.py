@@ -82,7 +82,7 @@ def test_a_ban_ends_some_day_whatever_was_said(expires_in: float | None, sample:
 def test_a_stated_expiry_up_to_the_maximum_is_believed() -> None:
     policy = Policy()
     assert policy.ban_delay(policy.ban_max, 0.0) == policy.ban_max
-    assert policy.ban_delay(policy.ban_max + 1, 0.0) == policy.ban_default
+    assert policy.ban_delay(policy.ban_max + 1, 0.0) == policy.ban_max
     assert policy.ban_delay(100.0, 0.5) == 130.0
 
 

@@ -163,9 +163,9 @@ class Policy(_Numbers):
     """The wait after WhatsApp refused a pair code for asking too often (429)."""
 
     ban_default: Seconds = DAY
-    """The wait for a ban whose expiry WhatsApp did not say, or said absurdly."""
-    ban_max: Seconds = 30 * DAY
-    """No stated expiry beyond this is believed."""
+    """The wait for a ban whose expiry WhatsApp did not say, or said as none or no number."""
+    ban_max: Seconds = 366 * DAY
+    """The longest wait for a ban: a stated expiry is waited for up to this, then tried again."""
     ban_margin: Seconds = MINUTE
     """Up to this much is added to a ban's expiry, so that nobody returns on the dot."""
 
@@ -195,6 +195,7 @@ class Policy(_Numbers):
 
     def ban_delay(self, expires_in: float | None, sample: float) -> float:
         """Seconds to wait out a temporary ban; None, or what cannot be, waits `ban_default`."""
-        believable = expires_in is not None and 0 < expires_in <= self.ban_max
-        stated = expires_in if believable and expires_in is not None else self.ban_default
+        stated = self.ban_default
+        if expires_in is not None and 0 < expires_in < math.inf:
+            stated = min(expires_in, self.ban_max)
         return stated + sample * self.ban_margin
