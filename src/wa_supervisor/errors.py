@@ -11,7 +11,7 @@ SupervisorError
 │   ├── LockHeld          another supervisor owns the session
 │   ├── Damaged           the session's database is broken
 │   ├── Unreachable       the session's database is locked, or its server does not answer
-│   └── UnsafePermissions others could read the session's keys
+│   └── UnsafePermissions others could read the session's keys, or own its files
 ├── ControlError          a running supervisor cannot be spoken to
 │   └── NotRunning        none runs
 ├── SessionError          the session process could not be started or spoken to
@@ -92,7 +92,7 @@ class Unreachable(StoreError):
 
 
 class UnsafePermissions(StoreError):
-    """Raised when other users could read or replace the session's keys."""
+    """Raised when other users could read or replace the session's keys, or own its files."""
 
 
 class ControlError(SupervisorError):

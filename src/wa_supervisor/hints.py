@@ -47,6 +47,7 @@ class Action(enum.Enum):
     MOVE_AWAY = "move {} away"  # a path
     REMOVE = "remove {}"  # a path
     FIND_USER = "end what uses {}"  # a path
+    RUN_AS = "do it as the user {}"  # a name, or `#` and a number
     END_PROCESS = "end process {}"  # process ids, spaced
 
 

@@ -3,8 +3,10 @@
 Every file of ours that holds a secret or a decision is made here. The rules, one for each risk:
 
 - *Private.* A file is 0600 and a directory 0700 from the moment it exists; what others could open
-  is refused, not mended. No symbolic link is followed, and nothing that is not a regular file is
-  read: a FIFO would be waited for.
+  is refused, not mended. So is what belongs to somebody else: SQLite deletes the files that a
+  planted rollback journal names (https://sqlite.org/atomiccommit.html, 5), and root may delete all.
+  No symbolic link is followed, and nothing that is not a regular file is read: a FIFO would be
+  waited for.
 - *Whole.* What others may look at meanwhile, or a crash may cut short, is written beside its place
   and renamed (`replace`).
 - *Durable.* Content is on the disk when the call returns. A name is there when its directory was
@@ -28,6 +30,9 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from .errors import StoreError, UnsafePermissions
 from .hints import Action, Hint
+
+if sys.platform != "win32":
+    import pwd
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -158,11 +163,33 @@ def list_names(directory: Path) -> tuple[str, ...]:
     return ()
 
 
+def check_owners(directory: Path, *, above: int = 0) -> None:
+    """See that a directory, and what lies in it, is ours, if it exists. It is not opened before.
+
+    What lies in it, and the `above` directories above it, may be root's as well: root needs no
+    trick. Raises UnsafePermissions, which names the owner; OSError if it cannot be looked at.
+    """
+    if sys.platform == "win32":
+        return
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        _check_owner(directory, directory.lstat())
+    for upper in directory.parents[:above]:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            _check_owner(upper, upper.stat(), or_root=True)  # a link is that of who runs us
+    if not stat.S_ISDIR(_mode(directory)):
+        return  # not there, or refused by whoever opens it
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            with contextlib.suppress(FileNotFoundError):  # SQLite's files come and go
+                found = entry.stat(follow_symlinks=False)
+                _check_owner(directory / entry.name, found, or_root=True)
+
+
 def make_directory(directory: Path, *, parents: bool = False, durable: bool = True) -> None:
     """Make the directory, with `parents` those that are missing above it, or check what is there.
 
-    Raises UnsafePermissions if others may enter it, StoreError if it is something else, such as a
-    symbolic link; OSError if it cannot be made.
+    Raises UnsafePermissions if others may enter it or own it, StoreError if it is something else,
+    such as a symbolic link; OSError if it cannot be made.
     """
     if parents and not os.path.lexists(directory.parent):
         # Path.mkdir(parents=True) gives its mode to the leaf only.
@@ -177,8 +204,8 @@ def make_directory(directory: Path, *, parents: bool = False, durable: bool = Tr
 def make_empty(path: Path) -> None:
     """Make an empty file, or check the one that exists; its name is not synced.
 
-    Raises UnsafePermissions if others may open it, StoreError if it is no regular file, OSError if
-    it cannot be made.
+    Raises UnsafePermissions if others may open it or own it, StoreError if it is no regular file,
+    OSError if it cannot be made.
     """
     with contextlib.suppress(FileExistsError):
         os.close(os.open(path, _CREATE, FILE_MODE))
@@ -229,16 +256,52 @@ def _write_all(descriptor: int, content: bytes) -> None:
 
 
 def _check(path: Path, kind: int, name: str, mode: int) -> None:
-    found = path.lstat().st_mode
+    status = path.lstat()
+    found = status.st_mode
     if stat.S_IFMT(found) != kind:
         what = "a symbolic link" if stat.S_ISLNK(found) else "something else"
         raise StoreError(
             f"{path.name!r} should be a {name}, but is {what}",
             hint=Hint(Action.MOVE_AWAY, str(path)),
         )
-    if sys.platform != "win32" and stat.S_IMODE(found) & _OTHERS:
+    if sys.platform == "win32":
+        return
+    _check_owner(path, status)
+    if stat.S_IMODE(found) & _OTHERS:
         raise UnsafePermissions(
             f"others could open {path.name!r}: its mode is {stat.S_IMODE(found):04o}, "
             f"but it guards the keys of a linked device and must be {mode:04o}",
             hint=Hint(Action.MAKE_PRIVATE, str(path)),
         )
+
+
+def _mode(path: Path) -> int:
+    try:
+        return path.lstat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return 0
+
+
+if sys.platform != "win32":
+
+    def _check_owner(path: Path, found: os.stat_result, *, or_root: bool = False) -> None:
+        if found.st_uid == os.geteuid() or (or_root and found.st_uid == 0):
+            return
+        owner, us = _user(found.st_uid), _user(os.geteuid())
+        raise UnsafePermissions(
+            f"{path.name!r} belongs to the user {owner}, but we run as {us}: "
+            "its owner could have us delete or give away what is not theirs",
+            hint=Hint(
+                Action.RUN_AS,
+                owner,
+                note="a systemd service takes orders from root only while it runs, and resumes at "
+                f"its start with --resume; if {path} should be {us}'s, give it to {us}",
+            ),
+        )
+
+    def _user(uid: int) -> str:
+        """Name a user as `sudo -u` takes it."""
+        try:
+            return pwd.getpwuid(uid).pw_name
+        except KeyError:
+            return f"#{uid}"

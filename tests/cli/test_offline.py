@@ -97,21 +97,3 @@ def test_there_is_nothing_to_amend_without_a_memory(files: SessionFiles) -> None
     assert not amend(files, JournalSettings(), "OperatorResumed", order="resume")
     Journal.open(files.journal).close()
     assert not amend(files, JournalSettings(), "OperatorResumed", order="resume")
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files for others")
-@pytest.mark.parametrize("command", ["resume", "purge"])
-def test_what_root_makes_for_a_service_belongs_to_the_service(
-    shop: Cli, files: SessionFiles, tmp_path: Path, command: str
-) -> None:
-    service = 12345
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.touch()
-    os.link(elsewhere, files.directory / "linked")
-    (files.directory / "link").symlink_to(elsewhere)
-    os.chown(files.directory, service, service)
-    shop(command, *(["--yes"] if command == "purge" else []))
-    for path in files.directory.rglob("*"):
-        if path.name != "linked":
-            assert (path.lstat().st_uid, path.lstat().st_gid) == (service, service), path
-    assert elsewhere.stat().st_uid == 0

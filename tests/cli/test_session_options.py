@@ -65,6 +65,7 @@ def test_every_action_of_a_reason_can_be_typed_for_the_session() -> None:
             Hint(Action.INSTALL, "wa-supervisor[postgres]"),
             "`pip install 'wa-supervisor[postgres]'`",
         ),
+        (Hint(Action.RUN_AS, "#12345"), "`sudo -u '#12345' ...`"),
         (Hint(Action.MAKE_PRIVATE, "/a b"), "`chmod go= '/a b'`"),
         (Hint(Action.SET, "database", note="see docs"), "check the setting database; see docs"),
         (Hint(note="`wa-supervisor run` again"), "`wa-supervisor run --data-dir x` again"),

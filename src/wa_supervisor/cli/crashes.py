@@ -30,6 +30,7 @@ def crashes(
     options = SessionOptions(session, data_dir, config)
     files = options.files()
     with options.advising():
+        files.check_owner()
         found, unreadable = reports.read(files.directory)
     for each in unreadable:
         print(f"warning: {each}; look at {each.path}, or remove it", file=sys.stderr)

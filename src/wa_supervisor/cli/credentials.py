@@ -21,7 +21,6 @@ from ..errors import StoreError
 from ..journal import amend
 from ..lifecycle import Reason, Session
 from ..store import SessionFiles, SessionLock, claimed, expire, open_vault, quarantined
-from ..store.layout import give_back
 from ..store.quarantine import has_keys
 from ..store.snapshots import Snapshot
 from .session_options import ConfigOption, DataDirOption, SessionOption, SessionOptions
@@ -165,18 +164,19 @@ def purge_session(
 
 @contextlib.contextmanager
 def _acting(files: SessionFiles, vault: Vault, command: str) -> Iterator[None]:
-    """Have the session for ourselves while this lasts, and leave its files to their owner."""
+    """Have the session for ourselves while this lasts."""
     with SessionLock(files, command=f"wa-supervisor {command}"), claimed(vault):
-        try:
-            yield
-        finally:
-            give_back(files.directory)
+        yield
 
 
 def _open(options: SessionOptions) -> tuple[Settings, SessionFiles, Vault]:
-    """Find a session that exists; none is made. Raises ConfigError, StoreError."""
+    """Find a session that exists; none is made, and none of another user's is touched.
+
+    Raises ConfigError, StoreError.
+    """
     settings = options.settings()
     files = SessionFiles.at(settings.session, settings.data_dir)
+    files.check_owner()
     if not files.directory.is_dir():
         raise StoreError(
             f"there is no session {files.name!r}",

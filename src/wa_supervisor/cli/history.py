@@ -42,7 +42,9 @@ def history(
     after = None if since is None else moment(since, datetime.now(UTC))
     options = SessionOptions(session, data_dir, config)
     files = options.files()
-    past = read(files.journal, since=after, limit=limit or None)
+    with options.advising():
+        files.check_owner()
+        past = read(files.journal, since=after, limit=limit or None)
     if json:
         for entry in past.entries:
             print(entry.model_dump_json(exclude={"taken"}))

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Literal
 from ..control import Order
 from ..journal import amend
 from ..store import SessionLock
-from ..store.layout import give_back
 
 if TYPE_CHECKING:
     from ..settings import Settings
@@ -23,12 +22,11 @@ _ORDERS: dict[Order, Literal["resume", "relink"]] = {
 def leave(order: Order, files: SessionFiles, settings: Settings) -> bool:
     """Have the next run obey the order as its first deed; False if there never was one before.
 
-    Raises LockHeld if a supervisor has been started meanwhile, StoreError.
+    Raises LockHeld if a supervisor has been started meanwhile, UnsafePermissions if the session is
+    another user's, StoreError.
     """
+    files.check_owner()
     if not files.journal.exists():
         return False
     with SessionLock(files, command=f"wa-supervisor {order}"):
-        try:
-            return amend(files, settings.journal, _FACTS[order], order=_ORDERS[order])
-        finally:
-            give_back(files.directory)
+        return amend(files, settings.journal, _FACTS[order], order=_ORDERS[order])

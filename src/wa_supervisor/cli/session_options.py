@@ -50,6 +50,7 @@ _TYPED: Final[dict[Action, str]] = {
     Action.MAKE_DIRECTORY: "mkdir -p {}",
     Action.MAKE_PRIVATE: "chmod go= {}",
     Action.REMOVE: "rm {}",
+    Action.RUN_AS: "sudo -u {} ...",
     Action.FIND_USER: "fuser -v {}",
 }
 

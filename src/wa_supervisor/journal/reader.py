@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from .. import private_files
 from ..errors import JournalError
 from ..hints import Action, Hint
 from . import schema
@@ -35,8 +36,10 @@ def read(path: Path, *, since: datetime | None = None, limit: int | None = None)
     """Read the newest `limit` steps not before `since`, oldest first, and the memory.
 
     Works while a supervisor runs and holds it up at no time. Raises JournalError if there is no
-    journal, or none that can be read.
+    journal, or none that can be read, UnsafePermissions if it is another user's.
     """
+    with private_files.explained("read the journal", path.parent, JournalError):
+        private_files.check_owners(path.parent)
     if not path.exists():
         raise JournalError(
             f"there is no {path.name}: this session was never run",

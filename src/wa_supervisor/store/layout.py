@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import os
 import re
-import stat
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
@@ -103,19 +101,29 @@ class SessionFiles:
         """The file that says which move of files is under way, see `intent`."""
         return self.directory / "intent.json"
 
+    def check_owner(self) -> None:
+        """See that the session is ours, if it exists; to be called before anything there is opened.
+
+        The directory must be the effective user's; the two above it, and what lies in it, may be
+        root's. Raises UnsafePermissions, StoreError if it cannot be looked at.
+        """
+        with private_files.explained("see who owns the session", self.directory):
+            private_files.check_owners(self.directory, above=2)
+
     def prepare(self) -> None:
         """Make the directory (0700) and an empty database (0600), or check those that exist.
 
         To be called before every start of a session process: a purge removes the database.
-        Raises UnsafePermissions if others could read the files, StoreError if they cannot be
-        made or are not what they should be (a symbolic link is never followed).
+        Raises UnsafePermissions if others could read or own the files, StoreError if they cannot
+        be made or are not what they should be (a symbolic link is never followed).
         """
+        self.prepare_directory()
         with self._explained():
-            private_files.make_directory(self.directory, parents=True)
             private_files.make_empty(self.database)
 
     def prepare_directory(self) -> None:
         """Make or check the directory only: the keys are elsewhere. Raises as `prepare` does."""
+        self.check_owner()
         with self._explained():
             private_files.make_directory(self.directory, parents=True)
 
@@ -167,19 +175,3 @@ def _substitute(part: str) -> str:
             f"data_dir has a '$' that starts no variable name, in {part!r}",
             hint=Hint(note="write '$$' for a dollar sign"),
         ) from None
-
-
-def give_back(directory: Path) -> None:
-    """Have the session's owner own what root just made in its directory.
-
-    A service could not open it otherwise. No link is followed, and nothing is given away that has
-    another name elsewhere. Raises OSError.
-    """
-    if sys.platform == "win32" or os.geteuid():
-        return
-    owner = directory.stat()
-    for _, directories, files, where in os.fwalk(directory):
-        for name in (*directories, *files):
-            found = os.stat(name, dir_fd=where, follow_symlinks=False)
-            if found.st_uid == 0 and (stat.S_ISDIR(found.st_mode) or found.st_nlink == 1):
-                os.chown(name, owner.st_uid, owner.st_gid, dir_fd=where, follow_symlinks=False)

@@ -88,10 +88,12 @@ class SessionLock:
     def acquire(self) -> None:
         """Take the lock: within `READER_TIMEOUT`, or `DYING_TIMEOUT` if a dead supervisor left it.
 
-        Raises LockHeld, which names the holder, and StoreError if the file cannot be used.
+        Raises LockHeld, which names the holder, UnsafePermissions if the session is another user's,
+        and StoreError if the file cannot be used.
         """
         if self._descriptor is not None:
             raise StoreError(f"this process already holds the lock of {self._files.name!r}")
+        self._files.check_owner()
         with contextlib.ExitStack() as undo:
             try:
                 descriptor = os.open(self._files.lock, _OPEN, 0o600)
@@ -222,6 +224,7 @@ def read_holder(files: SessionFiles) -> Holder | None:
     The lock is tried for an instant. Raises StoreError if the file cannot be used, or if the
     lock is held but its content is not readable.
     """
+    files.check_owner()
     try:
         descriptor = os.open(files.lock, _OPEN & ~os.O_CREAT)
     except FileNotFoundError:
