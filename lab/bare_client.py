@@ -108,6 +108,7 @@ class Bot:
         self._pair_code = pair_code
         self._kill_on = kill_on
         self._tally = tally
+        self.work = 0.0
         self._handled: list[tuple[str, float]] = []
         self.client = import_module("neonize.client").NewClient(
             database, uuid=f"bare.{os.getpid()}"
@@ -141,6 +142,7 @@ class Bot:
                     self._count(event.Info.ID, self._tally)
                     return
                 self._calls.keep(event)
+                time.sleep(self.work)
             say("event", name=name, fields={} if name == "QR" else self._to_dict(event))
 
         return handle
@@ -175,6 +177,7 @@ def main() -> None:
     parser.add_argument("--keepalive-scale", type=float)
     parser.add_argument("--messages", action="store_true", help="handle messages, too")
     parser.add_argument("--tally", type=int, metavar="N", help="only count messages, and say N")
+    parser.add_argument("--work", type=float, default=0, help="seconds that a message takes")
     parser.add_argument("--receipts", action="store_true", help="handle receipts, too")
     parser.add_argument("--kill-on", metavar="TEXT", help="die of SIGKILL when a message says this")
     options = parser.parse_args()
@@ -195,6 +198,7 @@ def main() -> None:
         kill_on=options.kill_on,
         tally=options.tally,
     )
+    bot.work = options.work
     threading.Thread(target=bot.obey, daemon=True).start()
     try:
         bot.client.connect()

@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from . import core, inbox, kills, messages, outages, session
+from . import core, inbox, kills, message_kills, messages, outages, session
 
 FIGURES: dict[str, Callable[[int], Awaitable[list[str]]]] = {
     "core": core.steps,
@@ -22,12 +22,13 @@ FIGURES: dict[str, Callable[[int], Awaitable[list[str]]]] = {
     "inbox-read": inbox.read,
     "inbox-start": inbox.start,
     "kills": kills.kills,
+    "message-kills": message_kills.kills,
     "outages": outages.outages,
 }
 
 
-LONG = {"outages", "kills", "inbox-start"}
-"""Half an hour, ten minutes and some two: measured when they are named."""
+LONG = {"outages", "kills", "message-kills", "inbox-start"}
+"""Half an hour, ten minutes, some four and some two: measured when they are named."""
 
 
 async def main() -> None:

@@ -18,12 +18,12 @@ _SENDS = 100
 
 
 @contextlib.contextmanager
-def _on_disk() -> Iterator[Path]:
+def on_disk() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="wa-bench-", dir=Path.cwd()) as name:
         yield Path(name)
 
 
-_PLACES = {"memory": directory, "disk": _on_disk}
+_PLACES = {"memory": directory, "disk": on_disk}
 
 
 @contextlib.asynccontextmanager
