@@ -28,7 +28,7 @@ FIGURES: dict[str, Callable[[int], Awaitable[list[str]]]] = {
 
 
 LONG = {"outages", "kills", "message-kills", "inbox-start"}
-"""Half an hour, ten minutes, some four and some two: measured when they are named."""
+"""Half an hour, ten minutes, some six and some two: measured when they are named."""
 
 
 async def main() -> None:
