@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 import threading
+from decimal import Decimal
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
@@ -27,24 +28,36 @@ KINDS = [PngFile, SvgFile, PayloadFile]
 every_kind = pytest.mark.parametrize("kind", KINDS)
 
 
-def paint_svg(path: Path, scale: int = 6) -> Image.Image:
-    """Paint the few shapes our SVG is made of."""
+def paint_svg(path: Path) -> Image.Image:
+    """Paint the few shapes our SVG is made of, each module eight pixels wide."""
+
+    def pixels(units: str) -> int:
+        exact = Decimal(units) * 5  # a module is 1.6 units
+        assert exact == int(exact)
+        return int(exact)
+
     root = ET.parse(path).getroot()
     name = "{http://www.w3.org/2000/svg}"
     box = root.attrib["viewBox"].split()
-    side = int(box[2])
-    assert box == ["0", "0", str(side), str(side)]
+    side = box[2]
+    assert box == ["0", "0", side, side]
+    assert root.attrib["width"] == root.attrib["height"] == f"{side}mm"
     ground, ink = root
     assert ground.tag == f"{name}rect"
-    assert ground.attrib == {"width": str(side), "height": str(side), "fill": "#fff"}
+    assert ground.attrib == {
+        "x": "0",
+        "y": "0",
+        "width": "100%",
+        "height": "100%",
+        "fill": "white",
+    }
     assert ink.tag == f"{name}path"
-    assert ink.attrib["fill"] == "#000"
-    image = Image.new("L", (side * scale, side * scale), 255)
-    square = re.compile(r"M(\d+) (\d+)h1v1h-1z")
+    assert ink.attrib["fill"] == "#000000"
+    image = Image.new("L", (pixels(side), pixels(side)), 255)
+    square = re.compile(r"M([\d.]+),([\d.]+)H([\d.]+)V([\d.]+)H\1z")
     assert square.sub("", ink.attrib["d"]) == ""
-    for x, y in square.findall(ink.attrib["d"]):
-        left, top = int(x) * scale, int(y) * scale
-        image.paste(0, (left, top, left + scale, top + scale))
+    for left, top, right, bottom in square.findall(ink.attrib["d"]):
+        image.paste(0, (pixels(left), pixels(top), pixels(right), pixels(bottom)))
     return image
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from .. import private_files
 from ..errors import ConfigError, StoreError
 from ..hints import Action, Hint
-from .matrix import FILE_BORDER, MARK, make_matrix, png, svg
+from .matrix import MARK, make_png, make_svg
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -151,7 +151,7 @@ class PngFile(FileSink):
 
     def render(self, payload: SecretStr) -> bytes:
         """Make the image."""
-        return png(make_matrix(payload, FILE_BORDER))
+        return make_png(payload)
 
     def is_ours(self, content: bytes) -> bool:
         """Look for our mark in the PNG's first chunks."""
@@ -163,7 +163,7 @@ class SvgFile(FileSink):
 
     def render(self, payload: SecretStr) -> bytes:
         """Make the image."""
-        return svg(make_matrix(payload, FILE_BORDER))
+        return make_svg(payload)
 
     def is_ours(self, content: bytes) -> bool:
         """Look for our mark at the start of the SVG."""
