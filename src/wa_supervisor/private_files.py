@@ -294,8 +294,8 @@ if sys.platform != "win32":
             hint=Hint(
                 Action.RUN_AS,
                 owner,
-                note="a systemd service takes orders from root only while it runs, and resumes at "
-                f"its start with --resume; if {path} should be {us}'s, give it to {us}",
+                note="a systemd service takes orders from root while it runs, and can be set to "
+                f"resume at each start; if {path} should be {us}'s, give it to {us}",
             ),
         )
 
