@@ -86,7 +86,7 @@ def test_a_session_that_runs_out_of_them_goes_on_and_stops_in_time(tmp_path: Pat
                     while not what(supervisor.status):
                         await asyncio.sleep(0.01)
 
-            await reach(lambda status: status.state == "Backoff")
+            await reach(lambda status: status.state is State.BACKOFF)
             allow(128)
             held, enough = [], asyncio.Event()
 
@@ -110,7 +110,7 @@ def test_a_session_that_runs_out_of_them_goes_on_and_stops_in_time(tmp_path: Pat
             await reach(lambda status: status.generation > generation + 3)
             supervisor.stop()
             async with asyncio.timeout(5):
-                print((await task).phase.name)
+                print((await task).state.name)
 
         asyncio.run(main())
         """,

@@ -123,7 +123,7 @@ class FileSink(ABC):
             raise ConfigError(
                 f"cannot show a QR in {self.path.name}: {self.path.parent} cannot be written to "
                 f"({error.strerror})",
-                hint="choose another place with --qr",
+                hint=Hint(Action.SET, "pairing.qr"),
             ) from error
 
     def _remove_leftovers(self) -> None:
