@@ -107,7 +107,7 @@ def _entry(entry: Entry) -> dict[str, object]:
         "at": round(entry.at, 3),
         "clock": clock(entry.at),
         "state": entry.phase.state.value if entry.phase else None,
-        "shade": entry.phase.substate if entry.phase else None,
+        "substate": entry.phase.substate if entry.phase else None,
     }
     step = entry.step
     if step is None:

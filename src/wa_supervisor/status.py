@@ -39,7 +39,7 @@ class StepRecord(_Record):
     before: str
     after: str
     substate: str | None
-    """Where in that state it is now: `online`, `degraded` or `reconnecting` while Connected."""
+    """`online`, `degraded`, `reconnecting` in Connected, `linking` in Pairing, else null."""
     taken: bool
     """False: the fact meant nothing in that state and was ignored."""
     effects: tuple[str, ...]
@@ -109,7 +109,7 @@ class Status(_Record):
     session: str
     state: State
     substate: str | None
-    """Where in that state it is: `online`, `degraded` or `reconnecting` while Connected."""
+    """`online`, `degraded`, `reconnecting` in Connected, `linking` in Pairing, else null."""
     # What is marked PUBLIC in lifecycle.Session:
     reason: Reason | None
     cause: Reason | None

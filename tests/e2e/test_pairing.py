@@ -28,7 +28,7 @@ BY_CODE = PairingSettings(mode="code", phone=SecretStr(f"+{NUMBER}"), qr=[])
 async def test_a_new_session_pairs_by_qr(world: World) -> None:
     run, _ = await world.paired()
     assert run.states == ["Init", "Pairing", "Connected"]
-    assert run.effects == ["StartChild", "ShowQr", "HidePairing"]
+    assert run.effects == ["StartChild", "ShowQr", "HidePairing", "TakeSnapshot", "TakeSnapshot"]
     await until(lambda: run.codes.showing is None)
     outcome = await run.stop()
     assert outcome.state.value == "Stopped"
@@ -42,7 +42,13 @@ async def test_a_new_session_pairs_by_code(world: World) -> None:
     await run.reach("Pairing", effects=("ShowPairCode",))
     await phone.enter_code(await run.code())
     await run.reach("Connected")
-    assert run.effects == ["StartChild", "ShowPairCode", "HidePairing"]
+    assert run.effects == [
+        "StartChild",
+        "ShowPairCode",
+        "HidePairing",
+        "TakeSnapshot",
+        "TakeSnapshot",
+    ]
     await until(lambda: run.codes.showing is None)
     await run.stop()
     assert is_paired(world.files().database)
@@ -55,7 +61,7 @@ async def test_a_restart_logs_in_with_the_kept_keys(world: World) -> None:
     again = world.start()
     await again.reach("Connected")
     assert again.states == ["Init", "Connected"]
-    assert again.effects == ["StartChild"]
+    assert again.effects == ["StartChild", "TakeSnapshot"]
     assert again.codes.shown == []
 
 
