@@ -160,6 +160,7 @@ async def test_the_units_command_line_reports_a_whole_life(world: World, manager
     assert [text for text in heard if text not in signs] == [
         "READY=1\nSTATUS=Init",
         "READY=1\nSTATUS=Pairing",
+        "READY=1\nSTATUS=Pairing (linking)",
         "READY=1\nSTATUS=Connected (online)",
         "READY=1\nSTATUS=Stopped: stopped: An operator stopped the supervisor.",
         "STOPPING=1",

@@ -223,7 +223,7 @@ async def test_two_data_directories_never_share_one_database(
     world: World, postgres: SecretStr, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The lock of the first is lost; whoever has it then is left alone."""
-    monkeypatch.setattr(handlers, "CLAIM_EVERY", 0.2)
+    monkeypatch.setattr(handlers, "LOOK_EVERY", 0.2)
     learn(world, postgres)
     run, _ = await world.paired(database=postgres)
     elsewhere = {"data_dir": world.directory / "elsewhere", "database": postgres}
