@@ -5,6 +5,7 @@ The profiles: `dev`, `ci` where CI is set, and HYPOTHESIS_PROFILE=soak for a nig
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -113,6 +114,16 @@ def _reason(report: pytest.TestReport) -> str:
     """Why a test was skipped, without where."""
     where = report.longrepr
     return str(where[2] if isinstance(where, tuple) else where).removeprefix("Skipped: ")
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """A command that is run in this process hands its log to a terminal: not the next test's."""
+    log = logging.getLogger("wa_supervisor")
+    handlers, level, propagate = list(log.handlers), log.level, log.propagate
+    yield
+    log.handlers[:], log.level, log.propagate = handlers, level, propagate
+    log.setLevel(level)
 
 
 @pytest.fixture(scope="session")
