@@ -144,6 +144,21 @@ def test_what_a_policy_reveals_is_read_back_and_in_a_fixed_order(given_policy: G
     assert GatePolicy.model_validate(json.loads(json.dumps(revealed))) == given_policy
 
 
+def test_what_is_not_set_is_closed() -> None:
+    defaults = GatePolicy().reveal()
+    assert defaults == {
+        "allow": [],
+        "direct": "allowlist",
+        "groups": "off",
+        "group_senders": "allowlist",
+        "status": "off",
+        "broadcasts": "off",
+        "newsletters": "off",
+        "own": "off",
+    }
+    assert GatePolicy.model_validate(defaults) == GatePolicy()
+
+
 def test_a_wrong_entry_is_named_by_its_place_and_never_by_its_text() -> None:
     with pytest.raises(ValidationError) as raised:
         policy(allow=[f"+{ANN}", ANN])
