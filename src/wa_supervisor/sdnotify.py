@@ -69,5 +69,5 @@ class Notifier:
             try:
                 out.sendto("\n".join(lines).encode(), address)
             except OSError as error:
-                told = ", ".join(variables)
-                log.warning("the service manager could not be told %s: %s", told, error.strerror)
+                names = ", ".join(variables)
+                log.warning("the service manager could not be told %s: %s", names, error.strerror)

@@ -355,7 +355,7 @@ async def test_full_survives_a_restart(tmp_path: Path) -> None:
 async def test_a_disk_that_hangs_holds_up_no_loop_is_told_and_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(worker, "PATIENCE", 0.05)
+    monkeypatch.setattr(worker, "DISK_TIMEOUT", 0.05)
     monkeypatch.setattr(worker.Worker.run, "__defaults__", (0.05,))
     caplog.set_level(logging.INFO, "wa_supervisor")
     told: list[str | None] = []

@@ -110,8 +110,8 @@ def _lines(status: Status, options: SessionOptions) -> Iterator[str]:
         state += f" ({status.substate})"
     yield f"{status.session}: {state}"
     if status.reason:
-        told = explanation(status.reason, status.detail, options)
-        yield from (f"  {line}" for line in told)
+        lines = explanation(status.reason, status.detail, options)
+        yield from (f"  {line}" for line in lines)
     if status.cause and status.cause != status.reason:
         yield f"  It began with: {status.cause.value}."
     if status.not_before:

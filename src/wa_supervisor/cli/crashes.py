@@ -46,13 +46,13 @@ def _lines(report: CrashReport) -> Iterator[str]:
     if report.last_facts:
         before = f"before it: {', '.join(report.last_facts)}"
         yield textwrap.fill(before, 80, initial_indent="  ", subsequent_indent="    ")
-    told = ", ".join(f"{name} {number}" for name, number in report.versions.items())
-    yield textwrap.fill(f"on {told}", 80, initial_indent="  ", subsequent_indent="    ")
+    versions = ", ".join(f"{name} {number}" for name, number in report.versions.items())
+    yield textwrap.fill(f"on {versions}", 80, initial_indent="  ", subsequent_indent="    ")
     yield ""
 
 
 def _closing(count: int, limit: int, session: str) -> str:
     if not count:
         return f"{session}: no session process has died"
-    told = f"{count} report{'s' * (count != 1)}, redacted; times are UTC"
-    return f"{told}; --limit {count} shows all" if count > limit else told
+    closing = f"{count} report{'s' * (count != 1)}, redacted; times are UTC"
+    return f"{closing}; --limit {count} shows all" if count > limit else closing

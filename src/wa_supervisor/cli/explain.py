@@ -22,12 +22,13 @@ def explanation(reason: Reason, detail: str, options: SessionOptions) -> Iterato
 
     The detail may quote others: it commands no terminal.
     """
-    told = reason.explanation
-    yield told.sentence
+    meaning = reason.explanation
+    yield meaning.sentence
     yield from details(detail)
-    if told.action:
-        who = "What to do" if told.who is Who.NOBODY else f"{told.who.value.capitalize()} must act"
-        yield f"{who}: {options.repeat_in(told.action)}"
+    if meaning.action:
+        nobody = meaning.who is Who.NOBODY
+        who = "What to do" if nobody else f"{meaning.who.value.capitalize()} must act"
+        yield f"{who}: {options.repeat_in(meaning.action)}"
 
 
 def details(detail: str) -> Iterator[str]:

@@ -64,13 +64,13 @@ def moment(text: str, now: datetime) -> datetime:
     if ago := _AGO.fullmatch(text.strip()):
         return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
     try:
-        told = datetime.fromisoformat(text.strip())
+        time = datetime.fromisoformat(text.strip())
     except ValueError:
         raise ConfigError(
             f"--since: {text!r} is neither a span nor a time",
             hint="for example --since 2h, or --since 2025-06-01T08:00",
         ) from None
-    return told if told.tzinfo else told.replace(tzinfo=UTC)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _print(console: Console, entry: Entry) -> None:
@@ -95,10 +95,10 @@ def _closing(past: Past, session: str, options: SessionOptions) -> list[str]:
     if past.memory is None:
         return [f"{session}: nothing is recorded yet"]
     ignored = f"times are UTC; {past.ignored} facts were ignored"
-    told = [ignored, *_remembered(past.memory, options)]
+    lines = [ignored, *_remembered(past.memory, options)]
     if not past.entries:
-        told.insert(0, f"{session}: no step in that time")
-    return told
+        lines.insert(0, f"{session}: no step in that time")
+    return lines
 
 
 def _remembered(memory: Memory, options: SessionOptions) -> list[str]:

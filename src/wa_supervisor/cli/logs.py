@@ -89,11 +89,11 @@ def _json_line(when: datetime, level: str, logger: str, event: str, **more: str)
 
 def notice_of_loss(count: int, *, as_json: bool) -> str:
     """Say in the log's own form that lines of it are missing, as nobody took them."""
-    told = f"{count} log lines are missing here: whoever reads this did not keep up"
+    notice = f"{count} log lines are missing here: whoever reads this did not keep up"
     when = datetime.now(UTC)
     if as_json:
-        return _json_line(when, "warning", __name__, told)
-    return f"{when.astimezone():%Y-%m-%d %H:%M:%S} warning {told}\n"
+        return _json_line(when, "warning", __name__, notice)
+    return f"{when.astimezone():%Y-%m-%d %H:%M:%S} warning {notice}\n"
 
 
 def _traceback(record: logging.LogRecord) -> str:

@@ -20,7 +20,7 @@ _ORDERS: dict[Order, Literal["resume", "relink"]] = {
 
 
 def leave(order: Order, files: SessionFiles, settings: Settings) -> bool:
-    """Have the next run obey the order as its first deed; False if there never was one before.
+    """Have the next run obey the order before all else; False if there never was one before.
 
     Raises LockHeld if a supervisor has been started meanwhile, UnsafePermissions if the session is
     another user's, StoreError.

@@ -101,8 +101,8 @@ def run(
     with options.session.advising():
         outcome = supervise(read(), options, workers)
     if outcome.state is State.GAVE_UP and outcome.reason is not None:
-        told = explanation(outcome.reason, outcome.detail, options.session)
-        print("wa-supervisor: gave up: " + "\n  ".join(told), file=sys.stderr)
+        lines = explanation(outcome.reason, outcome.detail, options.session)
+        print("wa-supervisor: gave up: " + "\n  ".join(lines), file=sys.stderr)
         code = GIVE_UP.get(outcome.reason, Exit.FAILED)
     workers.leave(code)
     raise typer.Exit(code)

@@ -110,8 +110,8 @@ class Screen:
             self._display.refresh()
 
     def _on_missed(self, count: int) -> None:
-        told = f"{count} updates and log lines are missing: this terminal took none for a while"
-        self._note = Text(told, style="yellow", no_wrap=True, overflow="ellipsis")
+        notice = f"{count} updates and log lines are missing: this terminal took none for a while"
+        self._note = Text(notice, style="yellow", no_wrap=True, overflow="ellipsis")
         self._note_until = time.monotonic() + _NOTE_SECONDS
 
     def __rich_console__(

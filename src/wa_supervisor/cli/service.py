@@ -51,10 +51,10 @@ class _Report:
         self._stopping = False
 
     def step(self, step: Step) -> None:
-        told = summary(self._supervisor.status)
-        if told != self._last:
-            self._last = told
-            self._notifier.send(READY="1", STATUS=told)
+        text = summary(self._supervisor.status)
+        if text != self._last:
+            self._last = text
+            self._notifier.send(READY="1", STATUS=text)
         if step.after is State.STOPPED:
             self.stopping()
 
@@ -80,9 +80,9 @@ def summary(status: Status) -> str:
         parts.append(f"retry {status.retries}")
     if status.not_before is not None:
         parts.append(f"next dial {status.not_before:%Y-%m-%d %H:%M:%S} UTC")
-    told = ", ".join(parts)
+    text = ", ".join(parts)
     if status.reason:
-        told += f": {status.reason.value}"
+        text += f": {status.reason.value}"
     if status.sentence:
-        told += f": {status.sentence}"
-    return f"{told} (steps cannot be recorded: {status.journal})" if status.journal else told
+        text += f": {status.sentence}"
+    return f"{text} (steps cannot be recorded: {status.journal})" if status.journal else text

@@ -99,8 +99,8 @@ def _particulars(supervisor: Supervisor, options: SessionOptions) -> Callable[[S
         nonlocal begun
         status = supervisor.status
         if not begun and status.reason is not None and record.after == "GaveUp":
-            told = explanation(Reason(status.reason), status.detail, options)
-            log.warning("given up before this start: %s", " ".join(map(str.strip, told)))
+            lines = explanation(Reason(status.reason), status.detail, options)
+            log.warning("given up before this start: %s", " ".join(map(str.strip, lines)))
         elif "Notify" in record.effects and status.detail:
             log.warning("%s: %s", record.reason, " / ".join(map(str.strip, details(status.detail))))
         begun = True

@@ -34,7 +34,7 @@ class Workers(ThreadPoolExecutor):
         self._busy: set[Future[Any]] = set()
 
     def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
-        """Start a deed."""
+        """Start a call on a thread, and know of it until it is over."""
         future = super().submit(fn, *args, **kwargs)
         self._busy.add(future)
         future.add_done_callback(self._busy.discard)

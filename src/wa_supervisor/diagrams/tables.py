@@ -101,10 +101,10 @@ def _story(edges: tuple[Edge, ...]) -> str:
         condition = " and ".join(GUARDS[g] for g in edge.guards)
         if not condition and i:
             condition = "otherwise"
-        deeds = [ACTIONS[a] for a in edge.actions if ACTIONS[a] != UNSAID]
+        actions = [ACTIONS[a] for a in edge.actions if ACTIONS[a] != UNSAID]
         name = f"**{_name(edge)}**" if edge.target else ""
-        told = ", ".join([*filter(None, [name]), *dict.fromkeys(deeds)]) or "noted"
-        parts.append(f"{condition}: {told}" if condition else told)
+        reaction = ", ".join([*filter(None, [name]), *dict.fromkeys(actions)]) or "noted"
+        parts.append(f"{condition}: {reaction}" if condition else reaction)
     if edges[-1].guards:
         parts.append("otherwise: ignored")
     return "; ".join(parts)

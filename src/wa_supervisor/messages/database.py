@@ -35,7 +35,7 @@ def connect(
 
     With FULL a commit survives a power cut, with NORMAL the death of this process. For one thread.
     Raises `error` for a file of a newer version of this package; else StoreError (others could open
-    it), sqlite3.Error or OSError, of which `told_as` makes one.
+    it), sqlite3.Error or OSError, of which `raised_as` makes one.
     """
     private_files.make_empty(path)
     connection = sqlite3.connect(path, timeout=TIMEOUT, isolation_level=None)
@@ -79,7 +79,7 @@ def set_aside(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def told_as(kind: type[MessagesError], path: Path, task: str) -> Iterator[None]:
+def raised_as(kind: type[MessagesError], path: Path, task: str) -> Iterator[None]:
     """Make an error of ours of what SQLite or the system says: what failed, why, what helps."""
     try:
         yield

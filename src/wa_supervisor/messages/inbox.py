@@ -112,7 +112,7 @@ class Inbox:
         self._full = False
         self._blocked = False
         self._troubles: dict[str, str] = {}
-        self._told: tuple[str | None, bool] = None, False
+        self._announced: tuple[str | None, bool] = None, False
         self._failure: BaseException | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -314,13 +314,13 @@ class Inbox:
 
     def _announce(self) -> None:
         """Tell of what has changed since it was told last."""
-        told, now = self._told, (self._trouble(), self._is_full())
-        if told == now:
+        before, now = self._announced, (self._trouble(), self._is_full())
+        if before == now:
             return
-        self._told = now
-        if now[0] is not None and told[0] is None:
+        self._announced = now
+        if now[0] is not None and before[0] is None:
             log.error("messages cannot be read or acknowledged: %s", now[0])
-        if now[0] is None and told[0] is not None:
+        if now[0] is None and before[0] is not None:
             log.info("messages can be read and acknowledged again")
         if self._on_change is not None:
             try:

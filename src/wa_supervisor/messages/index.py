@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final, Literal, Self
 
 from ..private_files import make_directory
-from .database import connect, is_unreadable, set_aside, told_as, transaction
+from .database import connect, is_unreadable, raised_as, set_aside, transaction
 from .errors import InboxError, MalformedEvent
 from .index_layout import MIGRATIONS
 from .record import Flaw, Record
@@ -99,7 +99,7 @@ class Index:
     def open(cls, directory: Path, *, key_of: KeyOf, remember: int, durable: bool) -> Self:
         """Open the index of a log, making both if they are not there."""
         index = cls(directory, key_of=key_of, remember=remember, durable=durable)
-        with told_as(InboxError, index._path, "open"):
+        with raised_as(InboxError, index._path, "open"):
             make_directory(directory, durable=durable)
             try:
                 index._open()
@@ -217,7 +217,7 @@ class Index:
         That is so after a power cut which took a part of the log away.
         """
         after = max(after, self.cursors[name].acknowledged)
-        with told_as(InboxError, self._path, "read"):
+        with raised_as(InboxError, self._path, "read"):
             rows = self._connection.execute(_FETCH, (after, name, limit)).fetchall()
         return [
             (number, self._record(Position(segment, offset))) for number, segment, offset in rows
@@ -290,7 +290,7 @@ class Index:
 
     def _look_at_oldest(self) -> None:
         """Find the oldest item somebody has not acknowledged, and the segment it is in."""
-        with told_as(InboxError, self._path, "read"):
+        with raised_as(InboxError, self._path, "read"):
             found = self._connection.execute(
                 "SELECT segment, arrived FROM items WHERE number > ? ORDER BY number LIMIT 1",
                 (self._by_all(),),
@@ -365,7 +365,7 @@ class Index:
     @contextlib.contextmanager
     def _changing(self, task: str) -> Iterator[None]:
         number, counts = self.number, dict(self.counts)
-        with told_as(InboxError, self._path, task):
+        with raised_as(InboxError, self._path, task):
             try:
                 with transaction(self._connection):
                     yield

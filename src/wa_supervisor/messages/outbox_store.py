@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final, Self
 
-from .database import Migrations, connect, told_as, transaction
+from .database import Migrations, connect, raised_as, transaction
 from .errors import SEND_ERRORS, KeyReused, OutboxError
 
 _MIGRATIONS: Final[Migrations] = (
@@ -58,7 +58,7 @@ class OutboxStore:
     @classmethod
     def open(cls, path: Path, *, keep: timedelta, keep_rows: int) -> Self:
         """Open the file, making it if there is none; what was under way is unknown now."""
-        with told_as(OutboxError, path, "open"):
+        with raised_as(OutboxError, path, "open"):
             connection = connect(path, _MIGRATIONS, synchronous="FULL", error=OutboxError)
             store = cls(path, connection, keep, keep_rows)
             try:
@@ -103,7 +103,7 @@ class OutboxStore:
 
     def get(self, key: str) -> Row | None:
         """Return what is known of a key."""
-        with told_as(OutboxError, self._path, "read"):
+        with raised_as(OutboxError, self._path, "read"):
             row = self._connection.execute(
                 "SELECT state, details FROM sends WHERE key = ?", (_hashed(key),)
             ).fetchone()
@@ -150,7 +150,7 @@ class OutboxStore:
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
-        with told_as(OutboxError, self._path, "write"), transaction(self._connection):
+        with raised_as(OutboxError, self._path, "write"), transaction(self._connection):
             yield
 
 

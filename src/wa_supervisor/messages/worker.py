@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 
 from .errors import MessagesError
 
-PATIENCE: Final = 5.0
+DISK_TIMEOUT: Final = 5.0
 """Seconds a caller waits for the disk. What it asked for may be done later all the same."""
 
 _T = TypeVar("_T")
@@ -27,7 +27,7 @@ class Worker:
         self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         threading.Thread(target=self._run, daemon=True, name=name).start()
 
-    async def run(self, call: Callable[[], _T], within: float = PATIENCE) -> _T:
+    async def run(self, call: Callable[[], _T], within: float = DISK_TIMEOUT) -> _T:
         """Run a call on the thread and return what it returns.
 
         Raises what it raises, and the worker's own kind of error if the disk does not answer within

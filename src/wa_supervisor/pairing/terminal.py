@@ -46,7 +46,7 @@ class TerminalSink:
         self._tty = person if tty is None else tty
         self._command = command
         self._live: Live | None = None
-        self._told = False
+        self._announced = False
 
     def show_qr(self, payload: SecretStr, lifetime: float) -> None:
         """Draw this QR in place of the last."""
@@ -63,7 +63,7 @@ class TerminalSink:
     def hide(self) -> None:
         """Wipe the drawing off the screen."""
         self._view.hide()
-        self._told = False
+        self._announced = False
         if self._live is not None:
             live, self._live = self._live, None
             live.stop()
@@ -84,8 +84,8 @@ class TerminalSink:
         self._live.refresh()
 
     def _may_draw(self, what: str) -> bool:
-        if not self._tty and not self._told:
-            self._told = True
+        if not self._tty and not self._announced:
+            self._announced = True
             advice = (
                 f" Start `{self._command}` in a terminal, or with --qr png:PATH or payload:PATH."
                 if self._command

@@ -185,9 +185,9 @@ class Environment:
             case _:
                 assert_never(effect)
 
-    def _files_free(self, deed: str) -> None:
-        _promise(self.child is Child.NONE, f"files were {deed} under a living child")
-        _promise(self.files is Work.NONE, f"files were {deed} while already at work")
+    def _files_free(self, done: str) -> None:
+        _promise(self.child is Child.NONE, f"files were {done} under a living child")
+        _promise(self.files is Work.NONE, f"files were {done} while already at work")
 
 
 def _promise(kept: bool, otherwise: str) -> None:  # noqa: FBT001 - reads as a sentence

@@ -158,8 +158,8 @@ def the_network_is_watched_only_while_waiting(edge: Edge) -> bool:
 
 def pairing_shows_no_old_trouble(edge: Edge) -> bool:
     """Once WhatsApp offered a code, what kept us from it is not the reason any more."""
-    told = edge.after.reason
-    return edge.after.phase not in {Phase.PAIRING, Phase.LINKING} or told in {None, Reason.PURGED}
+    reason = edge.after.reason
+    return edge.after.phase not in {Phase.PAIRING, Phase.LINKING} or reason in {None, Reason.PURGED}
 
 
 def every_pause_has_a_reason(edge: Edge) -> bool:
@@ -192,8 +192,8 @@ def no_secret_is_in_a_repr(edge: Edge) -> bool:
     """The codes of `samples` appear in no repr of a step, a fact, an effect or the model."""
     if not isinstance(edge.step.fact, (facts.QrOffered, facts.PairCodeOffered)):
         return True
-    told = f"{edge.step!r} {edge.step!s} {edge.after!r}"
-    return CANARY not in told
+    printed = f"{edge.step!r} {edge.step!s} {edge.after!r}"
+    return CANARY not in printed
 
 
 def _untimed(session: Session) -> tuple[object, ...]:

@@ -78,9 +78,9 @@ class DemoScreen(Screen):
 
     def line(self, text: str) -> None:
         """Print a line with the time since the start."""
-        told = f"{self._clock()}  {text}"
+        stamped = f"{self._clock()}  {text}"
         # A file or pipe has no width: its lines stay whole.
-        self.console.print(told, markup=False, highlight=False, soft_wrap=not self.is_live)
+        self.console.print(stamped, markup=False, highlight=False, soft_wrap=not self.is_live)
 
     def _clock(self) -> str:
         return f"{time.monotonic() - self._started:5.1f} s"

@@ -39,7 +39,7 @@ EXPECTED = (
 )
 """The states of the story, in order; nothing may come between."""
 
-PATIENCE = 15.0
+STATE_TIMEOUT = 15.0
 """Seconds to wait for any one state."""
 
 
@@ -64,13 +64,13 @@ class Trail:
     async def reach(self, state: str) -> None:
         """Wait until `state` is entered, counting from the last one waited for."""
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(STATE_TIMEOUT):
                 while state not in self.states[self._read :]:
                     self._news.clear()
                     await self._news.wait()
         except TimeoutError:
             raise StoryBroke(
-                f"{state} was not reached within {PATIENCE:.0f} s; the session went "
+                f"{state} was not reached within {STATE_TIMEOUT:.0f} s; the session went "
                 + " -> ".join(self.states)
             ) from None
         self._read = self.states.index(state, self._read) + 1
@@ -102,7 +102,7 @@ class CodeBox:
 
     async def take(self) -> SecretStr:
         """Wait for a QR that nobody took yet."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(STATE_TIMEOUT):
             return await self._latest.get()
 
 
@@ -154,7 +154,7 @@ class Story:
 
     async def _answered(self, contact: Contact) -> None:
         """Wait for the bot's answer; it is real: encrypted by the client, decrypted here."""
-        heard = await contact.next_message(timeout=PATIENCE)
+        heard = await contact.next_message(timeout=STATE_TIMEOUT)
         await self._say(f"... and the bot answers: {heard.text}")
 
     async def _panic(self, device: Device) -> None:

@@ -42,7 +42,7 @@ class Tap:
         self._writer = writer
         self._names = names
         self._trouble = trouble
-        self._is_told = False
+        self._is_reported = False
         self._is_late = False
         self._connected = 0
         self._last = time.monotonic()
@@ -73,8 +73,8 @@ class Tap:
             outcome = self._writer.append(event, data, flags=flags, connected=self._connected)
             if outcome.is_kept:
                 self._grown.set()
-            if outcome is not Outcome.WRITTEN and not self._is_told:
-                self._is_told = True
+            if outcome is not Outcome.WRITTEN and not self._is_reported:
+                self._is_reported = True
                 self._trouble(f"received messages: {self._writer.trouble}")
             if outcome.is_kept:
                 return
