@@ -122,7 +122,7 @@ def _logging_as_it_was() -> Iterator[None]:
     log = logging.getLogger("wa_supervisor")
     handlers, level, propagate = list(log.handlers), log.level, log.propagate
     yield
-    log.handlers[:], log.level, log.propagate = handlers, level, propagate
+    log.handlers[:], log.propagate = handlers, propagate
     log.setLevel(level)
 
 

@@ -20,6 +20,7 @@ from typing import TypeAlias
 import networkx as nx
 
 from wa_supervisor.lifecycle import Child, Clock, Phase, Work, facts
+from wa_supervisor.lifecycle.facts import Fact
 from wa_supervisor.lifecycle.waits import ALARMS
 
 from .explore import RESTARTS, Graph, Move, Node
@@ -29,9 +30,19 @@ Process: TypeAlias = Callable[[Node, Move], bool]
 World: TypeAlias = Mapping[str, Process]
 
 
+def _takes(move: Move, *kinds: type[Fact]) -> bool:
+    """Whether the move is a step, of a fact of one of these kinds."""
+    return move.step is not None and isinstance(move.step.fact, kinds)
+
+
+def _leads_on(move: Move, *kinds: type[Fact]) -> bool:
+    """As `_takes`, where the fact also meant something."""
+    return move.step is not None and move.step.taken and _takes(move, *kinds)
+
+
 def _rings(clock: Clock) -> Process:
     alarm = type(ALARMS[clock])
-    return lambda _, move: move.step is not None and isinstance(move.step.fact, alarm)
+    return lambda _, move: _takes(move, alarm)
 
 
 def _time(_: Node, move: Move) -> bool:
@@ -40,25 +51,17 @@ def _time(_: Node, move: Move) -> bool:
 
 def _beginning(node: Node, move: Move) -> bool:
     idle = node.phase is Phase.INIT and node.environment.child is Child.NONE
-    return idle and move.step is not None and isinstance(move.step.fact, facts.Start)
+    return idle and _takes(move, facts.Start)
 
 
 def _server(node: Node, move: Move) -> bool:
     """Let the client in, or show a QR to one that has no keys."""
-    if move.step is None or node.environment.child is not Child.RUNNING:
-        return False
     wanted = (facts.QrOffered, facts.Connected) if node.phase is Phase.INIT else (facts.Connected,)
-    return isinstance(move.step.fact, wanted) and move.step.taken
+    return node.environment.child is Child.RUNNING and _leads_on(move, *wanted)
 
 
 def _reaper(node: Node, move: Move) -> bool:
-    ends = move.step is not None and isinstance(move.step.fact, facts.ChildExited)
-    return (
-        ends
-        and node.environment.child is Child.STOPPING
-        and move.step is not None
-        and move.step.taken
-    )
+    return node.environment.child is Child.STOPPING and _leads_on(move, facts.ChildExited)
 
 
 def _files(node: Node, move: Move) -> bool:
@@ -67,13 +70,12 @@ def _files(node: Node, move: Move) -> bool:
         Work.RESTORING: (facts.RestoreDone, facts.NothingToRestore),
         Work.NONE: (),
     }[node.environment.files]
-    return move.step is not None and isinstance(move.step.fact, done)
+    return _takes(move, *done)
 
 
 def _reader(_: Node, move: Move) -> bool:
     """Read the inbox, so that it has room again."""
-    reads = move.step is not None and isinstance(move.step.fact, facts.InboxDrained)
-    return reads and move.step is not None and move.step.taken
+    return _leads_on(move, facts.InboxDrained)
 
 
 CLOCKS: World = {clock.value: _rings(clock) for clock in Clock}
@@ -122,7 +124,7 @@ def fails_to_reach(
     def allowed(node: Node, move: Move) -> bool:
         if move.step is None and move.time == RESTARTS:
             return False
-        if move.step is not None and isinstance(move.step.fact, facts.InboxFull):
+        if _takes(move, facts.InboxFull):
             return False
         return hostile or any(process(node, move) for process in world.values())
 
