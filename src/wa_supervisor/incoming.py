@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from .messages.reader import Reader
     from .seams import Link
     from .setting_groups import InboxSettings
-    from .settings import Settings
 
 log = logging.getLogger("wa_supervisor")
 
@@ -105,10 +104,6 @@ class Incoming:
             refused=self.admission.rejections.by_reason(),
         )
 
-    def update(self, settings: Settings) -> None:
-        """Judge by these settings' gate from the next message on."""
-        self.admission.policy = settings.gate
-
     def heard(self, step: Step) -> None:
         """Take note of a step: once connected, the client is asked who we are."""
         if isinstance(step.fact, facts.Connected) and step.taken:
@@ -131,11 +126,6 @@ class Incoming:
             return await self._inbox.read(reader, kinds=kinds, ack=ack, own=lambda: self._own)
 
         return Deliveries(begin, self.admission)
-
-    async def forget(self, reader: str) -> None:
-        """Keep nothing for a reader any more. Raises ReaderBusy, InboxError."""
-        if self._inbox is not None:
-            await self._inbox.forget(reader)
 
     def _changed(self, state: InboxState) -> None:
         if state.full is not self._is_full:

@@ -67,7 +67,8 @@ class Deliveries:
             verdict = await self._admission.judge(item.message)
             if verdict.admitted:
                 return Delivery.of(item, reader)
-            await reader.acknowledge(item)
+            if reader.is_manual:  # else it is acknowledged as the next is asked for
+                await reader.acknowledge(item)
 
     async def begin(self) -> Reader:
         """Take the reader's name, if that was not done: from now on messages are kept for it.

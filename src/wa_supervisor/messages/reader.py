@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, Self
+from typing import TYPE_CHECKING, Final, Literal, Protocol, Self, TypeVar
 
 from ..gate import Identity
 from .errors import InboxError, LogError, MalformedEvent, ReaderBusy
@@ -15,14 +15,14 @@ from .parse import parse
 from .record import Record
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
     from types import TracebackType
-
-    from .inbox import Inbox
 
 KINDS: Final = frozenset(Kind) - {Kind.UNAVAILABLE}
 """What a reader gets unless it says otherwise."""
 _FETCHED: Final = 64  # items read ahead
 _FETCHED_BYTES: Final = 1 << 20
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +95,26 @@ class Source:
         return number, skipped
 
 
+class Home(Protocol):
+    """What a reader needs of the inbox that it reads, see `Inbox`."""
+
+    index: Index
+    is_closed: bool
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether nothing comes any more because of a defect."""
+
+    def call(self, activity: str, call: Callable[[], _T]) -> Awaitable[_T]:
+        """Make a call on the inbox's thread."""
+
+    async def wait_for(self, event: asyncio.Event) -> None:
+        """Wait for an event, but no longer than for a poll."""
+
+    def leave(self, reader: Reader) -> None:
+        """Let go of a reader's name."""
+
+
 class Reader:
     """Hands out messages in the order they arrived, each at least once.
 
@@ -105,7 +125,7 @@ class Reader:
 
     def __init__(
         self,
-        inbox: Inbox,
+        inbox: Home,
         name: str,
         *,
         source: Source,
@@ -114,7 +134,8 @@ class Reader:
         self.name = name
         self._inbox = inbox
         self._source = source
-        self._manual = ack == "manual"
+        self.is_manual = ack == "manual"
+        """Whether items are acknowledged by `acknowledge` alone."""
         self._after = 0
         self._out: Item | None = None
         self._asked = False
@@ -146,7 +167,7 @@ class Reader:
 
     async def _take(self) -> Item | None:
         """Acknowledge what is out, and take the next; None if there is none, or cannot be now."""
-        acknowledged = [] if self._manual or self._out is None else [self._out.number]
+        acknowledged = [] if self.is_manual or self._out is None else [self._out.number]
         try:
             item = await self._inbox.call(
                 self.name, lambda: self._source.take(acknowledged, self._after)
