@@ -239,7 +239,15 @@ def test_a_supervisor_that_starts_with_a_full_inbox_dials_when_it_was_read() -> 
     assert play.generation == 1
 
 
-def test_a_full_inbox_ends_no_ban_and_frees_no_dead_keys() -> None:
+def test_a_full_inbox_does_not_keep_a_start_from_dealing_with_dead_keys_first() -> None:
+    play = up()
+    play.hear(facts.LoggedOut, Logout.REMOVED)
+    play.restart()
+    assert not play.happen(facts.InboxFull()).effects
+    assert play.happen(facts.Start()).after is State.PURGING
+
+
+def test_a_full_inbox_ends_no_ban() -> None:
     play = up()
     play.hear(facts.TemporaryBan, 101, 3600.0)
     play.hear(facts.ChildExited, 0, None)
@@ -247,6 +255,16 @@ def test_a_full_inbox_ends_no_ban_and_frees_no_dead_keys() -> None:
     play.happen(facts.InboxDrained())
     play.advance(3599)
     assert play.generation == 1
+
+
+def test_room_in_the_inbox_shortens_no_other_wait() -> None:
+    play = up()
+    play.hear(facts.StreamReplaced)
+    play.hear(facts.ChildExited, 0, None)
+    due = play.deadline
+    play.happen(facts.InboxFull())
+    play.happen(facts.InboxDrained())
+    assert play.deadline == due
 
 
 # -- events that neonize cannot hand over

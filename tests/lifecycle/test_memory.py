@@ -89,3 +89,10 @@ def test_a_revived_session_keeps_what_was_learnt_and_shifts_its_times() -> None:
         ban_until=150.0,
         spent={Budget.DIALS: (-40.0, -30.0)},
     )
+
+
+def test_no_wait_is_recalled_as_longer_than_the_longest_and_nothing_as_spent_later() -> None:
+    kept = Session(not_before=1e9, ban_until=50.0, spent={Budget.DIALS: (-5.0, 70.0)})
+    found = kept.recalled(100.0, silence=10.0, longest=3600.0)
+    assert (found.not_before, found.ban_until) == (3700.0, 140.0)
+    assert found.spent == {Budget.DIALS: (85.0, 100.0 + 0.0)}

@@ -195,6 +195,13 @@ def test_what_means_nothing_there_is_counted_and_ignored(here: Phase, fact: Fact
     assert play.core.ignored[here, fact.name] == 1
 
 
+def test_a_clock_that_rings_where_nothing_comes_of_it_is_ignored() -> None:
+    play = at(GONE)
+    (step,) = play.advance(15)
+    assert (step.fact, step.taken) == (facts.StopTimedOut(), False)
+    assert play.session.clocks == {}
+
+
 @pytest.mark.parametrize(
     ("here", "clock", "seconds", "there", "why"),
     [
@@ -507,6 +514,7 @@ def test_a_conflict_said_twice_counts_once() -> None:
 def test_a_code_that_died_unused_is_an_expired_window_and_one_cut_short_a_failure() -> None:
     for lifetime, after, why in [
         (60.0, 53.0, R.PAIRING_FAILED),
+        (60.0, 54.0, R.PAIRING_EXPIRED),
         (60.0, 55.0, R.PAIRING_EXPIRED),
         (20.0, 17.0, R.PAIRING_FAILED),
         (20.0, 19.0, R.PAIRING_EXPIRED),
