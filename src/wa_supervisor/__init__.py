@@ -6,9 +6,15 @@ it does not use must not cost it memory.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from .lazy import exports
+
+if sys.platform == "win32":
+    raise ImportError(
+        "wa-supervisor needs a POSIX system: on Windows, use its Linux subsystem (WSL)"
+    )
 
 if TYPE_CHECKING:
     from .errors import (

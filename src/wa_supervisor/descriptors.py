@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import sys
+import resource
 from typing import Final
 
 from .errors import TooFewDescriptors
@@ -15,10 +15,6 @@ started or stopped, 8 control connections, and as much again for what hands code
 
 def check_descriptors(needed: int = NEEDED) -> None:
     """Refuse to begin what would run out of descriptors. Raises TooFewDescriptors."""
-    if sys.platform == "win32":
-        return
-    import resource  # noqa: PLC0415 - POSIX only
-
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if limit == resource.RLIM_INFINITY:
         return

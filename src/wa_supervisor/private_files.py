@@ -23,16 +23,13 @@ import contextlib
 import errno
 import hashlib
 import os
+import pwd
 import shutil
 import stat
-import sys
 from typing import TYPE_CHECKING, BinaryIO
 
 from .errors import StoreError, UnsafePermissions
 from .hints import Action, Hint
-
-if sys.platform != "win32":
-    import pwd
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,9 +40,9 @@ DIRECTORY_MODE = 0o700
 
 _OTHERS = 0o077  # any permission of the group or of the world
 _CHUNK = 1 << 20  # bytes
-_SAFE = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+_SAFE = os.O_NOFOLLOW
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | _SAFE
-_READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _SAFE
+_READ = os.O_RDONLY | os.O_NONBLOCK | _SAFE
 
 
 @contextlib.contextmanager
@@ -169,8 +166,6 @@ def check_owners(directory: Path, *, above: int = 0) -> None:
     What lies in it, and the `above` directories above it, may be root's as well: root needs no
     trick. Raises UnsafePermissions, which names the owner; OSError if it cannot be looked at.
     """
-    if sys.platform == "win32":
-        return
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         _check_owner(directory, directory.lstat())
     for upper in directory.parents[:above]:
@@ -223,8 +218,6 @@ def sync_file(path: Path) -> None:
 
 def sync_directory(directory: Path) -> None:
     """Write a directory's names through to the disk."""
-    if sys.platform == "win32":  # directories cannot be opened there
-        return
     try:
         descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     except PermissionError:  # we may write there but not list it
@@ -264,8 +257,6 @@ def _check(path: Path, kind: int, name: str, mode: int) -> None:
             f"{path.name!r} should be a {name}, but is {what}",
             hint=Hint(Action.MOVE_AWAY, str(path)),
         )
-    if sys.platform == "win32":
-        return
     _check_owner(path, status)
     if stat.S_IMODE(found) & _OTHERS:
         raise UnsafePermissions(
@@ -282,26 +273,25 @@ def _mode(path: Path) -> int:
         return 0
 
 
-if sys.platform != "win32":
+def _check_owner(path: Path, found: os.stat_result, *, or_root: bool = False) -> None:
+    if found.st_uid == os.geteuid() or (or_root and found.st_uid == 0):
+        return
+    owner, us = _user(found.st_uid), _user(os.geteuid())
+    raise UnsafePermissions(
+        f"{path.name!r} belongs to the user {owner}, but we run as {us}: "
+        "its owner could have us delete or give away what is not theirs",
+        hint=Hint(
+            Action.RUN_AS,
+            owner,
+            note="a systemd service takes orders from root while it runs, and can be set to "
+            f"resume at each start; if {path} should be {us}'s, give it to {us}",
+        ),
+    )
 
-    def _check_owner(path: Path, found: os.stat_result, *, or_root: bool = False) -> None:
-        if found.st_uid == os.geteuid() or (or_root and found.st_uid == 0):
-            return
-        owner, us = _user(found.st_uid), _user(os.geteuid())
-        raise UnsafePermissions(
-            f"{path.name!r} belongs to the user {owner}, but we run as {us}: "
-            "its owner could have us delete or give away what is not theirs",
-            hint=Hint(
-                Action.RUN_AS,
-                owner,
-                note="a systemd service takes orders from root while it runs, and can be set to "
-                f"resume at each start; if {path} should be {us}'s, give it to {us}",
-            ),
-        )
 
-    def _user(uid: int) -> str:
-        """Name a user as `sudo -u` takes it."""
-        try:
-            return pwd.getpwuid(uid).pw_name
-        except KeyError:
-            return f"#{uid}"
+def _user(uid: int) -> str:
+    """Name a user as `sudo -u` takes it."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"#{uid}"

@@ -6,7 +6,6 @@ import errno
 import itertools
 import os
 import stat
-import sys
 import threading
 import time
 from contextlib import closing
@@ -73,7 +72,6 @@ def test_a_segment_is_left_when_it_is_long_enough_and_its_successor_sorts_after_
     ]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no such modes there")
 def test_nobody_else_may_read_the_log(tmp_path: Path) -> None:
     old = os.umask(0)
     try:
@@ -365,7 +363,6 @@ def test_a_directory_that_cannot_be_made_is_a_log_error(tmp_path: Path) -> None:
         writer(tmp_path / "file" / "log")
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no such modes there")
 def test_a_directory_that_others_may_enter_is_a_log_error_and_says_what_helps(
     tmp_path: Path,
 ) -> None:

@@ -352,10 +352,13 @@ def test_the_supervisors_side_imports_no_neonize() -> None:
     assert subprocess.run([sys.executable, "-c", script], timeout=60, check=False).returncode == 0
 
 
-def test_windows_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "platform", "win32")
-    with pytest.raises(SessionError, match="POSIX"):
-        SessionLink(lambda _: None)
+def test_windows_is_refused_as_the_package_is_imported() -> None:
+    script = "import sys, typing; sys.platform = 'win32'; import wa_supervisor"
+    run = subprocess.run(
+        [sys.executable, "-c", script], timeout=60, check=False, capture_output=True, text=True
+    )
+    assert run.returncode == 1
+    assert "ImportError: wa-supervisor needs a POSIX system" in run.stderr
 
 
 def test_a_loop_that_just_ends_leaves_no_process() -> None:

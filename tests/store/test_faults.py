@@ -172,9 +172,7 @@ def public() -> Iterator[Path]:
         yield path
 
 
-@pytest.mark.skipif(
-    sys.platform == "win32" or os.geteuid() != 0, reason="only root can become nobody"
-)
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become nobody")
 @pytest.mark.parametrize("name", ["first-snapshot", "snapshot-and-rotate", "purge", "restore"])
 @pytest.mark.parametrize("mode", [0o500, 0o000])
 def test_a_directory_without_rights_is_an_error_that_names_it(

@@ -23,8 +23,6 @@ from wa_supervisor.journal import Journal
 from wa_supervisor.settings import Settings
 from wa_supervisor.store import SessionFiles, SessionLock, read_holder
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="an open directory stays there")
-
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[DiskStore]:

@@ -65,7 +65,7 @@ class Reserve:
             number = 0
         with self._explained("write"):
             kept = _Kept(number=number, dials=dials[-MOST:])
-            descriptor = os.open(self._path, os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0))
+            descriptor = os.open(self._path, os.O_WRONLY | os.O_NOFOLLOW)
             try:
                 os.pwrite(descriptor, _encode(kept), number % _SLOTS * _SLOT)
                 os.fsync(descriptor)

@@ -40,16 +40,8 @@ Durability: TypeAlias = Literal["process", "power"]
 """What a written event survives: its process's death, or from some 50 ms later a power cut too."""
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_APPEND: Final = (
-    os.O_WRONLY
-    | os.O_CREAT
-    | os.O_EXCL
-    | os.O_APPEND
-    | getattr(os, "O_CLOEXEC", 0)
-    | getattr(os, "O_NOFOLLOW", 0)
-    | getattr(os, "O_BINARY", 0)
-)
-_RESERVE: Final = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+_APPEND: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+_RESERVE: Final = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
 _ZEROS: Final = bytes(64 << 10)
 
 

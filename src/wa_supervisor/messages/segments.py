@@ -22,7 +22,7 @@ from .record import HEADER, MAX_EVENT, Flaw, Record, is_whole, read_header
 
 _NAME: Final = re.compile(r"(\d{16})\.log")
 _CHUNK: Final = 256 << 10  # bytes
-_READ: Final = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+_READ: Final = os.O_RDONLY | os.O_NOFOLLOW
 
 
 @dataclass(frozen=True, slots=True, order=True)

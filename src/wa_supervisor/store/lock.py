@@ -12,6 +12,7 @@ supervisor, be it for a moment, keeps everybody else from its keys.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import logging
 import os
 import platform
@@ -29,11 +30,6 @@ from ..errors import LockHeld, StoreError
 from ..hints import Action, Hint
 from .pin import Pin
 
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
@@ -47,10 +43,9 @@ READER_TIMEOUT = 0.3
 DYING_TIMEOUT = 5.0
 """Seconds to wait for the session process of a supervisor that was killed: the kernel kills it."""
 
-_OPEN = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+_OPEN = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
 _RECORD = 1024  # bytes; a fixed size and one write, so that a reader never sees half of it
 _POLL = 0.02  # seconds
-_LOCKED_BYTE = 1 << 30  # Windows' locks bar readers too: lock far behind the content
 
 
 class Holder(BaseModel):
@@ -299,32 +294,16 @@ def _let_go() -> None:
     _ours.clear()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_let_go)
+os.register_at_fork(after_in_child=_let_go)
 
 
-if sys.platform == "win32":
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
-    def _try_lock(descriptor: int) -> bool:
-        os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except PermissionError:
-            return False
-        return True
 
-    def _unlock(descriptor: int) -> None:
-        os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
-        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
-
-else:
-
-    def _try_lock(descriptor: int) -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
-
-    def _unlock(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
+def _unlock(descriptor: int) -> None:
+    fcntl.flock(descriptor, fcntl.LOCK_UN)

@@ -9,20 +9,17 @@ the lock's file does not let a second supervisor in.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
-import sys
 from typing import TYPE_CHECKING
 
 from ..errors import Unreachable
 from ..hints import Hint
 
-if sys.platform != "win32":
-    import fcntl
-
 if TYPE_CHECKING:
     from pathlib import Path
 
-_OPEN = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
+_OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
 class Pin:
@@ -31,23 +28,20 @@ class Pin:
     def __init__(self, directory: Path) -> None:
         """Open it. Raises OSError."""
         self._directory = directory
-        self._descriptor = -1 if sys.platform == "win32" else os.open(directory, _OPEN)
+        self._descriptor = os.open(directory, _OPEN)
 
     def lock(self) -> bool:
         """Try to lock it; True also where the file system has no locks on directories."""
-        if sys.platform != "win32":
-            try:
-                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return False
-            except OSError:
-                return True
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
         return True
 
     def check(self) -> None:
         """See that its path still leads to it. Raises Unreachable: it may come back."""
-        if sys.platform == "win32":  # an open directory cannot be moved there
-            return
         try:
             found = self._directory.lstat()
         except OSError as error:

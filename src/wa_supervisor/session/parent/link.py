@@ -51,8 +51,7 @@ class SessionLink:
     `on_received` is called, on the loop, when the inbox's log has grown. `launcher` may serve other
     links too; it stays open. Without it the link has one of its own.
 
-    Raises SessionError if the system has no such processes, and Misused if this is one of them: a
-    bot's module would start a supervisor within it.
+    Raises Misused if this is a session process: a bot's module would start a supervisor within it.
     """
 
     def __init__(
@@ -64,11 +63,6 @@ class SessionLink:
         on_received: Callable[[], None] = lambda: None,
         lock_descriptor: int | None = None,
     ) -> None:
-        if sys.platform == "win32":
-            raise SessionError(
-                "session processes need a POSIX system",
-                hint="use the Linux subsystem of Windows (WSL)",
-            )
         refuse_in_session_process()
         self._post = post
         self._owns_launcher = launcher is None
