@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 import wa_supervisor
-from wa_supervisor import Action, Hint, StoreError
+from wa_supervisor import Action, Hint, Reason, StoreError
+
+_COMMAND = re.compile(r"wa-supervisor \w|--\w|^(pip|apt|rm|mkdir|chmod|sudo) ")
 
 
 @pytest.mark.parametrize(
@@ -30,11 +32,12 @@ def test_a_hint_reads_as_a_phrase(hint: Hint, phrase: str) -> None:
 
 
 def test_no_two_actions_are_one() -> None:
-    assert len({action.value for action in Action}) == len(Action.__members__)
+    assert len({action.phrase for action in Action}) == len(Action.__members__)
+    assert all(action.value == action.name.lower() for action in Action)
 
 
 def test_no_action_says_what_to_type() -> None:
-    assert not [action for action in Action if "wa-supervisor" in action.value]
+    assert not [action for action in Action if "wa-supervisor" in action.phrase]
 
 
 def test_an_error_with_plain_words_has_a_hint_like_any_other() -> None:
@@ -51,6 +54,8 @@ def test_only_the_command_line_says_what_to_type() -> None:
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.keyword) and node.arg == "hint"
         for text in ast.walk(node.value)
-        if isinstance(text, ast.Constant) and re.search(r"wa-supervisor \w|--\w", str(text.value))
+        if isinstance(text, ast.Constant) and _COMMAND.search(str(text.value))
     ]
     assert found == []
+    for reason in Reason:
+        assert not re.search(r"wa-supervisor|pip|`", reason.explanation.advice), reason

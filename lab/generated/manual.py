@@ -9,6 +9,7 @@ from typing import Final
 
 from wa_supervisor.cli import exits
 from wa_supervisor.cli.exits import GIVE_UP, Exit
+from wa_supervisor.cli.session_options import SessionOptions
 from wa_supervisor.cli.unit import FINAL
 from wa_supervisor.errors import ConfigError
 from wa_supervisor.lifecycle import Reason
@@ -62,7 +63,7 @@ def night_table() -> str:
                         reason.explanation.sentence,
                         str(GIVE_UP[reason].value) if reason in GIVE_UP else "",
                         reason.explanation.who.value,
-                        reason.explanation.action,
+                        SessionOptions().advice(*reason.explanation.hints),
                     ]
                     for reason in by_hand
                 ),

@@ -118,8 +118,7 @@ class Handlers:
             case effects.HidePairing():
                 self.sinks.hide()
             case effects.Notify(reason):
-                said = reason.explanation
-                log.warning("%s %s", said.sentence, said.action)
+                log.warning("%s", reason.explanation)
             case _:
                 assert_never(effect)
 

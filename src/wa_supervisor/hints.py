@@ -8,47 +8,58 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class Action(enum.Enum):
-    """Something that a person, or a program for them, can do. The value is a phrase for it.
+    """Something that a person, or a program for them, can do. The value is its public code.
 
-    `{}` stands for the hint's subject: what that is, is said beside each action that has one.
+    In the phrase `{}` stands for the hint's subject: what that is, is said beside each action that
+    has one.
     """
 
+    phrase: str
+
+    def __new__(cls, code: str, phrase: str) -> Self:
+        """Make a member: the value is its code."""
+        member = object.__new__(cls)
+        member._value_, member.phrase = code, phrase
+        return member
+
     # With the session
-    RUN = "start its supervisor"
-    RESUME = "resume the session"
-    RELINK = "link the session afresh"
-    STOP = "stop its supervisor"
-    STATUS = "look at its status"
-    CRASHES = "look at its crash reports"
-    HISTORY = "look at its history"
-    SNAPSHOTS = "list its snapshots"
-    SESSIONS = "list the sessions there are"
-    PURGE = "set its keys aside, to link it afresh"
-    RESTORE = "put its newest good snapshot back"
+    RUN = "run", "start its supervisor"
+    RESUME = "resume", "resume the session"
+    RELINK = "relink", "link the session afresh"
+    STOP = "stop", "stop its supervisor"
+    STATUS = "status", "look at its status"
+    CRASHES = "crashes", "look at its crash reports"
+    HISTORY = "history", "look at its history"
+    SNAPSHOTS = "snapshots", "list its snapshots"
+    SESSIONS = "sessions", "list the sessions there are"
+    PURGE = "purge", "set its keys aside, to link it afresh"
+    RESTORE = "restore", "put its newest good snapshot back"
     # On the phone
-    OPEN_WHATSAPP = "open WhatsApp on the phone and do what it says"
-    SCAN = "scan the QR, or type the pair code"
+    OPEN_WHATSAPP = "open_whatsapp", "open WhatsApp on the phone and do what it says"
+    SCAN = "scan", "scan the QR, or type the pair code"
     # With what it runs on
-    INSTALL = "install {}"  # a package of Python, with its version if that matters
-    REINSTALL = "install {} anew"  # as above
-    UPGRADE = "upgrade {}"  # as above
-    INSTALL_SYSTEM = (
-        "install the system's package {}"  # a package of the operating system, by Debian's name
-    )
-    SET = "check the setting {}"  # as in the TOML file: `database`, `pairing.qr`
-    SET_VARIABLE = "check the environment variable {}"  # its name
-    LOOK_AT = "look at {}"  # a path
-    CHECK_DISK = "check the free space of the disk and who owns {}"  # a path
-    MAKE_DIRECTORY = "make the directory {}"  # a path
-    MAKE_PRIVATE = "let nobody but its owner use {}"  # a path
-    MOVE_AWAY = "move {} away"  # a path
-    REMOVE = "remove {}"  # a path
-    FIND_USER = "end what uses {}"  # a path
-    RUN_AS = "do it as the user {}"  # a name, or `#` and a number
-    END_PROCESS = "end process {}"  # process ids, spaced
+    INSTALL = "install", "install {}"  # a package of Python, with its version if that matters
+    REINSTALL = "reinstall", "install {} anew"  # as above
+    UPGRADE = "upgrade", "upgrade {}"  # as above
+    INSTALL_SYSTEM = "install_system", "install the system's package {}"  # Debian's name of it
+    SET = "set", "check the setting {}"  # as in the TOML file: `database`, `pairing.qr`
+    SET_VARIABLE = "set_variable", "check the environment variable {}"  # its name
+    LOOK_AT = "look_at", "look at {}"  # a path
+    CHECK_DISK = "check_disk", "check the free space of the disk and who owns {}"  # a path
+    MAKE_DIRECTORY = "make_directory", "make the directory {}"  # a path
+    MAKE_PRIVATE = "make_private", "let nobody but its owner use {}"  # a path
+    MOVE_AWAY = "move_away", "move {} away"  # a path
+    REMOVE = "remove", "remove {}"  # a path
+    FIND_USER = "find_user", "end what uses {}"  # a path
+    RUN_AS = "run_as", "do it as the user {}"  # a name, or `#` and a number
+    END_PROCESS = "end_process", "end process {}"  # process ids, spaced
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +80,11 @@ class Hint:
     """The session to do it with, if it is not the one at hand."""
 
     def __str__(self) -> str:
-        action = self.action.value.format(self.subject) if self.action else ""
+        action = self.action.phrase.format(self.subject) if self.action else ""
         steps = ", then ".join(filter(None, (self.first, action)))
         return "; ".join(filter(None, (steps, self.note)))
+
+
+def phrase(hints: Iterable[Hint]) -> str:
+    """Say what helps, one thing after another."""
+    return ", then ".join(map(str, hints))

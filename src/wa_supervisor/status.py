@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel, ConfigDict
 
+from .hints import Hint
 from .lifecycle import Reason, State
 from .lifecycle.model import PUBLIC, UNTIL, fields_marked
 from .redaction import redact
@@ -123,8 +124,8 @@ class Status(_Record):
     # What is said beside it:
     sentence: str | None
     """The reason in words."""
-    action: str | None
-    """What a person can do about it."""
+    hints: tuple[Hint, ...] = ()
+    """What can be done about it, one after another; empty if it heals by itself."""
     ignored: int
     """Facts that meant nothing where they came."""
     journal: str | None
@@ -158,7 +159,7 @@ class Status(_Record):
             state=session.phase.state,
             substate=session.phase.substate,
             sentence=explanation.sentence if explanation else None,
-            action=(explanation.action or None) if explanation else None,
+            hints=explanation.hints if explanation else (),
             ignored=ignored,
             journal=journal,
             restricted_at=restricted_at,

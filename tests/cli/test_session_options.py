@@ -49,8 +49,8 @@ def test_a_line_repeats_what_was_given_and_nothing_else(
 def test_every_action_of_a_reason_can_be_typed_for_the_session() -> None:
     options = SessionOptions(session="shop")
     for reason in Reason:
-        action = reason.explanation.action
-        assert options.repeat_in(action).count("--session shop") == action.count("`wa-supervisor ")
+        advice = options.advice(*reason.explanation.hints)
+        assert advice.count("--session shop") == advice.count("`wa-supervisor "), reason
 
 
 @pytest.mark.parametrize(
@@ -73,6 +73,12 @@ def test_every_action_of_a_reason_can_be_typed_for_the_session() -> None:
 )
 def test_a_hint_is_a_command_where_there_is_one(hint: Hint, typed: str) -> None:
     assert SessionOptions(data_dir=Path("x")).advice(hint) == typed
+
+
+def test_several_hints_are_typed_one_after_another() -> None:
+    hints = Hint(Action.UPGRADE, "neonize"), Hint(Action.RESUME)
+    typed = "`pip install --upgrade neonize`, then `wa-supervisor resume`"
+    assert SessionOptions().advice(*hints) == typed
 
 
 def test_every_command_of_a_hint_exists() -> None:

@@ -10,6 +10,7 @@ import wa_supervisor.cli.run
 from wa_supervisor import Outcome, Reason, State
 from wa_supervisor.cli.commands import HOMES
 from wa_supervisor.cli.exits import GIVE_UP, Exit
+from wa_supervisor.cli.session_options import SessionOptions
 from wa_supervisor.lifecycle.reasons import Who
 
 if TYPE_CHECKING:
@@ -167,7 +168,7 @@ def test_a_password_in_a_wrong_proxy_is_not_repeated(
 def test_a_missing_directory_for_an_image_says_how_to_make_it(program: Cli) -> None:
     answer = program("run", "--qr", "png:absent/qr.png")
     assert answer.code == Exit.USAGE
-    assert "try: mkdir -p absent" in answer.err
+    assert "try: `mkdir -p absent`" in answer.err
 
 
 def test_a_file_that_is_not_ours_is_not_overwritten_by_a_qr(program: Cli, tmp_path: Path) -> None:
@@ -241,4 +242,5 @@ def test_a_give_up_says_who_must_do_what_and_exits_with_its_code(
     told = reason.explanation
     assert told.who is not Who.NOBODY
     assert f"gave up: {told.sentence}" in answer.err
-    assert f"{told.who.value.capitalize()} must act: {told.action}" in answer.err
+    advice = SessionOptions().advice(*told.hints)
+    assert f"{told.who.value.capitalize()} must act: {advice}" in answer.err

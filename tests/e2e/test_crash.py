@@ -145,7 +145,7 @@ async def test_a_failed_purge_is_told_and_nothing_is_paired_on_top(world: World)
     await run.reach("GaveUp", reason="purge_failed")
     status = run.supervisor.status
     assert obstacle.name in status.detail
-    assert status.action
+    assert status.hints
     dials = world.server.dials
     obstacle.unlink()
     assert world.server.dials == dials

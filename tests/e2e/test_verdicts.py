@@ -103,7 +103,7 @@ async def test_what_only_a_person_can_mend_is_left_alone(
     assert len(run.codes.shown) == 1
     assert "PurgeSession" not in run.effects
     assert world.files().database.exists()
-    assert run.supervisor.status.action
+    assert run.supervisor.status.hints
     await run.stop()
     assert world.server.dials == dials
 

@@ -7,6 +7,7 @@ import math
 import pytest
 from pydantic import SecretStr
 
+from wa_supervisor.hints import Action
 from wa_supervisor.lifecycle import (
     Backoff,
     Clock,
@@ -127,8 +128,10 @@ def test_where_no_copy_was_taken_only_a_relink_helps_and_that_is_said() -> None:
         play.happen(facts.Resume())
         step = play.happen(facts.NothingToRestore())
         assert (step.after, step.reason) == (State.GAVE_UP, Reason.NO_KEYS_LEFT)
-    assert "relink" in Reason.NO_KEYS_LEFT.explanation.action
-    assert "resume" not in Reason.NO_KEYS_LEFT.explanation.action
+    assert [hint.action for hint in Reason.NO_KEYS_LEFT.explanation.hints] == [
+        Action.OPEN_WHATSAPP,
+        Action.RELINK,
+    ]
     play.happen(facts.Relink())
     assert play.phase is Phase.PURGING
 

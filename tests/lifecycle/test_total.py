@@ -111,7 +111,7 @@ def test_every_reason_has_a_sentence_and_who_acts_has_an_action() -> None:
     assert set(EXPLANATIONS) == set(Reason)
     for explanation in EXPLANATIONS.values():
         assert explanation.sentence.endswith(".")
-        assert bool(explanation.action) == (explanation.who.name != "NOBODY")
+        assert bool(explanation.hints) == (explanation.who.name != "NOBODY")
 
 
 def test_ignored_facts_are_counted_by_phase_and_name() -> None:

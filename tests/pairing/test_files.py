@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from pairing.eyes import PAYLOAD, picture_in, read
 from wa_supervisor.errors import ConfigError, StoreError
+from wa_supervisor.hints import Action, Hint
 from wa_supervisor.pairing.files import PayloadFile, PngFile, SvgFile
 
 if TYPE_CHECKING:
@@ -256,7 +257,7 @@ def test_a_file_that_somebody_put_in_our_place_is_left_alone(
 def test_a_missing_directory_is_told_at_once(tmp_path: Path, kind: type[FileSink]) -> None:
     with pytest.raises(ConfigError, match=f"no directory {tmp_path / 'gone'}") as caught:
         kind(tmp_path / "gone" / "qr")
-    assert str(caught.value.hint) == f"mkdir -p {tmp_path / 'gone'}"
+    assert caught.value.hint == Hint(Action.MAKE_DIRECTORY, str(tmp_path / "gone"))
 
 
 @every_kind

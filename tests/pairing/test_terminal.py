@@ -127,7 +127,7 @@ def test_a_pair_code_is_drawn_too(terminal: Terminal, sink: TerminalSink) -> Non
 
 def test_where_there_is_no_terminal_one_plain_line_tells_where_to_look() -> None:
     file = io.StringIO()
-    sink = TerminalSink(Console(file=file, force_terminal=True))
+    sink = TerminalSink(Console(file=file, force_terminal=True), command="wa-supervisor run")
     for _ in range(6):
         sink.show_qr(QR, 20)
     sink.hide()

@@ -26,7 +26,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def view(clock: Clock) -> PairingView:
-    return PairingView(clock=clock)
+    return PairingView(clock=clock, command="wa-supervisor run")
 
 
 def drawn(view: PairingView, columns: int = 100, rows: int = 45, **kinds: str) -> Terminal:
@@ -85,7 +85,7 @@ def test_hidden_means_nothing_is_drawn(view: PairingView) -> None:
 
 
 def test_at_80x24_the_largest_code_is_there_with_its_words_beside_it(view: PairingView) -> None:
-    view = PairingView(reserve=1)  # a status line below, as `run` has
+    view = PairingView(reserve=1, command="wa-supervisor run")  # a status line below, as `run` has
     view.show_qr(QR, 20)
     terminal = drawn(view, 80, 24)
     for theme in THEMES:

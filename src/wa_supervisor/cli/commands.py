@@ -14,6 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from ..errors import ConfigError
+from ..hints import Action, Hint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,7 +49,7 @@ class Home:
                 raise
             raise ConfigError(
                 f"this command needs {missing.name}, which is not installed",
-                hint=f"pip install 'wa-supervisor[{self.extra}]'",
+                hint=Hint(Action.INSTALL, f"wa-supervisor[{self.extra}]"),
             ) from missing
         alone.command()(getattr(home, function))
         command = get_command(alone)

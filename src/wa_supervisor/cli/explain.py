@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ..lifecycle.reasons import Who
 from ..redaction import printable
 
 if TYPE_CHECKING:
@@ -25,10 +24,8 @@ def explanation(reason: Reason, detail: str, options: SessionOptions) -> Iterato
     meaning = reason.explanation
     yield meaning.sentence
     yield from details(detail)
-    if meaning.action:
-        nobody = meaning.who is Who.NOBODY
-        who = "What to do" if nobody else f"{meaning.who.value.capitalize()} must act"
-        yield f"{who}: {options.repeat_in(meaning.action)}"
+    if meaning.hints:
+        yield f"{meaning.who.value.capitalize()} must act: {options.advice(*meaning.hints)}"
 
 
 def details(detail: str) -> Iterator[str]:

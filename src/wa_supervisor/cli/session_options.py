@@ -85,8 +85,11 @@ class SessionOptions:
         """Repeat the options in every command that a text names, so that it can be typed so."""
         return _COMMAND.sub(lambda found: self._command(found[1], found[2] or ""), text)
 
-    def advice(self, hint: Hint) -> str:
-        """Say what helps, with the command to type where there is one."""
+    def advice(self, *hints: Hint) -> str:
+        """Say what helps, one thing after another, with the command to type where there is one."""
+        return ", then ".join(map(self._typed, hints))
+
+    def _typed(self, hint: Hint) -> str:
         named = f" --session {hint.session}" if hint.session else ""
         command = _TYPED.get(hint.action) if hint.action else None
         if command is None:

@@ -182,7 +182,7 @@ def reactions() -> str:
         *_table(
             ["code", "what it means", "who can change it", "what to do"],
             (
-                [f"`{r.value}`", r.explanation.sentence, _who(r), r.explanation.action]
+                [f"`{r.value}`", r.explanation.sentence, _who(r), r.explanation.advice]
                 for r in Reason
             ),
         ),

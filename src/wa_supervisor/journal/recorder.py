@@ -121,8 +121,7 @@ class Recorder:
             found = Session()
         self._add_reserved(found, now, wall)
         if found.phase is Phase.GAVE_UP and found.reason is not None:
-            said = found.reason.explanation
-            log.warning("given up earlier: %s %s", said.sentence, said.action)
+            log.warning("given up earlier: %s", found.reason.explanation)
         return found
 
     async def keep(self, record: StepRecord, session: Session, now: float) -> None:

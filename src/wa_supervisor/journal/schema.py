@@ -197,7 +197,7 @@ def failed(path: Path, work: str, error: Exception) -> JournalError:
     why = getattr(error, "strerror", None) or content
     return JournalError(
         f"cannot {work} {path.name}: {why}",
-        hint=f"check the free space of the disk and who owns {path}",
+        hint=Hint(Action.CHECK_DISK, str(path)),
     )
 
 

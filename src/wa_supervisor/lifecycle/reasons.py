@@ -9,6 +9,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from ..hints import Action, Hint, phrase
+
 
 class Who(enum.Enum):
     """Who can change the situation."""
@@ -24,7 +26,16 @@ class Explanation:
 
     sentence: str
     who: Who = Who.NOBODY
-    action: str = ""
+    hints: tuple[Hint, ...] = ()
+    """What to do, one after another."""
+
+    @property
+    def advice(self) -> str:
+        """What to do in plain words; nothing if it heals by itself."""
+        return phrase(self.hints)
+
+    def __str__(self) -> str:
+        return f"{self.sentence} Try: {self.advice}" if self.hints else self.sentence
 
 
 class Reason(enum.Enum):
@@ -81,12 +92,13 @@ class Reason(enum.Enum):
 
     @property
     def explanation(self) -> Explanation:
-        """The sentence, the person and the action for this reason."""
+        """The sentence, the person and the hints for this reason."""
         return EXPLANATIONS[self]
 
 
-_RESUME = "Mend the cause, then type `wa-supervisor resume`."
-_RELINK = "Type `wa-supervisor resume` and scan the new QR."
+_RESUME = (Hint(Action.RESUME, first="mend the cause"),)
+_MEND = (Hint(Action.RESUME, first="mend what the detail says (permissions, disk)"),)
+_UPGRADE = (Hint(Action.UPGRADE, "neonize"), Hint(Action.RESUME))
 
 EXPLANATIONS: dict[Reason, Explanation] = {
     Reason.DIAL_FAILED: Explanation("WhatsApp could not be reached; the dial or handshake failed."),
@@ -106,7 +118,7 @@ EXPLANATIONS: dict[Reason, Explanation] = {
     Reason.BOT_FAILED: Explanation(
         "The bot ended the session process; the session itself is untouched.",
         Who.OPERATOR,
-        "Read its traceback in `wa-supervisor crashes` and mend it; the next try takes it.",
+        (Hint(Action.CRASHES), Hint(first="mend the bot", note="the next try takes it")),
     ),
     Reason.BOT_EVENT_UNUSABLE: Explanation(
         "The bot asked for an event that neonize cannot hand over, and the session process died of "
@@ -115,19 +127,21 @@ EXPLANATIONS: dict[Reason, Explanation] = {
     Reason.CRASH_LOOP: Explanation(
         "The session process keeps dying; something beside WhatsApp is broken.",
         Who.OPERATOR,
-        "Read `wa-supervisor crashes`, mend the bot or neonize, then type `wa-supervisor resume`.",
+        (Hint(Action.CRASHES), Hint(Action.RESUME, first="mend the bot or neonize")),
     ),
     Reason.CHILD_STUCK: Explanation(
         "The session process could not be ended, not even by SIGKILL.",
         Who.OPERATOR,
-        "Look for a process in uninterruptible sleep (`ps -o pid,stat,wchan`), then start again.",
+        (Hint(Action.RUN, first="look for a process in uninterruptible sleep, and end it"),),
     ),
     Reason.CLIENT_UNUSABLE: Explanation(
         "neonize cannot be used as it is installed.",
         Who.OPERATOR,
-        "Install what the detail asks for, then type `wa-supervisor resume`.",
+        (Hint(Action.RESUME, first="install what the detail asks for"),),
     ),
-    Reason.PAIRING_EXPIRED: Explanation("Nobody scanned the QR in time.", Who.PHONE, _RELINK),
+    Reason.PAIRING_EXPIRED: Explanation(
+        "Nobody scanned the QR in time.", Who.PHONE, (Hint(Action.RESUME), Hint(Action.SCAN))
+    ),
     Reason.PAIRING_FAILED: Explanation("Pairing broke off; a fresh attempt will be made."),
     Reason.PAIR_CODE_LIMITED: Explanation(
         "WhatsApp hands out no more pair codes for this number for now."
@@ -135,66 +149,66 @@ EXPLANATIONS: dict[Reason, Explanation] = {
     Reason.PASSKEY_REQUIRED: Explanation(
         "This account insists on a passkey, which neonize cannot present.",
         Who.PHONE,
-        "Remove the passkey requirement in WhatsApp's settings, or use another account.",
+        (Hint(note="remove it in WhatsApp's settings, or use another account"),),
     ),
     Reason.PHONE_WITHOUT_MULTIDEVICE: Explanation(
         "The phone that scanned does not have multi-device switched on; the QR is still valid.",
         Who.PHONE,
-        "Update WhatsApp on the phone, then scan again.",
+        (Hint(Action.SCAN, first="update WhatsApp on the phone"),),
     ),
     Reason.LOGGED_OUT: Explanation("The device was unlinked; its keys are dead."),
     Reason.LOGIN_REJECTED: Explanation("WhatsApp did not accept the keys at login."),
     Reason.LOCKED: Explanation(
         "WhatsApp locked the account (403).",
         Who.PHONE,
-        "Open WhatsApp on the phone and follow it, then type `wa-supervisor resume`.",
+        (Hint(Action.OPEN_WHATSAPP), Hint(Action.RESUME)),
     ),
     Reason.BANNED: Explanation(
         "WhatsApp banned the account (406).",
         Who.PHONE,
-        "Appeal in WhatsApp on the phone. Do not pair again before it is settled.",
+        (Hint(note="appeal in WhatsApp on the phone; do not pair again before it is settled"),),
     ),
     Reason.NO_KEYS_LEFT: Explanation(
         "WhatsApp shut the account out before its keys were copied: there is nothing to resume.",
         Who.PHONE,
-        "Open WhatsApp on the phone and follow it, then type `wa-supervisor relink`.",
+        (Hint(Action.OPEN_WHATSAPP), Hint(Action.RELINK)),
     ),
     Reason.TEMPORARY_BAN: Explanation("WhatsApp banned the account for a time; waiting it out."),
     Reason.BANNED_AGAIN: Explanation(
         "WhatsApp banned the account repeatedly; retrying would make it worse.",
         Who.OPERATOR,
-        "Find out what the bot sends, change it, and only then type `wa-supervisor resume`.",
+        (Hint(Action.RESUME, first="find out what the bot sends, and change it"),),
     ),
     Reason.REPLACED: Explanation(
         "Another program connected with the same keys.",
         Who.OPERATOR,
-        "Find the other program and stop it, then type `wa-supervisor resume`.",
+        (Hint(Action.RESUME, first="find the other program, and stop it"),),
     ),
     Reason.OUTDATED: Explanation(
         "WhatsApp no longer accepts this client version.",
         Who.OPERATOR,
-        "Upgrade neonize (`pip install -U neonize`), then type `wa-supervisor resume`.",
+        _UPGRADE,
     ),
     Reason.BAD_USER_AGENT: Explanation(
         "WhatsApp rejected the client's description of itself (409).",
         Who.OPERATOR,
-        "Upgrade neonize (`pip install -U neonize`), then type `wa-supervisor resume`.",
+        _UPGRADE,
     ),
     Reason.PURGED: Explanation(
         "The dead session was cleared away; pairing starts afresh.",
         Who.PHONE,
-        "Scan the new QR, or type the new pair code.",
+        (Hint(Action.SCAN),),
     ),
     Reason.RESTORED: Explanation("The last good snapshot was put back; trying it once."),
     Reason.PURGE_FAILED: Explanation(
         "The dead session's files could not be cleared away; nothing was paired on top.",
         Who.OPERATOR,
-        "Mend what the detail says (permissions, disk), then type `wa-supervisor resume`.",
+        _MEND,
     ),
     Reason.STORAGE_FAILED: Explanation(
         "The session database could not be used.",
         Who.OPERATOR,
-        "Mend what the detail says (permissions, disk), then type `wa-supervisor resume`.",
+        _MEND,
     ),
     Reason.STORAGE_UNAVAILABLE: Explanation(
         "The session database could not be reached now: locked, or its server is away."
@@ -205,7 +219,12 @@ EXPLANATIONS: dict[Reason, Explanation] = {
     Reason.INBOX_FULL: Explanation(
         "The inbox is full, as nobody reads it; what comes now waits at WhatsApp.",
         Who.OPERATOR,
-        "See that the program which reads the messages runs; the session comes back by itself.",
+        (
+            Hint(
+                first="start the program which reads the messages",
+                note="the session comes back by itself",
+            ),
+        ),
     ),
     Reason.RESUMED: Explanation("Trying again at an operator's word."),
     Reason.RELINK: Explanation("An operator asked for a new pairing."),

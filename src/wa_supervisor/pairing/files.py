@@ -44,7 +44,7 @@ class FileSink(ABC):
         if not self.path.parent.is_dir():
             raise ConfigError(
                 f"cannot show a QR in {path.name}: there is no directory {path.parent}",
-                hint=f"mkdir -p {path.parent}",
+                hint=Hint(Action.MAKE_DIRECTORY, str(path.parent)),
             )
         self._remove_leftovers()
         self._try_to_write()
@@ -79,7 +79,8 @@ class FileSink(ABC):
             pass
         except OSError as error:
             raise StoreError(
-                f"cannot remove {self.path.name}: {error.strerror}", hint=f"rm {self.path}"
+                f"cannot remove {self.path.name}: {error.strerror}",
+                hint=Hint(Action.REMOVE, str(self.path)),
             ) from error
         self._written = None
 

@@ -37,7 +37,7 @@ class TerminalSink:
         view: PairingView | None = None,
         *,
         tty: bool | None = None,
-        command: str | None = "wa-supervisor run",
+        command: str | None = None,
         style: TerminalStyle | None = None,
     ) -> None:
         self._console = console or Console(file=bounded(sys.stdout))

@@ -77,7 +77,7 @@ class PairingView:
         self,
         *,
         clock: Callable[[], float] = time.monotonic,
-        command: str | None = "wa-supervisor run",
+        command: str | None = None,
         reserve: int = 1,
         style: TerminalStyle | None = None,
     ) -> None:

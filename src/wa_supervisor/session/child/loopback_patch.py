@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ...errors import PatchError
+from .preload import INSTALL_KNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +64,7 @@ def _replace(library: str, what: str, old: bytes, new: bytes) -> None:
         raise PatchError(
             f"{what} was found {len(hits)} times in neonize's library, expected once: "
             "this release of neonize is laid out in another way",
-            hint="pip install neonize==0.5.2",
+            hint=INSTALL_KNOWN,
         )
     ctypes.memmove(hits[0], new, len(new))
 

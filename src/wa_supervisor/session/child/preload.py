@@ -17,27 +17,30 @@ import threading
 import time
 import types
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from ...errors import NeonizeUnusable, NoRoom, SessionError
+from ...hints import Action, Hint
 from ..shared.neonize_texts import LOGIN_STATUS_HOOK, NO_ROOM
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_REINSTALL: Final = "pip install --force-reinstall neonize"
+_REINSTALL: Final = Hint(Action.REINSTALL, "neonize")
 _SETTINGS: Final = ("argtypes", "restype", "errcheck")
 
 # The releases on which tests/contract_neonize passes; pyproject.toml names the same. 0.5.2 is the
 # first in which StreamReplaced does not abort the process, and the newest there is.
 OLDEST: Final = (0, 5, 2)
 NEWEST: Final = (0, 5, 2)
+INSTALL_KNOWN: Final = Hint(Action.INSTALL, f"neonize=={'.'.join(map(str, NEWEST))}")
 
 _RELEASE_PARTS: Final = 3
 
 
-def _blamed(what: str, error: Exception, hint: str) -> SessionError:
+def _blamed(what: str, error: Exception, hint: Hint) -> SessionError:
     """Return what is to be raised for an error of loading: it is neonize's fault or the host's."""
     if isinstance(error, MemoryError) or any(words in str(error) for words in NO_ROOM):
         return NoRoom(f"{what}: {error}", hint="free some memory, or raise the limits of the unit")
@@ -129,13 +132,13 @@ def preload() -> types.ModuleType:
     except SessionError:
         raise
     except Exception as error:  # ImportError, mostly; 0.4.0 has an undefined name in it
-        raise _blamed("neonize cannot be imported", error, "pip install neonize==0.5.2") from error
+        raise _blamed("neonize cannot be imported", error, INSTALL_KNOWN) from error
     _stop_log_worker(log)
     if not callable(getattr(client.NewClient, LOGIN_STATUS_HOOK, None)):
         raise NeonizeUnusable(
             f"neonize {neonize.__version__} has no NewClient.{LOGIN_STATUS_HOOK.partition('__')[2]}"
             ": it changed inside and wa-supervisor does not know this release",
-            hint="pip install neonize==0.5.2",
+            hint=INSTALL_KNOWN,
         )
     return neonize
 
@@ -177,8 +180,7 @@ def require_known_release() -> None:
         known = " to ".join(dict.fromkeys(".".join(map(str, each)) for each in (OLDEST, NEWEST)))
         raise NeonizeUnusable(
             f"neonize {version} is not a release that wa-supervisor was tested with ({known})",
-            hint=f"pip install neonize=={'.'.join(map(str, NEWEST))}, or set "
-            "allow_unknown_neonize = true to try it all the same",
+            hint=replace(INSTALL_KNOWN, note="or set allow_unknown_neonize = true to try it"),
         )
 
 
@@ -268,7 +270,7 @@ def _ensure_magic() -> None:
             def refuse(*_: object, **__: object) -> NoReturn:
                 raise NeonizeUnusable(
                     "libmagic is not installed; neonize needs it to tell the type of media",
-                    hint="apt install libmagic1",
+                    hint=Hint(Action.INSTALL_SYSTEM, "libmagic1"),
                 )
 
             return refuse
