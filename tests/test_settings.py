@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import traceback
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from pydantic import ValidationError
 from wa_supervisor.errors import ConfigError
 from wa_supervisor.lifecycle.policy import PROFILES, Policy
 from wa_supervisor.setting_groups import PairingSettings
+from wa_supervisor.setting_sources import leaves
 from wa_supervisor.settings import Settings, default_config, load_settings
 
 PHONE = "4915112345678"
@@ -168,18 +170,18 @@ def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize(
     ("text", "where", "what"),
     [
-        ("session = 3", "session in c.toml", "valid string"),
+        ("session = 3", "session in c.toml", "must be a text"),
         ('session = "a/b"', "session in c.toml", "cannot be a session name"),
         ('profile = "zeroklaw"', "profile in c.toml", "did you mean 'zeroclaw'?"),
         ('profile = "x"', "profile in c.toml", "allowed: wa-web, zeroclaw"),
-        ("profile = []", "profile in c.toml", "valid string"),
+        ("profile = []", "profile in c.toml", "must be a text"),
         ('[pairing]\nmode = "sms"', "pairing.mode in c.toml", "'qr' or 'code'"),
         ('[pairing]\nmode = "code"', "pairing in c.toml", "needs the phone number"),
         ('[pairing]\nqr = ["tty"]', "pairing.qr in c.toml", "png:PATH, svg:PATH"),
         ('[pairing]\nqr = "pngg:x"', "pairing.qr in c.toml", "did you mean png?"),
-        ("pairing = 3", "pairing in c.toml", "valid dictionary"),
-        ("policy = 3", "policy in c.toml", "valid dictionary"),
-        ("[policy.backoff]\ncap = -1", "policy.backoff.cap in c.toml", "greater than 0"),
+        ("pairing = 3", "pairing in c.toml", "is a group of settings"),
+        ("policy = 3", "policy in c.toml", "is a group of settings"),
+        ("[policy.backoff]\ncap = -1", "policy.backoff.cap in c.toml", "must be more than 0"),
         ('[policy]\nconflict = "fight"', "policy.conflict in c.toml", "'hold', 'yield'"),
         ('bot = "mybot"', "bot in c.toml", "module:function"),
         ('bot = "my bot:run"', "bot in c.toml", "module:function"),
@@ -198,9 +200,7 @@ def test_a_wrong_value_in_the_environment_names_the_variable(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("WA_SUPERVISOR_POLICY__BACKOFF__CAP", "soon")
-    assert refused().startswith(
-        "WA_SUPERVISOR_POLICY__BACKOFF__CAP: Input should be a valid number"
-    )
+    assert refused() == "WA_SUPERVISOR_POLICY__BACKOFF__CAP: must be a number"
 
 
 def test_values_that_contradict_each_other_name_the_variables_at_fault(
@@ -222,7 +222,15 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["+49 151 1234-5678", "4915112345678", " +4915112345678", "49-151-12345678"]
+    "text",
+    [
+        "+49 151 1234-5678",
+        "4915112345678",
+        " +4915112345678",
+        "49-151-12345678",
+        "+49 (151) 1234/5678",
+        "+49.151.12345678",
+    ],
 )
 def test_a_phone_number_is_normalised(text: str) -> None:
     phone = PairingSettings(phone=text).phone
@@ -246,6 +254,11 @@ def test_another_phone_number_is_refused_without_telling_it(text: str) -> None:
         PairingSettings(phone=text)
     assert "country code" in str(caught.value)
     assert not text or text not in str(caught.value)
+
+
+def test_a_zero_in_brackets_is_refused_as_it_would_make_another_number() -> None:
+    with pytest.raises(ValidationError, match=r"leave out the \(0\)"):
+        PairingSettings(phone="+49 (0)151 12345678")
 
 
 def test_no_phone_number_or_password_is_told_by_a_repr(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -293,7 +306,11 @@ def test_a_phone_number_without_code_mode_is_a_warning() -> None:
     ("given", "missing", "value"),
     [("noise_root", "ca_file", ROOT), ("ca_file", "noise_root", "ca.pem")],
 )
-def test_half_given_test_keys_are_a_warning(given: str, missing: str, value: str) -> None:
+def test_half_given_test_keys_are_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str, missing: str, value: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ca.pem").touch()
     endpoint = {"proxy": "http://127.0.0.1:1", given: value}
     (warning,) = load_settings(None, {"endpoint": endpoint}).warnings
     assert warning.startswith(f"endpoint.{given} is set without endpoint.{missing}")
@@ -302,3 +319,91 @@ def test_half_given_test_keys_are_a_warning(given: str, missing: str, value: str
 def test_settings_cannot_be_changed_by_accident() -> None:
     with pytest.raises(ValidationError):
         Settings().session = "other"  # type: ignore[misc]
+
+
+# -- our words -------------------------------------------------------------------------------------
+
+WRONG: list[Any] = [
+    None, True, "", "x", "nan", -1, 0, 0.001, 1.5, 10**30, float("inf"), "\ud800", [], [1], [[]],
+    {}, {"x": 1}, {"count": -1}, object(), b"\xff", "0", "9" * 5000,
+]  # fmt: skip
+THEIRS = re.compile(
+    r"Input should|[Vv]alid |unable to parse|[Vv]alidation|Value error|Field required|pydantic"
+    r"|pattern|instance of|is not what can stand here|\{[a-z]+"
+)
+GROUPS = {key[:-1] for key in leaves(Settings) if len(key) > 1}
+
+
+@pytest.mark.parametrize("key", [*leaves(Settings), *sorted(GROUPS)], ids=".".join)
+def test_whatever_is_written_the_answer_is_in_our_words(key: tuple[str, ...]) -> None:
+    refused = [said for value in WRONG if (said := _what_is_said_of(key, value))]
+    assert len(refused) >= 3
+    for said in refused:
+        assert not THEIRS.search(said)
+        assert said.startswith(key[0])
+
+
+def _what_is_said_of(key: tuple[str, ...], value: Any) -> str | None:
+    tree: Any = value
+    for name in reversed(key):
+        tree = {name: tree}
+    try:
+        Settings(**tree)
+    except ConfigError as error:
+        return str(error)
+    return None
+
+
+@pytest.mark.parametrize(
+    ("tree", "said"),
+    [
+        ({"policy": {"windows": {"count": 0}}}, "policy.windows.count: must be at least 1"),
+        ({"policy": {"dials": {"count": 0}}}, "policy.dials: count must be at least 1"),
+        ({"policy": {"start_timeout": 0.001}}, "policy.start_timeout: must be at least 1 s"),
+        ({"policy": {"link_timeout": 0.9}}, "policy.link_timeout: must be at least 1 s"),
+        ({"policy": {"backoff": {"base": 5, "cap": 4}}}, "policy.backoff.base: is longer than"),
+        ({"policy": {"pairing_pause": 9, "pairing_pause_cap": 8}}, "policy.pairing_pause: is"),
+        ({"policy": {"ban_default": 9, "ban_max": 8}}, "policy.ban_default: is longer than"),
+        ({"policy": {"stop_timeout": 2}, "stop": {"drain": 2}}, "policy.stop_timeout: must be"),
+        ({"pairing": {"qr": ["png:x", "svg:x"]}}, "--qr: names one place twice"),
+        ({"pairing": {"qr": ["terminal", "terminal:half"]}}, "--qr: names one place twice"),
+    ],
+)
+def test_values_that_make_no_sense_together_are_refused(tree: dict[str, Any], said: str) -> None:
+    assert refused(None, tree).startswith(said)
+
+
+def test_a_missing_file_of_authorities_is_refused() -> None:
+    endpoint = {"proxy": "http://127.0.0.1:1", "noise_root": ROOT, "ca_file": "/absent.pem"}
+    assert refused(None, {"endpoint": endpoint}) == "endpoint.ca_file: there is no such file"
+
+
+def test_a_relative_data_dir_is_warned_about_where_it_is_kept(tmp_path: Path) -> None:
+    (warning,) = load_settings(write(tmp_path / "c.toml", 'data_dir = "sessions"')).warnings
+    assert warning.startswith("data_dir in c.toml is relative")
+    assert load_settings(None, {"data_dir": "sessions"}).warnings == ()
+    assert load_settings(write(tmp_path / "c.toml", 'data_dir = "~/sessions"')).warnings == ()
+
+
+# -- where they come from --------------------------------------------------------------------------
+
+
+def test_each_value_says_where_it_comes_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write(tmp_path / "c.toml", 'bot = "a:b"\nprofile = "zeroclaw"\n[policy]\npulse = 9\n')
+    monkeypatch.setenv("WA_SUPERVISOR_BOT", "c:d")
+    monkeypatch.setenv("WA_SUPERVISOR_DATABASE", "")
+    monkeypatch.setenv("wa_supervisor_policy__backoff__cap", "80")
+    sources = load_settings(file, {"session": "shop", "pairing": {"mode": "qr"}}).sources
+    for key, origin in {
+        "session": "command line --session",
+        "pairing.mode": "command line --phone",
+        "bot": "environment WA_SUPERVISOR_BOT",
+        "policy.backoff.cap": "environment wa_supervisor_policy__backoff__cap",
+        "policy.backoff.base": "profile zeroclaw",
+        "profile": f"file {file}",
+        "policy.pulse": f"file {file}",
+        "database": "default",
+    }.items():
+        assert str(sources.origin(tuple(key.split(".")))) == origin

@@ -2,6 +2,7 @@
 
 SupervisorError
 ├── ConfigError           a setting is wrong; nothing was started
+│   └── WrongSettings     it is one of `Settings`; each is named
 ├── TooFewDescriptors     the process may have too few files open for one more session
 ├── Misused               an object was used in a way it cannot be
 ├── Hopeless              what is waited for cannot come about without an operator

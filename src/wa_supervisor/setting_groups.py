@@ -21,7 +21,8 @@ from .errors import ConfigError
 from .pairing.spec import SinkSpec
 
 _PHONE = re.compile(r"[1-9][0-9]{6,14}", re.ASCII)  # E.164 has at most 15 digits
-_PHONE_DRESSING = re.compile(r"^\s*\+|[ -]")
+_PHONE_DRESSING = re.compile(r"^\s*\+|[ ()/.-]")
+_TRUNK_ZERO = re.compile(r"\(0")  # "+49 (0)170": of no use with the country code
 
 
 def _normalise_phone(value: object) -> object:
@@ -31,11 +32,13 @@ def _normalise_phone(value: object) -> object:
         value = value.get_secret_value()
     if not isinstance(value, str):
         return value
+    if _TRUNK_ZERO.search(value):
+        raise ValueError("leave out the (0): it is not dialled after the country code")
     digits = _PHONE_DRESSING.sub("", value)
     if _PHONE.fullmatch(digits) is None:
         raise ValueError(
             "write the number with its country code: 7 to 15 digits, the first not 0; "
-            "'+', spaces and dashes are allowed"
+            "'+', spaces, dashes and brackets are allowed"
         )
     return digits
 

@@ -8,20 +8,17 @@ be a phone number or a password.
 
 from __future__ import annotations
 
-import difflib
-import os
 import stat
-import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from platformdirs import user_config_path
 from pydantic import (
     AfterValidator,
-    BaseModel,
     Field,
+    ModelWrapValidatorHandler,
     SecretStr,
     ValidationError,
     field_validator,
@@ -39,6 +36,7 @@ from .gate import GatePolicy
 from .hints import Action, Hint
 from .lifecycle.policy import PROFILES, Policy
 from .session.shared.endpoint import Endpoint
+from .setting_checks import contradictions
 from .setting_groups import (
     InboxSettings,
     JournalSettings,
@@ -47,31 +45,35 @@ from .setting_groups import (
     SnapshotSettings,
     StopSettings,
 )
+from .setting_sources import (
+    ENV_PREFIX,
+    NESTED,
+    Key,
+    Sources,
+    merge,
+    read_file,
+    unknown_key,
+    variables,
+    without_none,
+)
+from .setting_words import did_you_mean, words
 from .store.layout import APP_NAME, validate_name
 from .store.postgres.url import check_url
 
-ENV_PREFIX = "WA_SUPERVISOR_"
-_NESTED = "__"
 
-Tree = dict[str, Any]
-Key = tuple[str, ...]
+class WrongSettings(ConfigError):
+    """Raised when settings are wrong; `problems` says for each key what is."""
 
-_OPTIONS: dict[Key, str] = {  # what the command line calls a key, where it has another name for it
-    ("session",): "--session",
-    ("data_dir",): "--data-dir",
-    ("profile",): "--profile",
-    ("bot",): "--bot",
-    ("pairing", "phone"): "--phone",
-    ("pairing", "qr"): "--qr",
-    ("endpoint", "proxy"): "--proxy",
-}
+    def __init__(self, problems: tuple[tuple[Key, str], ...]) -> None:
+        super().__init__("\n".join(f"{'.'.join(key)}: {what}" for key, what in problems))
+        self.problems = problems
 
 
 class Settings(BaseSettings):
     """All settings of one supervised session.
 
     Made in code, it is exactly what was handed in and the defaults. Only `load_settings` reads
-    the environment and the file.
+    the environment and the file. Raises ConfigError that names every wrong key.
     """
 
     model_config = SettingsConfigDict(
@@ -79,7 +81,7 @@ class Settings(BaseSettings):
         extra="forbid",
         hide_input_in_errors=True,
         env_prefix=ENV_PREFIX,
-        env_nested_delimiter=_NESTED,
+        env_nested_delimiter=NESTED,
         env_ignore_empty=True,
     )
 
@@ -119,6 +121,18 @@ class Settings(BaseSettings):
         del cls, settings_cls, env_settings, dotenv_settings, file_secret_settings
         return (init_settings,)
 
+    @model_validator(mode="wrap")
+    @classmethod
+    def _in_our_words(cls, data: object, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Say what is wrong as a ConfigError: pydantic's words are about types, not settings."""
+        try:
+            settings = handler(data)
+        except ValidationError as error:
+            raise WrongSettings(tuple(_problems(error))) from None
+        if found := tuple(contradictions(settings)):
+            raise WrongSettings(tuple((each.key, each.sentence) for each in found))
+        return settings
+
     @model_validator(mode="before")
     @classmethod
     def _start_from_profile(cls, data: object) -> object:
@@ -130,7 +144,7 @@ class Settings(BaseSettings):
         if backoff is None or not isinstance(policy, dict):
             return data
         defaults = Policy(backoff=backoff).model_dump()
-        return {**data, "policy": _merge(defaults, policy)}
+        return {**data, "policy": merge(defaults, policy)}
 
     @field_validator("session")
     @classmethod
@@ -144,7 +158,7 @@ class Settings(BaseSettings):
     @classmethod
     def _profile_is_known(cls, value: str) -> str:
         if value not in PROFILES:
-            raise ValueError(f"{_did_you_mean(value, PROFILES)}allowed: {', '.join(PROFILES)}")
+            raise ValueError(f"{did_you_mean(value, PROFILES)}allowed: {', '.join(PROFILES)}")
         return value
 
     @field_validator("bot")
@@ -177,11 +191,16 @@ class Settings(BaseSettings):
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The settings, the file they were read from, and what looks wrong in them."""
+    """The settings, where they come from, and what looks wrong in them."""
 
     settings: Settings
-    file: Path | None
+    sources: Sources
     warnings: tuple[str, ...]
+
+    @property
+    def file(self) -> Path | None:
+        """The file that was read, if any was."""
+        return self.sources.file
 
 
 def load_settings(config: Path | None = None, overrides: Mapping[str, Any] | None = None) -> Loaded:
@@ -192,138 +211,59 @@ def load_settings(config: Path | None = None, overrides: Mapping[str, Any] | Non
     every wrong key as it was written.
     """
     file = config or (default_config() if default_config().is_file() else None)
-    options = _without_none(overrides or {})
-    names = _environment_names()
-    environment = EnvSettingsSource(Settings)()
-    from_file = _read_file(file) if file else {}
+    sources = Sources(
+        file=file,
+        variables=variables(Settings),
+        environment=EnvSettingsSource(Settings)(),
+        from_file=read_file(file) if file else {},
+        options=without_none(overrides or {}),
+    )
     try:
-        settings = Settings(**_merge(_merge(from_file, environment), options))
-    except ValidationError as error:
-        problems = []
-        for found in error.errors(include_input=False, include_url=False):
-            key = tuple(part for part in found["loc"] if isinstance(part, str))
-            where = _written(key, options, names, file if _has(from_file, key) else None)
-            unknown = found["type"] == "extra_forbidden"
-            what = _unknown_key(key) if unknown else found["msg"].removeprefix("Value error, ")
-            problems.append(f"{where}: {what}")
+        settings = Settings(**sources.tree())
+    except WrongSettings as error:
+        problems = (f"{sources.name(key)}: {what}" for key, what in error.problems)
         raise ConfigError("\n".join(problems)) from None
-    warnings = settings.warnings()
+    _require_ca_file(settings, sources)
+    return Loaded(settings, sources, (*settings.warnings(), *_about_the_file(sources)))
+
+
+def _problems(error: ValidationError) -> Iterator[tuple[Key, str]]:
+    for found in error.errors(include_url=False):
+        key = tuple(part for part in found["loc"] if isinstance(part, str))
+        unknown = found["type"] == "extra_forbidden"
+        yield key, unknown_key(Settings, key) if unknown else words(found)
+
+
+def _require_ca_file(settings: Settings, sources: Sources) -> None:
+    """Refuse a file of authorities that is not there: every dial would fail, and not say why."""
+    ca_file = settings.endpoint.ca_file
+    if ca_file is not None and not ca_file.is_file():
+        raise ConfigError(
+            f"{sources.name(('endpoint', 'ca_file'))}: there is no such file",
+            hint=Hint(Action.LOOK_AT, str(ca_file)),
+        )
+
+
+def _about_the_file(sources: Sources) -> Iterator[str]:
+    """Say what is wrong with the file itself.
+
+    Raises ConfigError if everybody could have us run a program of theirs.
+    """
+    file, data_dir = sources.file, str(sources.tree().get("data_dir", "/"))
+    if "data_dir" not in sources.options and not data_dir.startswith(("/", "~", "$")):
+        yield (
+            f"{sources.name(('data_dir',))} is relative: started from another directory, "
+            "the sessions would be elsewhere"
+        )
     if file is not None and file.stat().st_mode & stat.S_IWOTH:
-        if "bot" in from_file:
+        if "bot" in sources.from_file:
             raise ConfigError(
                 f"everybody can write to {file.name}, which names the program to run as `bot`",
                 hint=Hint(Action.MAKE_PRIVATE, str(file)),
             )
-        warnings = (*warnings, f"everybody can write to the settings file {file}")
-    return Loaded(settings, file, warnings)
+        yield f"everybody can write to the settings file {file}"
 
 
 def default_config() -> Path:
     """Where the TOML file is looked for when none is named."""
     return user_config_path(APP_NAME, appauthor=False) / "config.toml"
-
-
-def _look_at(path: Path) -> Hint:
-    return Hint(Action.LOOK_AT, str(path))
-
-
-def _read_file(path: Path) -> Tree:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path.name} is not valid TOML: {error}", hint=_look_at(path)) from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path.name} is not UTF-8 text", hint=_look_at(path)) from None
-    except OSError as error:
-        raise ConfigError(
-            f"cannot read the settings file {path.name}: {error.strerror}",
-            hint=_look_at(path),
-        ) from error
-
-
-def _environment_names() -> dict[Key, str]:
-    """Map keys to the variables that set them.
-
-    pydantic-settings passes over nested names it does not know: refuse them here.
-    """
-    known = {_variable(key): key for key in _leaves(Settings)}
-    names = {}
-    for name in os.environ:
-        upper = name.upper()
-        if upper in known:
-            names[known[upper]] = name
-        elif upper.startswith(ENV_PREFIX):
-            inside = [other for other in known if other.startswith(upper + _NESTED)]
-            if inside:
-                raise ConfigError(f"{name} is a group of settings: set {inside[0]} and the like")
-            raise ConfigError(
-                f"{name}: no setting has this name; {_did_you_mean(upper, known)}"
-                f"unset it if it is not for {APP_NAME}"
-            )
-    return names
-
-
-def _variable(key: Key) -> str:
-    return ENV_PREFIX + _NESTED.join(key).upper()
-
-
-def _leaves(model: type[BaseModel], above: Key = ()) -> Iterator[Key]:
-    for name, field in model.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from _leaves(field.annotation, (*above, name))
-        else:
-            yield (*above, name)
-
-
-def _written(key: Key, options: Tree, names: Mapping[Key, str], file: Path | None) -> str:
-    """Name the key as the user wrote it in the source that won."""
-    if _has(options, key):
-        return _OPTIONS.get(key, ".".join(key))
-    variables = [name for other, name in names.items() if other[: len(key)] == key]
-    if variables:
-        return ", ".join(variables)
-    return f"{'.'.join(key)} in {file.name}" if file else ".".join(key)
-
-
-def _unknown_key(key: Key) -> str:
-    *above, name = key
-    leaves = list(_leaves(Settings))
-    siblings = {leaf[len(above)] for leaf in leaves if leaf[: len(above)] == tuple(above)}
-    elsewhere = {".".join(leaf): leaf for leaf in leaves if leaf[-1] == name}
-    guess = _did_you_mean(name, siblings) or _did_you_mean(".".join(key), elsewhere, cutoff=0.0)
-    return f"no setting has this name; {guess}known here: {', '.join(sorted(siblings))}"
-
-
-def _did_you_mean(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=cutoff)
-    return f"did you mean {close[0]!r}? " if close else ""
-
-
-def _has(tree: Tree, key: Key) -> bool:
-    branch: Any = tree
-    for part in key:
-        if not isinstance(branch, dict) or part not in branch:
-            return False
-        branch = branch[part]
-    return True
-
-
-def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> Tree:
-    merged = dict(below)
-    for name, value in above.items():
-        under = merged.get(name)
-        if isinstance(under, Mapping) and isinstance(value, Mapping):
-            merged[name] = _merge(under, value)
-        else:
-            merged[name] = value
-    return merged
-
-
-def _without_none(tree: Mapping[str, Any]) -> Tree:
-    """Drop what was not given, and a group of which nothing was given."""
-    given: Tree = {}
-    for name, value in tree.items():
-        inner = _without_none(value) if isinstance(value, Mapping) else value
-        if inner is not None and inner != {}:
-            given[name] = inner
-    return given

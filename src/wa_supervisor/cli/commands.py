@@ -15,6 +15,7 @@ from typer.main import get_command
 
 from ..errors import ConfigError
 from ..hints import Action, Hint
+from .parameters import WordedCommand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,7 +52,7 @@ class Home:
                 f"this command needs {missing.name}, which is not installed",
                 hint=Hint(Action.INSTALL, f"wa-supervisor[{self.extra}]"),
             ) from missing
-        alone.command()(getattr(home, function))
+        alone.command(cls=WordedCommand)(getattr(home, function))
         command = get_command(alone)
         assert isinstance(command, TyperCommand)
         return command
@@ -67,6 +68,7 @@ HOMES: Final[Mapping[str, Home]] = {
     "history": Home("Show the steps a session took, oldest first.", "history:history"),
     "crashes": Home("Show how the session's processes died.", "crashes:crashes"),
     "health": Home("Exit 0 if the session is connected now, else 1.", "health:health"),
+    "config": Home("Show or check the settings, and where each comes from.", "config:config"),
     "unit": Home("Print a hardened systemd service for a session.", "unit:unit"),
     "demo": Home(
         "Show the whole lifecycle on the real neonize, offline.", "demo.command:demo", extra="demo"

@@ -57,7 +57,8 @@ _TYPED: Final[dict[Action, str]] = {
 # The commands that are about one session and take all three options.
 _COMMAND: Final = re.compile(
     r"\bwa-supervisor "
-    r"(run|status|qr|resume|relink|stop|history|crashes|health|snapshots|restore|purge)\b"
+    r"(run|status|qr|resume|relink|stop|history|crashes|health|snapshots|restore|purge"
+    r"|config show|config check)\b"
     r"( --session [\w.-]+)?",
     re.ASCII,
 )

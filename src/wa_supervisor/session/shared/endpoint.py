@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from pathlib import Path
 from typing import Annotated, Final, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 _SCHEMES: Final = frozenset({"http", "https", "socks5"})
 
 _TEST_ONLY: Final = ("ca_file", "noise_root", "keepalive")
+
+
+def _key(text: str) -> str:
+    if re.fullmatch("[0-9a-fA-F]{64}", text) is None:
+        raise ValueError("must be the 64 hex digits of a key")
+    return text
 
 
 class Endpoint(BaseModel):
@@ -29,7 +36,7 @@ class Endpoint(BaseModel):
 
     proxy: SecretStr | None = None
     ca_file: Path | None = None
-    noise_root: Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}$")] | None = None
+    noise_root: Annotated[str, AfterValidator(_key)] | None = None
     keepalive: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] | None = None
 
     @model_validator(mode="after")
