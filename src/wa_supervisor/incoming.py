@@ -104,6 +104,16 @@ class Incoming:
             refused=self.admission.rejections.by_reason(),
         )
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether the inbox is not at work, and nothing is asked. For tests."""
+        return not self._asking and (self._inbox is None or self._inbox.is_idle)
+
+    @property
+    def has_readers(self) -> bool:
+        """Whether anybody ever read, so that messages are kept. For tests."""
+        return self._inbox is not None and bool(self._inbox.state.depths)
+
     def heard(self, step: Step) -> None:
         """Take note of a step: once connected, the client is asked who we are."""
         if isinstance(step.fact, facts.Connected) and step.taken:

@@ -62,6 +62,11 @@ class Outgoing:
         """Send by this link's session process from now on."""
         self._link = link
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether the outbox is not at work. For tests."""
+        return not self._opening.locked() and (self._outbox is None or self._outbox.is_idle)
+
     async def aclose(self) -> None:
         """Close the outbox: what is on its way is unknown from now on."""
         self._link = None

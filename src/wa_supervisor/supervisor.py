@@ -226,7 +226,8 @@ class Supervisor(Sending):
     @property
     def is_idle(self) -> bool:
         """Whether nothing is to be done before a fact happens or time passes. For tests."""
-        return self._ended or (self._shell is not None and self._shell.is_idle)
+        parts = (self._shell, self._outgoing, self._incoming or self._outgoing)
+        return self._ended or all(part is not None and part.is_idle for part in parts)
 
     # -- what an operator says
 

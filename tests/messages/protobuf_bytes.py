@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Mapping
 from typing import Any
 
 from wa_supervisor.messages import schema
-from wa_supervisor.messages.protobuf import Field, Type
+from wa_supervisor.testing.events import write
 
 ALICE = {"User": "111", "Server": "lid", "IsEmpty": False}
 ALICE_PHONE = {"User": "4915111", "Server": "s.whatsapp.net", "IsEmpty": False}
@@ -33,27 +32,6 @@ def tagged(number: int, wire: int, value: bytes) -> bytes:
 
 def sized(number: int, value: bytes) -> bytes:
     return tagged(number, 2, varint(len(value)) + value)
-
-
-def write(message: str, values: Mapping[str, Any]) -> bytes:
-    fields = schema.SCHEMA[message]
-    return b"".join(
-        _write(fields[name], each)
-        for name, value in values.items()
-        for each in (value if isinstance(value, list) else [value])
-    )
-
-
-def _write(field: Field, value: Any) -> bytes:
-    if field.type is Type.MESSAGE:
-        return sized(field.number, write(field.message, value))
-    if field.type is Type.TEXT:
-        return sized(field.number, value.encode())
-    if field.type is Type.BYTES:
-        return sized(field.number, value)
-    if field.type is Type.DOUBLE:
-        return tagged(field.number, 1, struct.pack("<d", value))
-    return tagged(field.number, 0, varint(int(value)))
 
 
 def info(id_: str = "3EB0ID", **source: Any) -> dict[str, Any]:

@@ -26,7 +26,6 @@ from messages.protobuf_bytes import (
     text_event,
     undecryptable_event,
     varint,
-    write,
 )
 from wa_supervisor.gate import (
     Broadcast,
@@ -43,6 +42,7 @@ from wa_supervisor.messages.errors import MalformedEvent
 from wa_supervisor.messages.message import Kind, Location, Media, Message, Quoted
 from wa_supervisor.messages.parse import key_of, parse
 from wa_supervisor.messages.record import LATE, Header, Record
+from wa_supervisor.testing.events import write
 
 ME = Identity(Lid("777"), Phone("4917777"))
 ALICE_IDENTITY = Identity(Lid("111"), Phone("4915111"))

@@ -185,6 +185,11 @@ class Inbox:
             trouble=self._trouble(),
         )
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is at work on its thread. For tests."""
+        return self._worker.is_idle
+
     def notify(self) -> None:
         """Say that the log has grown."""
         self._news.set()

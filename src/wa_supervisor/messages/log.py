@@ -149,16 +149,31 @@ class LogWriter:
             raise LogError(str(error), hint=error.hint) from error
         return writer
 
-    def append(self, event: int, data: bytes, *, flags: int = 0, connected: int = 0) -> Outcome:
+    def append(
+        self,
+        event: int,
+        data: bytes,
+        *,
+        flags: int = 0,
+        connected: int = 0,
+        arrived: int | None = None,
+    ) -> Outcome:
         """Append an event that neonize hands over; never raises for what the disk does.
 
         `event` is neonize's number of it, `connected` when the connection was made (nanoseconds
-        since 1970; 0 if there is none).
+        since 1970; 0 if there is none), `arrived` when it came if that is not now.
         """
         if len(data) > MAX_EVENT:
             self.trouble = Trouble("keep an event that long", "EMSGSIZE")
             return Outcome.BROKEN
-        record = encode(event, data, flags=flags, generation=self._generation, connected=connected)
+        record = encode(
+            event,
+            data,
+            flags=flags,
+            generation=self._generation,
+            connected=connected,
+            arrived=arrived,
+        )
         try:
             written = os.write(self._descriptor, record)
         except OSError as error:

@@ -133,6 +133,11 @@ class Outbox:
             task.add_done_callback(_forget)
         return await asyncio.shield(task)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is at work on its thread. For tests."""
+        return self._worker.is_idle
+
     async def answered(self, key: str, result: Sent | SendError) -> None:
         """Keep an answer that came after the message was given up as unknown.
 

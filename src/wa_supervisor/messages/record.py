@@ -68,13 +68,22 @@ class Flaw(enum.Enum):
     """The header is whole and the event is not."""
 
 
-def encode(event: int, data: bytes, *, flags: int, generation: int, connected: int) -> bytes:
-    """Return the bytes of a record that arrives now; for the fields see `Header`.
+def encode(  # noqa: PLR0913 - the fields of the header
+    event: int,
+    data: bytes,
+    *,
+    flags: int,
+    generation: int,
+    connected: int,
+    arrived: int | None = None,
+) -> bytes:
+    """Return the bytes of a record, which arrives now unless it is said; see `Header`.
 
     Raises struct.error for numbers that have no place in it.
     """
+    now = time.time_ns() if arrived is None else arrived
     fields = _FIELDS.pack(
-        _MAGIC, event, flags, len(data), generation, time.time_ns(), connected, zlib.crc32(data)
+        _MAGIC, event, flags, len(data), generation, now, connected, zlib.crc32(data)
     )
     return b"".join((fields, _CHECKSUM.pack(zlib.crc32(fields)), data))
 

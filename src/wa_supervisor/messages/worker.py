@@ -24,6 +24,7 @@ class Worker:
         self._error = error
         self._late: asyncio.Future[Any] | None = None
         self._closed = False
+        self._under_way = 0
         self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         threading.Thread(target=self._run, daemon=True, name=name).start()
 
@@ -39,6 +40,8 @@ class Worker:
             raise self._hangs()
         loop = asyncio.get_running_loop()
         future: asyncio.Future[_T] = loop.create_future()
+        self._under_way += 1
+        future.add_done_callback(self._done)
         self._tasks.put((call, loop, future))
         done, _ = await asyncio.wait({future}, timeout=within)
         if not done:
@@ -47,10 +50,19 @@ class Worker:
             raise self._hangs()
         return future.result()
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether the thread has answered everything. For tests."""
+        return self._under_way == 0
+
     def close(self) -> None:
         """End the thread once everything before this is done; nothing is run after it."""
         self._closed = True
         self._tasks.put(None)
+
+    def _done(self, future: asyncio.Future[Any]) -> None:
+        del future
+        self._under_way -= 1
 
     def _hangs(self) -> MessagesError:
         return self._error("the disk does not answer", hint="check the disk")

@@ -1,11 +1,20 @@
-"""A store without a disk: a session's keys, lock and journal in memory."""
+"""A store for tests: a session's keys, lock and journal in memory, its messages in a directory.
+
+The inbox and the outbox are files by their nature (a log that survives a kill, a database of keys),
+so a test has the real ones, in a directory of their own that goes with the store; in memory too,
+where the system has a place for that.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import os
+import shutil
+import tempfile
+import weakref
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ..errors import LockHeld
 
@@ -20,6 +29,9 @@ if TYPE_CHECKING:
     from ..status import Status, StepRecord
 
 
+_IN_MEMORY: Final = "/dev/shm"  # noqa: S108 - only a directory of our own in it is used
+
+
 class MemoryStore:
     """Keeps one session for as long as the object lives, see `seams.Store`.
 
@@ -27,15 +39,24 @@ class MemoryStore:
     """
 
     database = Path("memory")
-    inbox = None
     lock_descriptor = None
-    outbox = None
 
     def __init__(self, *, paired: bool = False) -> None:
         self.keys = MemoryKeys(paired=paired)
         self.journal = MemoryJournal()
         self.crashes: list[CrashReport] = []
         self._held = False
+        self._directory: Path | None = None
+
+    @property
+    def inbox(self) -> Path:
+        """A directory that is there as long as the store."""
+        return self._files() / "inbox"
+
+    @property
+    def outbox(self) -> Path:
+        """A file in it."""
+        return self._files() / "outbox.db"
 
     def acquire(self) -> None:
         """Take it; raises LockHeld if a supervisor has it."""
@@ -49,6 +70,13 @@ class MemoryStore:
     def release(self) -> None:
         """Let the next supervisor have it."""
         self._held = False
+
+    def _files(self) -> Path:
+        if self._directory is None:
+            parent = _IN_MEMORY if os.access(_IN_MEMORY, os.W_OK) else None
+            self._directory = Path(tempfile.mkdtemp(prefix="wa-supervisor-test-", dir=parent))
+            weakref.finalize(self, shutil.rmtree, self._directory, ignore_errors=True)
+        return self._directory
 
     def shared(self) -> AbstractContextManager[None]:
         """Do nothing."""

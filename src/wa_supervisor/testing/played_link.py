@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self
+from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Self
 
 from pydantic import SecretStr
 
 from ..lifecycle import facts
 from ..messages.errors import ClientGone
+from ..messages.log import LogOptions, LogWriter
+from ..messages.record import LATE
+from ..messages.schema import MESSAGE_EVENT
 from ..session.parent.calls import Answer
+from .events import OWN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +28,9 @@ P = ParamSpec("P")
 
 QR = "https://wa.me/settings/linked_devices#CANARY-QR-PAYLOAD"
 """What is offered to scan: a string that is easy to look for where it must not be."""
+
+
+_LOG: Final = LogOptions(reserve_bytes=0)
 
 
 class PlayedLink:
@@ -47,7 +54,13 @@ class PlayedLink:
         self.is_running = False
         self.network = True
         """Whether WhatsApp's host can be reached."""
+        self.phones: dict[str, str] = {}
+        """The numbers that the client knows of LIDs, both as JIDs."""
+        self.results: dict[str, object] = {}
+        """What methods of neonize's client return to `call`, by name; of others None."""
         self._post: Callable[[Fact], None] | None = None
+        self._on_received: Callable[[], None] = lambda: None
+        self._log: LogWriter | None = None
 
     def make(
         self,
@@ -57,8 +70,8 @@ class PlayedLink:
         on_received: Callable[[], None],
     ) -> Self:
         """Be the link of one run."""
-        del lock_descriptor, on_received
-        self._post = post
+        del lock_descriptor
+        self._post, self._on_received = post, on_received
         return self
 
     @property
@@ -79,7 +92,27 @@ class PlayedLink:
         """Let the process end."""
         if self.is_running:
             self.is_running = False
+            if self._log is not None:
+                self._log.close()
+                self._log = None
             self.post(facts.ChildExited(self.generation, returncode, signal))
+
+    def receive(self, event: bytes, *, arrived: int, late: bool = False) -> None:
+        """Let the process receive a message, as neonize would hand it over; see `events`.
+
+        `arrived` is in nanoseconds since 1970; `late` says that it waited at WhatsApp.
+        """
+        spec = self.specs[-1]
+        assert spec.inbox is not None, "the inbox is switched off"
+        if self._log is None:
+            self._log = LogWriter.open(
+                spec.inbox.directory,
+                generation=spec.generation,
+                after=spec.inbox.after,
+                options=_LOG,
+            )
+        self._log.append(MESSAGE_EVENT, event, flags=LATE if late else 0, arrived=arrived)
+        self._on_received()
 
     def post(self, fact: Fact) -> None:
         """Let a fact happen."""
@@ -128,7 +161,9 @@ class PlayedLink:
         if not self.is_running:
             return Answer("no session process runs", ClientGone.code)
         self.requests.append((what, asked))
-        answers = (f"FAKE{len(self.requests)}", "1767225600")
+        answers = [f"FAKE{len(self.requests)}", "1767225600"]
+        if what == "call":
+            answers = [json.dumps(self.results.get(asked["method"]))]
         return Answer(answers=tuple(map(SecretStr, answers)))
 
     def refuse(self, error: SendError) -> None:
@@ -136,8 +171,13 @@ class PlayedLink:
         self.refusals.append(error)
 
     async def ask(self, what: Question, *, within: float, about: SecretStr | None = None) -> Answer:
-        """Know nothing."""
-        del what, within, about
+        """Say who we are, and which number a LID has; know nothing else."""
+        del within
+        if what == "who_am_i":
+            return Answer(answers=tuple(SecretStr(each.reveal()) for each in OWN.addresses))
+        if what == "phone_of" and about is not None:
+            known = self.phones.get(about.get_secret_value())
+            return Answer(answers=(SecretStr(known),) if known else ())
         return Answer("nobody is there")
 
     async def reachable(self, endpoint: Endpoint) -> bool:
