@@ -11,6 +11,7 @@ SupervisorError
 │   ├── JournalError      the journal of steps cannot be read or written
 │   ├── LockHeld          another supervisor owns the session
 │   ├── Damaged           the session's database is broken
+│   ├── KeysGone          the session was paired, and its keys are gone
 │   ├── Unreachable       the session's database is locked, or its server does not answer
 │   └── UnsafePermissions others could read the session's keys, or own its files
 ├── ControlError          a running supervisor cannot be spoken to
@@ -86,6 +87,10 @@ class LockHeld(StoreError):
 
 class Damaged(StoreError):
     """Raised when a session's database, or a copy of it, is broken."""
+
+
+class KeysGone(StoreError):
+    """Raised when a session's keys are gone though no purge took them: copies are still there."""
 
 
 class Unreachable(StoreError):

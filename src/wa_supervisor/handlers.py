@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, TypeVar, assert_never
 
 from .clock import sleep
 from .crashes import CrashReport
-from .errors import LockHeld, StoreError, Unreachable
+from .errors import KeysGone, LockHeld, StoreError, Unreachable
 from .hints import Action, Hint
-from .lifecycle import State, effects, facts
+from .lifecycle import Logout, State, effects, facts
 from .session.parent.network_probe import wait_until_back
 from .session.shared.spec import ChildSpec, Watch
 
@@ -170,6 +170,10 @@ class Handlers:
             self._generation = generation = effect.generation
             try:
                 spec = await asyncio.to_thread(self._specify, effect)
+            except KeysGone as error:
+                log.warning("%s: taking it that WhatsApp has rejected them", error)
+                self.post(facts.LoggedOut(generation, Logout.UNHEARD))
+                self.post(facts.StartRefused(generation, str(error)))
             except (StoreError, OSError) as error:
                 # What passes is waited for; the rest needs a person. Descriptors are had again.
                 passes = isinstance(error, Unreachable | OSError)

@@ -34,7 +34,8 @@ __all__ = ["Clock", "DialReserve", "Keys", "Link", "MakeLink", "Records", "Store
 class Link(Protocol):
     """The session process, at most one at a time, and the network it needs.
 
-    Each `start` is answered by exactly one ChildExited, after the process was reaped.
+    Each `start` is answered by exactly one ChildExited, after the process was reaped, or by one
+    StartRefused, if no process began.
     """
 
     @property
@@ -94,7 +95,10 @@ class Keys(Protocol):
     """
 
     def before_dial(self, generation: int) -> bool:
-        """Make the files ready for a session process, and say whether the session is paired."""
+        """Make the files ready for a session process, and say whether the session is paired.
+
+        Raises KeysGone if it was, its keys are gone, and there is a copy of them.
+        """
 
     def while_connected(self, *, first: bool) -> None:
         """Copy the living session; with `first`, only if there is no copy yet."""

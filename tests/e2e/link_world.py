@@ -113,5 +113,6 @@ async def link_world(
             yield world
         finally:
             await world.link.aclose()
-            exits = [fact.generation for fact in world.heard if isinstance(fact, facts.ChildExited)]
+            ends = facts.ChildExited | facts.StartRefused
+            exits = [fact.generation for fact in world.heard if isinstance(fact, ends)]
             assert exits == list(range(1, world._generation + 1))

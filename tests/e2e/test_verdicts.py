@@ -11,7 +11,10 @@ from e2e.harness import quick
 from e2e.processes import until
 from wa_loopback import Failure, Silence, StreamError
 from wa_loopback.observations import LoginAnswered
+from wa_supervisor.lifecycle import facts
 from wa_supervisor.lifecycle.policy import Conflict, Limit
+from wa_supervisor.session.parent.session_process import SessionProcess
+from wa_supervisor.session.shared import protocol
 from wa_supervisor.store import CredentialKeeper
 
 if TYPE_CHECKING:
@@ -67,6 +70,52 @@ async def test_a_login_rejected_twice_purges_and_pairs_afresh(world: World) -> N
     await world.pair(run)
     assert run.effects.count("RestoreSession") == 1
     assert run.effects.count("PurgeSession") == 1
+
+
+def _rejections(world: World, before: int) -> int:
+    seen = world.server.log[before:]
+    return sum(isinstance(each, LoginAnswered) for each in seen)
+
+
+def _lose_logouts_of(generation: int, world: World) -> None:
+    """Have what this process says of the keys lost on the way."""
+    take = SessionProcess._take
+
+    def lossy(process: SessionProcess, frame: protocol.Up) -> None:
+        lost = isinstance(frame, protocol.FactFrame) and isinstance(frame.fact, facts.LoggedOut)
+        if not (lost and frame.generation == generation):
+            take(process, frame)
+
+    world.monkeypatch.setattr(SessionProcess, "_take", lossy)
+
+
+@pytest.mark.parametrize("again", ["at once", "after a restart"])
+async def test_dead_keys_are_presented_twice_though_the_first_rejection_is_lost(
+    world: World, again: str
+) -> None:
+    """whatsmeow has deleted the keys; the supervisor replaced, or stopped, a mute client."""
+    policy = quick(start_timeout=3.0, stop_timeout=15.0)
+    run, _ = await world.paired(policy=policy)
+    await run.stop()
+    for _ in range(4):
+        world.server.on_login(_refusal(401))
+    before = len(world.server.log)
+    _lose_logouts_of(2, world)
+    run = world.start(policy=policy)
+    await until(lambda: _rejections(world, before) == 1)
+    if again == "after a restart":
+        await run.stop()
+        run = world.start(policy=policy)
+    else:
+        await run.reach("Backoff", reason="start_timeout")
+    unheard = await run.fact("LoggedOut")
+    assert (unheard.reason, unheard.effects) == ("login_rejected", ("StopChild",))
+    await run.fact("StartRefused")
+    await run.reach("Backoff", reason="restored")
+    await run.fact("LoggedOut")
+    await run.reach("Purging")
+    await run.reach("Pairing")
+    assert _rejections(world, before) == 2
 
 
 async def test_a_rejected_login_without_a_snapshot_purges_and_pairs_afresh(

@@ -87,8 +87,17 @@ class Bench:
         return await asyncio.wait_for(self.facts.get(), 10)
 
     async def exit(self) -> facts.ChildExited:
-        fact = await self.next()
+        fact = await self._last()
         assert isinstance(fact, facts.ChildExited), fact
+        return fact
+
+    async def refusal(self) -> facts.StartRefused:
+        fact = await self._last()
+        assert isinstance(fact, facts.StartRefused), fact
+        return fact
+
+    async def _last(self) -> facts.ChildFact:
+        fact = await self.next()
         await asyncio.sleep(0)
         assert self.facts.empty()
         assert self.link.pid is None
@@ -165,7 +174,7 @@ async def test_who_only_closes_the_line_is_not_left_unheard(bench: Bench) -> Non
 @pytest.mark.parametrize(
     ("script", "ended_by"),
     [
-        ("hear(); sys.exit(0)", None),
+        ("fact('Connected'); hear(); sys.exit(0)", None),
         ("fact('Connected'); time.sleep(60)", signal.SIGTERM),
         (
             "signal.signal(signal.SIGTERM, signal.SIG_IGN); fact('Connected'); time.sleep(60)",
@@ -178,8 +187,7 @@ async def test_the_ladder_goes_as_far_as_it_must(
     bench: Bench, script: str, ended_by: signal.Signals | None
 ) -> None:
     await bench.start(script)
-    if ended_by is not None:
-        await bench.next()
+    await bench.next()
     begun = time.monotonic()
     await asyncio.gather(bench.link.stop(drain=0), bench.link.stop(drain=0))
     assert time.monotonic() - begun < BOUNDS.ask + BOUNDS.term + BOUNDS.kill
@@ -195,10 +203,10 @@ async def test_while_pairing_the_ladder_has_one_rung(bench: Bench) -> None:
     assert (await bench.exit()).signal == signal.SIGKILL
 
 
-async def test_a_stop_right_after_the_start_has_its_exit_too(bench: Bench) -> None:
+async def test_a_stop_before_a_process_began_is_a_refused_start(bench: Bench) -> None:
     await bench.start("time.sleep(60)")
     await bench.link.stop()
-    await bench.exit()
+    assert await bench.refusal() == facts.StartRefused(1, "stopped before it was started")
 
 
 async def test_stopping_nothing_does_nothing(bench: Bench) -> None:
@@ -294,7 +302,7 @@ async def test_what_somebody_else_prints_later_is_not_waited_for(bench: Bench) -
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the fork server needs Linux")
-async def test_a_fork_server_that_cannot_import_neonize_is_a_fact_and_an_exit(
+async def test_a_fork_server_that_cannot_import_neonize_is_a_fact_and_a_refused_start(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "neonize.py").write_text("raise ImportError('it is broken')")
@@ -303,20 +311,19 @@ async def test_a_fork_server_that_cannot_import_neonize_is_a_fact_and_an_exit(
     unusable = await bench.next()
     assert isinstance(unusable, facts.ClientUnusable)
     assert "it is broken" in unusable.detail
-    gone = await bench.exit()
-    assert (gone.returncode, gone.signal) == (None, None)
+    assert "it is broken" in (await bench.refusal()).detail
     with pytest.raises(SessionError, match="it is broken"):
         await bench.link.prestart()
 
 
-async def test_an_interpreter_that_is_not_there_is_an_exit(
+async def test_an_interpreter_that_is_not_there_is_a_refused_start(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     for launcher in (SpawnLauncher(), ForkServers()):
         bench.use(launcher)
         await bench.link.start(bench.spec)
-        assert "/nowhere/python" in (await bench.exit()).detail
+        assert "/nowhere/python" in (await bench.refusal()).detail
 
 
 async def test_a_defect_of_ours_is_an_exit_too(

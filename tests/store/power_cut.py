@@ -22,6 +22,7 @@ from store.crash import SCENARIOS as OPERATIONS
 from store.sessions import mark_of, seen, write_session
 from wa_supervisor import crashes
 from wa_supervisor.crashes import CrashReport
+from wa_supervisor.errors import KeysGone
 from wa_supervisor.journal import Journal
 from wa_supervisor.journal.memory import remember
 from wa_supervisor.journal.reserve import MOST, Reserve
@@ -80,12 +81,20 @@ def _first_life(root: Path) -> None:
     record.mark("copied again")
 
 
+def _paired_at_last(keeper: CredentialKeeper) -> bool:
+    """Do before a dial what the core has done, and say whether there are keys then."""
+    try:
+        return keeper.before_dial(9)
+    except KeysGone:
+        return keeper.restore()
+
+
 def _still_paired(root: Path, promises: tuple[str, ...]) -> str:
     """From the first copy on no power cut costs the pairing."""
     files = shop(root)
     vault = SqliteVault(files)
     vault.prepare()
-    paired = CredentialKeeper(files, vault).before_dial(9)
+    paired = _paired_at_last(CredentialKeeper(files, vault))
     assert paired or not promises, "the pairing is lost"
     # SQLite may take the last transaction back: the unlinking of its journal is not synced.
     mark = mark_of(files.database)
@@ -118,7 +127,7 @@ def _never_the_old_keys(root: Path, promises: tuple[str, ...]) -> str:
     files = shop(root)
     vault = SqliteVault(files)
     vault.prepare()
-    paired = CredentialKeeper(files, vault).before_dial(9)
+    paired = _paired_at_last(CredentialKeeper(files, vault))
     mark = mark_of(files.database)
     if promises:
         assert mark != "a", "the dead keys are back"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from store.sessions import mark_of, seen, write_session
-from wa_supervisor.errors import Damaged, StoreError
+from wa_supervisor.errors import Damaged, KeysGone, StoreError
 from wa_supervisor.store import CredentialKeeper, SessionFiles, SqliteVault
 from wa_supervisor.store.sqlite.device import is_paired
 
@@ -108,8 +108,8 @@ def test_a_damaged_database_is_no_dial_though_an_older_copy_is_there(
 
 
 @pytest.mark.parametrize("how", ["row", "file"])
-def test_keys_that_no_purge_took_are_put_back_before_the_dial(
-    files: SessionFiles, keeper: CredentialKeeper, caplog: pytest.LogCaptureFixture, how: str
+def test_keys_that_no_purge_took_are_not_dialled_with_before_the_core_knows(
+    files: SessionFiles, keeper: CredentialKeeper, how: str
 ) -> None:
     """The supervisor died after whatsmeow deleted the row, or someone removed the file."""
     write_session(files.database, "a")
@@ -118,10 +118,12 @@ def test_keys_that_no_purge_took_are_put_back_before_the_dial(
         write_session(files.database, "b", paired=False)
     else:
         files.database.unlink()
-    assert keeper.before_dial(2) is True
+    with pytest.raises(KeysGone, match="no purge took them"):
+        keeper.before_dial(2)
+    assert keeper.restore() is True
     aside = (("restored", "-b"),) if how == "row" else ()
     assert seen(files) == ("a", ("a",), aside)
-    assert "no purge took them" in caplog.text
+    assert keeper.before_dial(3) is True
 
 
 def test_after_a_purge_the_old_keys_stay_away(

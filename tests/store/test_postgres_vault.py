@@ -14,7 +14,7 @@ pytest.importorskip("psycopg")
 
 from store.crash import _killing_at
 from store.devices import connect, content, seen, write_device
-from wa_supervisor.errors import ConfigError, StoreError, Unreachable
+from wa_supervisor.errors import ConfigError, KeysGone, StoreError, Unreachable
 from wa_supervisor.hints import Action, Hint
 from wa_supervisor.store import (
     CredentialKeeper,
@@ -126,14 +126,17 @@ def test_what_whatsmeow_leaves_when_it_deletes_the_device_goes_as_well(
     assert seen(files, tables) == (None, (), (("login_rejected", "-a", "a"),))
 
 
-def test_keys_that_no_purge_took_are_put_back_before_the_dial(
+def test_keys_that_no_purge_took_are_not_dialled_with_before_the_core_knows(
     files: SessionFiles, keeper: CredentialKeeper, tables: SecretStr
 ) -> None:
     copies(keeper.vault, tables, "a", "b")
     write_device(tables, "b", paired=False)
-    assert keeper.before_dial(3) is True
+    with pytest.raises(KeysGone, match="no purge took them"):
+        keeper.before_dial(3)
+    assert keeper.restore() is True
     assert seen(files, tables) == ("b", ("b", "a"), (("restored", "-b"),))
     assert keeper.restore() is True
+    assert keeper.before_dial(4) is True
 
 
 def test_a_copy_that_is_damaged_or_of_another_version_is_passed_over(
@@ -159,8 +162,10 @@ def test_no_copy_goes_into_a_database_without_tables(
     """The URL names the wrong database: pairing there would lose sight of the right one."""
     copies(vault, tables, "a")
     other = CredentialKeeper(files, open_vault(files, postgres))
-    with pytest.raises(StoreError, match="is it the right one"):
+    with pytest.raises(KeysGone):
         other.before_dial(2)
+    with pytest.raises(StoreError, match="is it the right one"):
+        other.restore()
     other.purge("operator")
     assert other.before_dial(3) is False
     other.vault.release()

@@ -13,7 +13,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..errors import Damaged, StoreError
+from ..errors import Damaged, KeysGone, StoreError
 from . import quarantine, snapshots
 
 if TYPE_CHECKING:
@@ -49,13 +49,13 @@ class CredentialKeeper:
     def before_dial(self, generation: int) -> bool:
         """Make the files ready for a session process, and say whether the session is paired.
 
-        No session process may live. What a crash left half done is finished or undone. If the
-        keys are gone while snapshots are there, no purge took them: whatsmeow deleted them and the
-        supervisor died before it could act, or someone removed the file. The newest good snapshot
-        is put back then, and WhatsApp has the word. A paired session is copied before it dials; if
-        that fails, an older copy will do, but without any the dial is refused.
+        No session process may live. What a crash left half done is finished or undone. A paired
+        session is copied before it dials; if that fails, an older copy will do, but without any
+        the dial is refused.
 
-        Raises StoreError; nothing was started then.
+        Raises KeysGone if there are snapshots and no keys, so no purge took them: whatsmeow has
+        deleted them, as WhatsApp rejected them, and its process ended before that was heard; or
+        someone removed the file. Raises StoreError if it fails otherwise.
         """
         with self._acting():
             vault, self._generation = self.vault, generation
@@ -63,11 +63,7 @@ class CredentialKeeper:
             vault.prepare()
             paired = vault.is_paired()
             if not paired and vault.snapshots():
-                log.warning(
-                    "the session's keys are gone, but no purge took them: putting the newest copy "
-                    "back (a purge sets it aside, to pair afresh)"
-                )
-                paired = self._restore()
+                raise KeysGone("the session's keys are gone, and no purge took them")
             self._expire()
             if paired:
                 self._copy_or_do_with_an_older_one()

@@ -16,7 +16,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ..errors import LockHeld
+from ..errors import KeysGone, LockHeld
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,8 +108,10 @@ class MemoryKeys:
         """The reasons for which dead sessions were set aside."""
 
     def before_dial(self, generation: int) -> bool:
-        """Copy the keys, if there are any, and say whether there are."""
+        """Copy the keys, if there are any, and say whether there are. Raises KeysGone."""
         del generation
+        if self.copied and not self.paired:
+            raise KeysGone("the session's keys are gone, and no purge took them")
         self.copied = self.copied or self.paired
         return self.paired
 

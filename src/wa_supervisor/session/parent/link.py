@@ -46,8 +46,9 @@ class SessionLink:
     """One supervisor's session process: at most one at a time, each reaped before the next.
 
     `post` receives every fact in order, on the event loop. Each `start` is answered by exactly
-    one ChildExited, after the process was reaped and everything it had said was posted. Each
-    process gets a share of the session's lock, `lock_descriptor`, and keeps it until it dies.
+    one ChildExited, after the process was reaped and everything it had said was posted, or by one
+    StartRefused, if no process began. Each process gets a share of the session's lock,
+    `lock_descriptor`, and keeps it until it dies.
     `on_received` is called, on the loop, when the inbox's log has grown. `launcher` may serve other
     links too; it stays open. Without it the link has one of its own.
 
@@ -116,7 +117,7 @@ class SessionLink:
     async def stop(
         self, *, log_out: bool = False, pairing: bool = False, drain: float = 1.0
     ) -> None:
-        """End the session process and return when it was reaped and ChildExited was posted.
+        """End the session process and return when it was reaped and its end was posted.
 
         The ladder is: ask, SIGTERM, SIGKILL, each bounded. `pairing` kills at once. A process
         the kernel does not let die is left to it: its ChildExited comes when it is gone.
@@ -186,7 +187,7 @@ class SessionLink:
         await self._launcher.turns.take()
 
     async def _live(self, process: SessionProcess) -> None:
-        """Take a process from its start to its ChildExited."""
+        """Take a process from its start to the fact that it has ended, or has not begun."""
         status, generation = UNKNOWN_EXIT, process.spec.generation
         try:
             process.readying = asyncio.ensure_future(self._get_ready(process.spec))

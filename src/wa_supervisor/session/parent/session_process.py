@@ -173,7 +173,7 @@ class SessionProcess:
                 await asyncio.wait_for(self.process.wait(), seconds)
 
     async def ends_within(self, seconds: float) -> bool:
-        """Wait so long for the ChildExited; tell whether it came."""
+        """Wait so long for its end to be posted; tell whether it was."""
         assert self.task is not None
         done, _ = await asyncio.wait([self.task], timeout=seconds)
         return bool(done)
@@ -211,9 +211,11 @@ class SessionProcess:
         foreign = status.returncode not in {None, ExitCode.ORPHANED, ExitCode.DEFECT}
         return foreign and not self._said_bye and self.spec.bot is not None
 
-    def exited(self, status: ExitStatus) -> facts.ChildExited:
-        """Return the fact that the process is gone. Nothing of what it printed is in it."""
+    def exited(self, status: ExitStatus) -> facts.ChildExited | facts.StartRefused:
+        """Return the fact that the process is gone, or that none began. Holds nothing printed."""
         detail = self.redact(self.problem)
+        if self.process is None:
+            return facts.StartRefused(self.spec.generation, detail)
         if not detail and status.signal == signal.SIGABRT and go_died(self._printed):
             detail = "neonize's Go library panicked"
         return facts.ChildExited(self.spec.generation, status.returncode, status.signal, detail)
