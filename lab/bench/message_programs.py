@@ -129,12 +129,12 @@ class Ours:
             raise Broken(f"there is no {victim} to be killed")
         for each in struck:
             os.kill(each, signal.SIGKILL)
-        await _gone(family if pid in struck else struck)
+        # A session process ends with its fork server, too.
+        await _gone(family if pid in struck else [*struck, *sessions])
         if pid in struck:
             await self._end()
-        if victim is not Victim.FORK_SERVER:  # whose end ends no session process
-            assert self._connection is not None
-            await self._connection.wait_closed(within=_GONE_SECONDS)
+        assert self._connection is not None
+        await self._connection.wait_closed(within=_GONE_SECONDS)
 
     async def stop(self) -> None:
         """Stop it as an operator does."""
