@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -141,3 +142,30 @@ def test_who_we_are_is_kept_privately(tmp_path: Path) -> None:
     assert kept.stat().st_mode & 0o777 == 0o600
     kept.write_bytes(b"\xff\xfe")
     assert read_own(tmp_path) is None
+
+
+async def test_a_number_that_came_with_a_message_is_known_at_once_though_nobody_knew_it() -> None:
+    client = Client()
+    admission = Admission(policy("+49151000001"), client.phone_of)
+    hidden = message(Identity(ANN.lid))
+    assert (await admission.judge(hidden)).reason is GateReason.UNRESOLVED_LID
+    assert (await admission.judge(message(ANN))).admitted
+    assert (await admission.judge(hidden)).admitted
+    assert client.asked["111"] == 1
+
+
+@pytest.mark.parametrize(("edit_of", "revoke_of"), [("A1", None), (None, "A1")])
+async def test_what_changes_a_message_that_was_let_through_is_let_through(
+    edit_of: str | None, revoke_of: str | None
+) -> None:
+    admission = Admission(
+        policy("+49151000001", FAMILY.reveal(), groups="mention"), Client().phone_of
+    )
+    said = replace(message(ANN, chat=FAMILY), mentions_me=True)
+    change = replace(message(ANN, chat=FAMILY), id="A2", edit_of=edit_of, revoke_of=revoke_of)
+    assert (await admission.judge(change)).reason is GateReason.NOT_MENTIONED
+    assert (await admission.judge(said)).admitted
+    assert (await admission.judge(change)).reason is GateReason.MENTIONED
+    elsewhere = replace(change, chat=Group("120363000000000002"))
+    admission.policy = policy("+49151000001", "*@g.us", groups="mention")
+    assert (await admission.judge(elsewhere)).reason is GateReason.NOT_MENTIONED

@@ -10,13 +10,14 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Any, Final
 
 from ..gate import (
     Envelope,
     Explanation,
     GatePolicy,
     GateReason,
+    Group,
     Identity,
     Lid,
     Phone,
@@ -34,6 +35,8 @@ _KNOWN: Final = 10_000
 _ASK_AGAIN: Final = 300.0
 """Seconds until the number of a LID is asked for again that nobody knew."""
 _RECENT: Final = 20
+_ADMITTED: Final = 10_000
+"""Messages of groups that are known to have been let through, so that what edits them is too."""
 
 
 class Admission:
@@ -58,6 +61,7 @@ class Admission:
         self._phones: OrderedDict[Lid, Phone] = OrderedDict()
         self._unknown: OrderedDict[Lid, float] = OrderedDict()
         self._recent: OrderedDict[Envelope, None] = OrderedDict()
+        self._admitted: OrderedDict[tuple[Group, str], None] = OrderedDict()
         self._warned = False
 
     async def judge(self, message: Message) -> Verdict:
@@ -66,6 +70,10 @@ class Admission:
         verdict = decide(self.policy, envelope)
         if not verdict.admitted:
             self._refuse(verdict, envelope)
+        elif isinstance(message.chat, Group):
+            self._admitted[message.chat, message.id] = None
+            if len(self._admitted) > _ADMITTED:
+                self._admitted.popitem(last=False)
         return verdict
 
     def refused(self) -> list[Explanation]:
@@ -87,13 +95,33 @@ class Admission:
 
     async def _envelope(self, message: Message) -> Envelope:
         phones: dict[Lid, Phone] = {}
-        if self.policy.lists_phones:
-            for identity in (message.sender, message.chat):
-                if isinstance(identity, Identity) and identity.lid and not identity.phone:
-                    phone = await self._phone(identity.lid)
-                    if phone is not None:
-                        phones[identity.lid] = phone
-        return message.envelope(phones)
+        for identity in (message.sender, message.chat):
+            if not isinstance(identity, Identity) or identity.lid is None:
+                continue
+            if identity.phone is not None:
+                self._learn(identity.lid, identity.phone)
+            elif self.policy.lists_phones:
+                phone = await self._phone(identity.lid)
+                if phone is not None:
+                    phones[identity.lid] = phone
+        return message.envelope(phones, about_admitted=self._is_about_admitted(message))
+
+    def _is_about_admitted(self, message: Message) -> bool:
+        """Whether it edits or revokes what was let through; nothing before a restart is known."""
+        about = message.edit_of or message.revoke_of
+        chat = message.chat
+        return about is not None and isinstance(chat, Group) and (chat, about) in self._admitted
+
+    def _learn(self, lid: Lid, phone: Phone) -> None:
+        """Know a number that WhatsApp has told with a message: nobody has to be asked for it."""
+        self._unknown.pop(lid, None)
+        self._phones[lid] = phone
+        self._forget(self._phones)
+
+    @staticmethod
+    def _forget(known: OrderedDict[Lid, Any]) -> None:
+        while len(known) > _KNOWN:
+            known.popitem(last=False)
 
     async def _phone(self, lid: Lid) -> Phone | None:
         if lid in self._phones:
@@ -101,12 +129,9 @@ class Admission:
         if self._unknown.get(lid, self._clock()) > self._clock():
             return None
         phone = await self._phone_of(lid)
-        if phone is None:
-            self._unknown[lid] = self._clock() + _ASK_AGAIN
+        if phone is not None:
+            self._learn(lid, phone)
         else:
-            self._unknown.pop(lid, None)
-            self._phones[lid] = phone
-        for known in (self._phones, self._unknown):
-            while len(known) > _KNOWN:
-                known.popitem(last=False)
+            self._unknown[lid] = self._clock() + _ASK_AGAIN
+            self._forget(self._unknown)
         return phone
