@@ -40,11 +40,12 @@ if TYPE_CHECKING:
         UnsafePermissions,
         WaitTimeout,
     )
-    from .gate import Group, Identity, Lid, Phone
+    from .gate import GatePolicy, Group, Identity, Lid, Phone
     from .hints import Action, Hint
     from .lifecycle import Logout, Policy, Reason, State, Step, effects, facts
     from .lifecycle.policy import Backoff, Conflict, Limit
     from .lifecycle.reasons import Explanation, Who
+    from .messages.delivery import Delivery
     from .messages.errors import (
         ClientGone,
         InboxError,
@@ -65,20 +66,22 @@ if TYPE_CHECKING:
         SendTimeout,
         SendUnknown,
     )
-    from .messages.message import Kind, Media, Message, Quoted
+    from .messages.message import Kind, Location, Media, Message, Quoted
     from .messages.outbox import Sent
     from .pairing.sink import AsyncSink, Sink
     from .session.shared.endpoint import Endpoint
     from .setting_groups import (
+        InboxSettings,
         JournalSettings,
         PairingSettings,
         QuarantineSettings,
         SnapshotSettings,
+        StopSettings,
     )
     from .settings import Loaded, Settings, load_settings
     from .status import Status, StepRecord
     from .supervisor import Outcome, Supervisor
-    from .sync import SyncSupervisor
+    from .sync import SyncDelivery, SyncSupervisor
 
 __all__ = [
     "Action",
@@ -90,15 +93,18 @@ __all__ = [
     "Conflict",
     "ControlError",
     "Damaged",
+    "Delivery",
     "Endpoint",
     "Explanation",
     "FrameError",
+    "GatePolicy",
     "Group",
     "Hint",
     "Hopeless",
     "Identity",
     "InboxError",
     "InboxFull",
+    "InboxSettings",
     "JournalError",
     "JournalSettings",
     "KeyReused",
@@ -107,6 +113,7 @@ __all__ = [
     "Lid",
     "Limit",
     "Loaded",
+    "Location",
     "LockHeld",
     "LogError",
     "Logout",
@@ -146,9 +153,11 @@ __all__ = [
     "Status",
     "Step",
     "StepRecord",
+    "StopSettings",
     "StoreError",
     "Supervisor",
     "SupervisorError",
+    "SyncDelivery",
     "SyncSupervisor",
     "TooFewDescriptors",
     "Unreachable",
@@ -169,19 +178,23 @@ __getattr__ = exports(
         "Backoff": "lifecycle.policy",
         "ClientGone": "messages.errors",
         "Conflict": "lifecycle.policy",
+        "Delivery": "messages.delivery",
         "Endpoint": "session.shared.endpoint",
         "Explanation": "lifecycle.reasons",
+        "GatePolicy": "gate",
         "Group": "gate",
         "Hint": "hints",
         "Identity": "gate",
         "InboxError": "messages.errors",
         "InboxFull": "messages.errors",
+        "InboxSettings": "setting_groups",
         "JournalSettings": "setting_groups",
         "KeyReused": "messages.errors",
         "Kind": "messages.message",
         "Lid": "gate",
         "Limit": "lifecycle.policy",
         "Loaded": "settings",
+        "Location": "messages.message",
         "LogError": "messages.errors",
         "Logout": "lifecycle",
         "MalformedEvent": "messages.errors",
@@ -214,7 +227,9 @@ __getattr__ = exports(
         "Status": "status",
         "Step": "lifecycle",
         "StepRecord": "status",
+        "StopSettings": "setting_groups",
         "Supervisor": "supervisor",
+        "SyncDelivery": "sync",
         "SyncSupervisor": "sync",
         "Who": "lifecycle.reasons",
         "effects": "lifecycle",

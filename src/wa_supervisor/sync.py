@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import threading
-from concurrent.futures import Future
-from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, Self, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
+from concurrent.futures import CancelledError, Future
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Concatenate, Final, Literal, ParamSpec, Self, TypeVar
 
-from .errors import Misused
+from .errors import Hopeless, Misused
+from .messages.message import Kind, Message
+from .messages.reader import KINDS
 from .supervisor import LEAVING_BOUND, Supervisor
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import Coroutine
     from types import TracebackType
 
     from .lifecycle import Step
+    from .messages.delivery import Deliveries, Delivery
     from .sending import Address
     from .settings import Settings
     from .status import Status
+    from .step_stream import StepStream
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -37,7 +44,7 @@ def _blocking(
 
         return self.wait(work())
 
-    wait.__name__, wait.__doc__ = method.__name__, method.__doc__
+    functools.update_wrapper(wait, method)
     return wait
 
 
@@ -49,7 +56,7 @@ class SyncSupervisor:
             session.send_text("+4915112345678", "good morning")
 
     Its methods are those of `Supervisor`; they block, and may be called from any thread. Ctrl-C
-    ends what they wait for.
+    ends what they wait for, and so does the end of the session, with Hopeless.
     """
 
     def __init__(self, session: Settings | Supervisor) -> None:
@@ -59,6 +66,8 @@ class SyncSupervisor:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._leave = asyncio.Event()
         self._ended: Future[None] = Future()
+        self._door = threading.Lock()
+        """Held to ask something of the loop, and to let nobody ask any more."""
         self._thread = threading.Thread(target=self._run, daemon=True, name="wa-supervisor")
 
     def __enter__(self) -> Self:
@@ -111,9 +120,23 @@ class SyncSupervisor:
         """Log out, clear the session away and pair afresh."""
         self.supervisor.relink()
 
-    def steps(self) -> Iterator[Step]:
-        """Iterate over the steps from now on, see `Supervisor.steps`."""
-        return self._iterate(self.supervisor.steps)
+    def messages(
+        self,
+        reader: str = "default",
+        *,
+        kinds: Collection[Kind] = KINDS,
+        ack: Literal["auto", "manual"] = "auto",
+    ) -> SyncMessages:
+        """Return an iterator of the messages, see `Supervisor.messages`; `message.ack()` blocks."""
+        return SyncMessages(self, self.supervisor.messages(reader, kinds=kinds, ack=ack))
+
+    def steps(self) -> SyncSteps:
+        """Return an iterator of the steps from now on, see `Supervisor.steps`."""
+
+        async def begin() -> StepStream:
+            return self.supervisor.steps()
+
+        return SyncSteps(self, self.wait(begin()))
 
     @contextlib.contextmanager
     def typing(self, chat: Address) -> Iterator[None]:
@@ -126,33 +149,39 @@ class SyncSupervisor:
             self.wait(context.__aexit__(None, None, None))
 
     def wait(self, work: Awaitable[T]) -> T:
-        """Wait for a coroutine of the session, on its loop. Raises Misused outside the context."""
-        if self._loop is None or self._ended.done():
-            if asyncio.iscoroutine(work):
-                work.close()
-            raise Misused("a session is used within its context")
+        """Wait for a coroutine of the session, on its loop.
+
+        Raises Misused outside the context, Hopeless if the session ends before it does.
+        """
 
         async def on_loop() -> T:
             return await work
 
-        future = asyncio.run_coroutine_threadsafe(on_loop(), self._loop)
+        with self._door:
+            if self._loop is None:
+                if asyncio.iscoroutine(work):
+                    work.close()
+                raise Misused("a session is used within its context")
+            future = asyncio.run_coroutine_threadsafe(on_loop(), self._loop)
         try:
             return future.result()
+        except CancelledError:
+            raise Hopeless("the session has ended") from None
         except BaseException:
             future.cancel()
             raise
 
-    def _iterate(self, make: Callable[[], AsyncIterator[T]]) -> Iterator[T]:
-        async def begin() -> AsyncIterator[T]:
-            return make()
-
-        items = self.wait(begin())  # now, so that nothing is missed before the first is asked for
-
-        def each() -> Iterator[T]:
-            while (found := self.wait(_next(items))) is not None:
-                yield found[0]
-
-        return each()
+    def _wait_next(self, items: AsyncIterator[T]) -> T:
+        """Wait for the next item; raises StopIteration at the end."""
+        try:
+            found = self.wait(_next(items))
+        except (Misused, Hopeless):
+            if self._loop is not None:
+                raise
+            found = _ready(_next(items))  # what came before the end is still to be had
+        if found is None:
+            raise StopIteration
+        return found[0]
 
     def _run(self) -> None:
         try:
@@ -166,15 +195,108 @@ class SyncSupervisor:
 
     async def _hold(self) -> None:
         self._loop = asyncio.get_running_loop()
+        try:
+            await self._be_open()
+        finally:
+            # From here on nothing new is begun; what was, is cancelled as the loop ends.
+            self._shut()
+            await asyncio.sleep(0)
+
+    async def _be_open(self) -> None:
         async with self.supervisor:
             self._opened.set_result(None)
             await self._leave.wait()
 
+    def _shut(self) -> None:
+        with self._door:
+            self._loop = None
+
     def _end(self) -> None:
-        if self._loop is not None:
-            with contextlib.suppress(RuntimeError):  # the loop is closed already
+        with self._door, contextlib.suppress(RuntimeError):  # the loop is closed already
+            if self._loop is not None:
                 self._loop.call_soon_threadsafe(self._leave.set)
-        self._thread.join(LEAVING_BOUND + _JOINING)
+        drain = self.supervisor.settings.stop.drain
+        self._thread.join(LEAVING_BOUND + drain + _JOINING)
+        self._shut()
+
+
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
+class SyncDelivery(Message):
+    """A message in the hands of a reader with threads."""
+
+    number: int
+    """Its place in the inbox."""
+    redelivered: bool
+    """It was handed out before and not acknowledged: it may have been dealt with."""
+    acknowledge: Callable[[], None] = field(compare=False)
+
+    def ack(self) -> None:
+        """Acknowledge it: this reader never gets it again. Raises InboxError if the disk refuses.
+
+        Only for `ack="manual"`; with "auto" it is acknowledged when the next one is asked for.
+        """
+        self.acknowledge()
+
+
+class SyncMessages(Iterator[SyncDelivery]):
+    """The messages of a session, see `messages.delivery.Deliveries`. For one thread at a time."""
+
+    def __init__(self, session: SyncSupervisor, messages: Deliveries) -> None:
+        self._session = session
+        self._messages = messages
+
+    def __next__(self) -> SyncDelivery:
+        """Wait for the next message; it ends with the session."""
+        session = self._session
+        delivery = session._wait_next(self._messages)  # noqa: SLF001 - two halves of one thing
+
+        def acknowledge() -> None:
+            session.wait(delivery.ack())
+
+        return SyncDelivery(**_fields(delivery) | {"acknowledge": acknowledge})
+
+    def close(self) -> None:
+        """Let another use the reader's name."""
+
+        async def close() -> None:
+            self._messages.close()
+
+        with contextlib.suppress(Misused, Hopeless):  # it has ended: nobody uses it any more
+            self._session.wait(close())
+
+    def __enter__(self) -> Self:
+        """Take the reader's name: from now on messages are kept for it."""
+        self._session.wait(self._messages.begin())
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class SyncSteps(Iterator["Step"]):
+    """The steps of a session, see `step_stream.StepStream`. For one thread."""
+
+    def __init__(self, session: SyncSupervisor, steps: StepStream) -> None:
+        self._session = session
+        self._steps = steps
+
+    @property
+    def missed(self) -> int:
+        """How many steps were dropped because the reader was too slow."""
+        return self._steps.missed
+
+    def __next__(self) -> Step:
+        """Wait for the next step; it ends with the session."""
+        return self._session._wait_next(self._steps)  # noqa: SLF001 - two halves of one thing
+
+
+def _fields(delivery: Delivery) -> dict[str, Any]:
+    return {each.name: getattr(delivery, each.name) for each in fields(SyncDelivery)}
 
 
 async def _next(items: AsyncIterator[T]) -> tuple[T] | None:
@@ -183,3 +305,14 @@ async def _next(items: AsyncIterator[T]) -> tuple[T] | None:
         return (await anext(items),)
     except StopAsyncIteration:
         return None
+
+
+def _ready(work: Coroutine[Any, Any, tuple[T] | None]) -> tuple[T] | None:
+    """Return what a coroutine returns without waiting for anything; None if it would wait."""
+    try:
+        work.send(None)
+    except StopIteration as stop:
+        found: tuple[T] | None = stop.value
+        return found
+    work.close()
+    return None

@@ -84,6 +84,13 @@ class Deliveries:
         if self._reader is not None:
             self._reader.close()
 
+    def __del__(self) -> None:
+        """Let go of the name as soon as nobody can ask for more, so that a `break` needs no close.
+
+        Nobody waits then, as whoever does has hold of this; so it may be on any thread.
+        """
+        self.close()
+
     async def __aenter__(self) -> Self:
         await self.begin()
         return self
