@@ -88,7 +88,8 @@ class Settings(BaseSettings):
     session: str = "default"
     """The session's name: the name of its directory."""
     data_dir: Path | None = None
-    """Where sessions are kept; None: the user's state directory. See `store.layout.expand`."""
+    """Where sessions are kept; None: the user's state directory. It may begin with `~` and hold
+    `$NAME`."""
     database: Annotated[SecretStr, AfterValidator(check_url)] | None = None
     """The URL of a Postgres database that keeps the session's keys; None: a file in `data_dir`."""
     profile: str = "wa-web"

@@ -68,6 +68,7 @@ HOMES: Final[Mapping[str, Home]] = {
     "history": Home("Show the steps a session took, oldest first.", "history:history"),
     "crashes": Home("Show how the session's processes died.", "crashes:crashes"),
     "health": Home("Exit 0 if the session is connected now, else 1.", "health:health"),
+    "init": Home("Write a settings file and a bot to begin with.", "init:init"),
     "config": Home("Show or check the settings, and where each comes from.", "config:config"),
     "unit": Home("Print a hardened systemd service for a session.", "unit:unit"),
     "demo": Home(

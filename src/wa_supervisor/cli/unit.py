@@ -46,14 +46,14 @@ def unit(
     name = load_settings(None, {"session": session}).settings.session
     if config is not None:
         _check(config.absolute())
-    program = _program()
-    if system and (hidden := _hidden(program[0], sys.base_prefix)):
+    words = program()
+    if system and (hidden := hidden_from_services(words[0], sys.base_prefix)):
         print(
             f"warning: the service cannot see {hidden}, as homes are hidden from it; "
             f"install Python and {APP_NAME} elsewhere, for example below /opt",
             file=sys.stderr,
         )
-    print(service(name, program, config, system=system), end="")
+    print(service(name, words, config, system=system), end="")
 
 
 def _check(config: Path) -> None:
@@ -68,19 +68,26 @@ def _check(config: Path) -> None:
         print(f"warning: there is no file {config} here", file=sys.stderr)
 
 
-def _program() -> tuple[str, ...]:
+def program() -> tuple[str, ...]:
     """Say how to start us: by our script, or by this interpreter where there is none."""
     script = Path(sysconfig.get_path("scripts"), APP_NAME)
     return (str(script),) if script.is_file() else (sys.executable, "-m", "wa_supervisor")
 
 
-def _hidden(*places: str) -> str | None:
+def hidden_from_services(*places: str) -> str | None:
     """Return the first of these that lies in somebody's home."""
     return next((at for at in places if any(map(Path(at).is_relative_to, _HIDDEN))), None)
 
 
-def service(name: str, program: tuple[str, ...], config: Path | None, *, system: bool) -> str:
-    """Write the service of one session."""
+def service(
+    name: str,
+    program: tuple[str, ...],
+    config: Path | None,
+    *,
+    system: bool,
+    directory: Path | None = None,
+) -> str:
+    """Write the service of one session. Its bot is looked for in `directory`, too."""
     options = [f"--session={name}", "--qr=payload:${RUNTIME_DIRECTORY}/pairing"]
     if system:
         options.append("--data-dir=${STATE_DIRECTORY}")
@@ -100,6 +107,7 @@ def service(name: str, program: tuple[str, ...], config: Path | None, *, system:
             watchdog=WATCHDOG_SECONDS,
             stop=STOP_SECONDS,
             name=name,
+            directory=_working_directory(directory),
         ),
         settings=_settings(name, config),
         filters=_FILTERS,
@@ -112,6 +120,12 @@ def _quoted(word: str) -> str:
         return word
     escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'
+
+
+def _working_directory(directory: Path | None) -> str:
+    if directory is None:
+        return ""
+    return f"WorkingDirectory={str(directory).replace('%', '%%')}\n"
 
 
 def _settings(name: str, config: Path | None) -> str:
@@ -128,7 +142,7 @@ _SERVICE: Final = """\
 Type=notify
 NotifyAccess=main
 ExecStart={run}
-WatchdogSec={watchdog}
+{directory}WatchdogSec={watchdog}
 Restart=on-failure
 RestartSec=15
 # A person must act first: see docs/exit-codes.md.

@@ -1,0 +1,1 @@
+"""What `wa-supervisor init` writes: a settings file, a bot, a service."""
