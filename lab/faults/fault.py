@@ -104,7 +104,7 @@ class Fault:
     dials: int = 2
     """The most dials that may follow, the client's own included."""
     policy: Mapping[str, float] = field(default_factory=dict)
-    """Numbers that differ from `program.POLICY`, by their name in the settings."""
+    """Numbers of `policy` and `watch` that differ from `programs.POLICY`, by their name there."""
     keepalive: float = 0.1
     """The factor on whatsmeow's keepalive timers, for both programs."""
     by_code: bool = False

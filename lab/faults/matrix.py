@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from importlib import metadata
 
 from wa_supervisor.lifecycle import Policy
+from wa_supervisor.session.shared.watch import Watch
 
 from .fault import Fault
 from .play import Verdict
@@ -171,7 +172,7 @@ def _cell(row: Row | None) -> str:
 
 
 def _clocks(policy: Mapping[str, float]) -> str:
-    defaults = Policy().model_dump()
+    defaults = Policy().model_dump() | Watch().model_dump()
     shown = []
     for name, value in policy.items():
         if name in POLICY:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wa_supervisor.session.shared.watch import Watch
 from wa_supervisor.status import StepRecord
 from wa_supervisor.store import SessionFiles
 
@@ -234,7 +235,10 @@ class Supervised(ProgramUnderTest):
 
     def _environment(self) -> dict[str, str]:
         server = self.endpoint
-        numbers = {f"POLICY__{name.upper()}": f"{value:g}" for name, value in self.policy.items()}
+        numbers = {
+            f"{'WATCH' if name in Watch.model_fields else 'POLICY'}__{name.upper()}": f"{value:g}"
+            for name, value in self.policy.items()
+        }
         settings = {
             "ENDPOINT__PROXY": server.proxy,
             "ENDPOINT__CA_FILE": str(server.ca_file),

@@ -21,7 +21,7 @@ from .errors import KeysGone, LockHeld, StoreError, Unreachable
 from .hints import Action, Hint
 from .lifecycle import Logout, State, effects, facts
 from .session.parent.network_probe import wait_until_back
-from .session.shared.spec import ChildSpec, Watch
+from .session.shared.spec import ChildSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -123,7 +123,7 @@ class Handlers:
                 assert_never(effect)
 
     def update_policy(self, settings: Settings) -> None:
-        """Take over the numbers of the policy: what is started from now on goes by them."""
+        """Take over the numbers of policy and watch: what is started from now on goes by them."""
         self.settings = settings
 
     def watch(self, step: Step) -> None:
@@ -185,7 +185,7 @@ class Handlers:
 
     def _specify(self, effect: effects.StartChild) -> ChildSpec:
         """Make the files ready. No child lives yet, so they may be touched."""
-        settings, policy = self.settings, self.settings.policy
+        settings = self.settings
         paired = self.store.keys.before_dial(effect.generation)
         log.info("starting the client, %s", "with its keys" if paired else "to be paired")
         by_code = settings.pairing.mode == "code" and not paired
@@ -199,12 +199,8 @@ class Handlers:
             bot=settings.bot,
             leave_out=effect.leave_out,
             endpoint=settings.endpoint,
-            watch=Watch(
-                policy.pulse,
-                policy.pulse_timeout,
-                policy.bot_patience,
-                bot_start=BOT_START_SHARE * policy.start_timeout,
-            ),
+            watch=settings.watch,
+            bot_start=BOT_START_SHARE * settings.policy.start_timeout,
             allow_unknown_neonize=settings.allow_unknown_neonize,
             inbox=self.inbox(),
         )
@@ -215,7 +211,7 @@ class Handlers:
             await self.link.stop(log_out=log_out, pairing=pairing, drain=drain)
 
     async def _probe(self, generation: int) -> None:
-        await self.link.probe(generation, within=self.settings.policy.probe_timeout)
+        await self.link.probe(generation, within=self.settings.watch.probe_timeout)
 
     def _watch_network(self) -> None:
         """Look whether WhatsApp can be reached again, for as long as the wait lasts."""

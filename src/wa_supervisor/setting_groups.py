@@ -18,6 +18,7 @@ from pydantic import (
 from pydantic_settings import NoDecode
 
 from .errors import ConfigError
+from .messages.defaults import DURABILITY, MAX_MESSAGES, MAX_MIB, Durability
 from .pairing.spec import SinkSpec
 
 _PHONE = re.compile(r"[1-9][0-9]{6,14}", re.ASCII)  # E.164 has at most 15 digits
@@ -111,11 +112,11 @@ class InboxSettings(BaseModel):
 
     enabled: bool = True
     """Keep what is received for the readers of `messages`; where nobody reads nothing is kept."""
-    durability: Literal["process", "power"] = "process"
+    durability: Durability = DURABILITY
     """What a kept message survives: the death of any process, or a power cut too."""
-    max_messages: Annotated[int, Field(ge=1)] = 100_000
+    max_messages: Annotated[int, Field(ge=1)] = MAX_MESSAGES
     """When a reader has so many before it, the client is stopped: the rest waits at WhatsApp."""
-    max_mib: Annotated[int, Field(ge=1)] = 256
+    max_mib: Annotated[int, Field(ge=1)] = MAX_MIB
     """The same for what is kept on the disk."""
 
 

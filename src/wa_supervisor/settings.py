@@ -12,7 +12,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Final, Self
 
 from platformdirs import user_config_path
 from pydantic import (
@@ -36,6 +36,7 @@ from .gate import GatePolicy
 from .hints import Action, Hint
 from .lifecycle.policy import PROFILES, Policy
 from .session.shared.endpoint import Endpoint
+from .session.shared.watch import Watch
 from .setting_checks import contradictions
 from .setting_groups import (
     InboxSettings,
@@ -59,6 +60,9 @@ from .setting_sources import (
 from .setting_words import did_you_mean, words
 from .store.layout import APP_NAME, validate_name
 from .store.postgres.url import check_url
+
+LIVE: Final = frozenset({"profile", "policy", "watch"})
+"""The settings that may change under a living session, see `Supervisor.update_policy`."""
 
 
 class WrongSettings(ConfigError):
@@ -104,6 +108,7 @@ class Settings(BaseSettings):
     """Who may speak to the program, see docs/gate.md. Without any setting: nobody."""
     stop: StopSettings = StopSettings()
     policy: Policy = Field(default_factory=Policy)
+    watch: Watch = Watch()
     bot: str | None = None
     """`module:function`, called with the client in the session process before it connects."""
     allow_unknown_neonize: bool = False
@@ -172,6 +177,10 @@ class Settings(BaseSettings):
         if not colon or not all(part.isidentifier() for part in parts):
             raise ValueError("write it as module:function, for example mybot:register")
         return value
+
+    def with_live(self, other: Settings) -> Self:
+        """Return these settings with the numbers of others that may change under a session."""
+        return self.model_copy(update={name: getattr(other, name) for name in LIVE})
 
     def warnings(self) -> tuple[str, ...]:
         """What is allowed but surely not meant, a sentence each."""

@@ -2,6 +2,10 @@
 
 No field can hold a secret: payloads, codes and numbers live only in effects and facts, and these
 appear here by name.
+
+What is marked PUBLIC in `lifecycle.Session` is written out again in both, and not derived: it is a
+promise to others with types of its own (words in a record, which outlives a version; enums in a
+status), which mypy and the reader must see. A test holds both lists to the marks.
 """
 
 from __future__ import annotations

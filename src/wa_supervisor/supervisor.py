@@ -244,12 +244,11 @@ class Supervisor(Sending):
         self._operate(facts.Relink())
 
     def update_policy(self, settings: Settings) -> None:
-        """Take over the numbers of `policy`, and nothing else. On the supervisor's loop.
+        """Take over the numbers of `policy` and `watch`, no more. On the supervisor's loop.
 
         What is decided from now on is decided by them; a wait that has begun keeps its end.
         """
-        numbers = {"profile": settings.profile, "policy": settings.policy}
-        self.settings = self.settings.model_copy(update=numbers)
+        self.settings = self.settings.with_live(settings)
         if self._shell is not None:
             self._shell.update_policy(self.settings)
 

@@ -78,7 +78,7 @@ async def test_what_is_started_from_now_on_goes_by_the_new_numbers(reloaded: Rel
     async with reloaded.supervisor as session:
         await session.settle()
         assert session.played.specs[-1].watch.pulse == 30
-        reloaded.reload("[policy]\npulse = 7\n")
+        reloaded.reload("[watch]\npulse = 7\n")
         await session.advance(await _wait_after_a_failure(session))
         assert session.played.generation == 2
         assert session.played.specs[-1].watch.pulse == 7

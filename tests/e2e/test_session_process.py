@@ -23,7 +23,7 @@ from e2e.processes import parent_of
 from wa_loopback import Failure, Refs, Silence, StreamError
 from wa_supervisor.lifecycle import Logout, facts
 from wa_supervisor.session.parent.launch import SpawnLauncher
-from wa_supervisor.session.parent.link import ExitCode, Watch
+from wa_supervisor.session.parent.link import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -507,7 +507,7 @@ async def test_a_bot_that_never_begins_is_named_with_the_place_where_it_is(
     monkeypatch.chdir(tmp_path)
     source = "import time\ndef register(client):\n    time.sleep(60)\n"
     (tmp_path / "botx.py").write_text(source)
-    await world.start(bot="botx:register", watch=Watch(bot_start=0.5))
+    await world.start(bot="botx:register", bot_start=0.5)
     detail = (await world.expect(facts.BotFailed)).detail
     assert detail.startswith(
         f"botx:register did not return within 0.5 s; it is at {tmp_path}/botx.py, line 3."

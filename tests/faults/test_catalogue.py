@@ -4,6 +4,7 @@ from lab.faults import FAULTS, matrix, soak
 from lab.faults.fault import Keys, Recovers, Stays
 from wa_supervisor.lifecycle import Policy
 from wa_supervisor.lifecycle.reasons import Reason
+from wa_supervisor.session.shared.watch import Watch
 
 
 def test_every_fault_is_found_by_its_name() -> None:
@@ -26,9 +27,9 @@ def test_every_group_is_there() -> None:
     }
 
 
-def test_every_number_is_one_of_the_policys() -> None:
+def test_every_number_is_one_of_the_settings() -> None:
     for fault in FAULTS.values():
-        numbers = Policy().model_dump()
+        numbers = Policy().model_dump() | Watch().model_dump()
         for name in fault.policy:
             at = numbers
             for part in name.split("__"):

@@ -4,7 +4,7 @@ import asyncio
 
 from wa_supervisor.session.parent.calls import Answer, Calls
 from wa_supervisor.session.shared import protocol
-from wa_supervisor.session.shared.spec import Watch
+from wa_supervisor.session.shared.watch import Watch
 
 
 class Line:

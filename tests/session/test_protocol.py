@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from wa_supervisor.errors import FrameError
 from wa_supervisor.lifecycle import Logout, facts
 from wa_supervisor.session.shared import protocol
 from wa_supervisor.session.shared.inheritance import Inheritance
+from wa_supervisor.session.shared.spec import InboxSpec
 
 TEXT = st.text(max_size=50)
 NUMBER = st.integers(-(2**31), 2**31 - 1)
@@ -66,6 +68,12 @@ FRAMES_DOWN = st.builds(
     phone=st.none() | TEXT.map(SecretStr),
     proxy=st.none() | TEXT.map(SecretStr),
     bot=st.none() | TEXT,
+    bot_patience=st.floats(0, 1e6),
+    bot_start=st.floats(0, 1e6),
+    inbox=st.none()
+    | st.builds(
+        InboxSpec, TEXT.map(Path), st.integers(0, 1000), st.sampled_from(["process", "power"])
+    ),
 ) | st.builds(protocol.Stop, generation=GENERATION, log_out=st.booleans(), within=st.floats(0, 10))
 
 
@@ -165,6 +173,8 @@ SECRET = "15550001111"
             inheritance=Inheritance(environment={}, directory=None, import_path=[]),
             session="s",
             database="d",
+            bot_patience=1.0,
+            bot_start=1.0,
             phone=SecretStr(SECRET),
         ),
         protocol.Run(
@@ -174,6 +184,8 @@ SECRET = "15550001111"
             ),
             session="s",
             database="d",
+            bot_patience=1.0,
+            bot_start=1.0,
         ),
         protocol.fact_frame(facts.QrOffered(1, SecretStr(SECRET), 60.0)),
         protocol.fact_frame(facts.PairCodeOffered(1, SecretStr(SECRET), 160.0)),

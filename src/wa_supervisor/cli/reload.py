@@ -1,6 +1,6 @@
 """SIGHUP: read the settings again, and apply those that can change under a living session.
 
-These are the numbers of the policy (`profile` and `policy`): the core reads them afresh at each
+These are the numbers of `profile`, `policy` and `watch`: the core reads them afresh at each
 decision. A clock that runs keeps the time it was set to. Anything else is told and left alone.
 """
 
@@ -9,19 +9,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
 from ..errors import ConfigError
+from ..settings import LIVE
 
 if TYPE_CHECKING:
     from ..settings import Loaded
     from ..supervisor import Supervisor
 
 log = logging.getLogger("wa_supervisor")
-
-_LIVE: Final = frozenset({"profile", "policy"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +46,10 @@ def reload(supervisor: Supervisor, read: Callable[[], Loaded]) -> tuple[NeedsRes
     for warning in loaded.warnings:
         log.warning("%s", warning)
     changed = tuple(_changed(supervisor.settings, loaded.settings))
-    left = tuple(NeedsRestart(key) for key in changed if key.split(".")[0] not in _LIVE)
+    left = tuple(NeedsRestart(key) for key in changed if key.split(".")[0] not in LIVE)
     for warned in left:
         log.warning("%s", warned)
-    applied = [key for key in changed if key.split(".")[0] in _LIVE]
+    applied = [key for key in changed if key.split(".")[0] in LIVE]
     if applied:
         supervisor.update_policy(loaded.settings)
     log.info("the settings were read again; changed: %s", ", ".join(applied) or "nothing")

@@ -136,14 +136,6 @@ class Policy(_Numbers):
     keepalive_timeout: Seconds = 60.0
     """How long keepalives may fail once one did. whatsmeow notices within 40 s and reconnects
     after 180 s (keepalive.go): this is back within 120 s of the silence."""
-    probe_timeout: Seconds = 20.0
-    """How long WhatsApp may take for an answer when keepalives fail."""
-    pulse: Seconds = 30.0
-    """Between two questions to the session process whether it lives."""
-    pulse_timeout: Seconds = 20.0
-    """How long its answer may take; two in a row without one mean that it hangs."""
-    bot_patience: Seconds = 30.0
-    """How long one handler of the bot may work before its session is called deaf."""
     network_check_every: Seconds = 10.0
     """While cut off: between two looks whether WhatsApp's host can be reached. Once it can, the
     dial comes within as long again, if the dial budget has room."""

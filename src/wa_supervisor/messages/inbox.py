@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Final, Literal, Self, TypeVar
 
 from ..gate import Identity
+from .defaults import DURABILITY, MAX_MESSAGES, MAX_MIB, Durability
 from .errors import InboxError, InboxFull, LogError, ReaderBusy
 from .index import Index
-from .log import Durability
 from .message import Kind
 from .parse import key_of
 from .reader import KINDS, Reader, Source
@@ -37,11 +37,11 @@ _T = TypeVar("_T")
 class InboxOptions:
     """How the inbox is kept."""
 
-    durability: Durability = "process"
+    durability: Durability = DURABILITY
     """What an acknowledgement survives, as with the log."""
-    max_messages: int = 100_000
+    max_messages: int = MAX_MESSAGES
     """The inbox is full when a reader has so many before it."""
-    max_bytes: int = 256 << 20
+    max_bytes: int = MAX_MIB << 20
     """The inbox is full when the log takes so much."""
     remember: int = 100_000
     """A duplicate is known for one as long as no more messages than these came after the first."""

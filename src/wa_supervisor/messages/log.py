@@ -24,10 +24,11 @@ import functools
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Final, Self
 
 from ..errors import StoreError
 from ..private_files import FILE_MODE, make_directory
+from .defaults import DURABILITY, Durability
 from .errors import LogError
 from .record import MAX_EVENT, encode
 from .segments import failed, segment_numbers, segment_path
@@ -35,9 +36,6 @@ from .sync import Synchroniser
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-Durability: TypeAlias = Literal["process", "power"]
-"""What a written event survives: its process's death, or from some 50 ms later a power cut too."""
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _APPEND: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -49,7 +47,7 @@ _ZEROS: Final = bytes(64 << 10)
 class LogOptions:
     """How the log is kept."""
 
-    durability: Durability = "process"
+    durability: Durability = DURABILITY
     segment_bytes: int = 1 << 20
     """Small, because a read message stays on the disk until its whole segment was read."""
     reserve_bytes: int = 4 << 20

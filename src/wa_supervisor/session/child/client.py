@@ -6,7 +6,6 @@ import ctypes
 import logging
 import threading
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 from urllib.parse import quote
 
@@ -258,10 +257,10 @@ class Client:
         if run.inbox is None:
             return None
         return LogWriter.open(
-            Path(run.inbox),
+            run.inbox.directory,
             generation=run.generation,
-            after=run.inbox_after,
-            options=LogOptions(durability=run.inbox_durability),
+            after=run.inbox.after,
+            options=LogOptions(durability=run.inbox.durability),
             on_trouble=lambda trouble: self._report_log_trouble(str(trouble)),
         )
 

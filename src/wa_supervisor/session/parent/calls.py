@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-    from ..shared.spec import Watch
+    from ..shared.watch import Watch
 
 MISSED_PULSES: Final = 2
 """Unanswered in a row before a process is called silent: one may be a machine that was asleep."""

@@ -14,7 +14,7 @@ from ...lifecycle import facts
 from ...messages.errors import ClientGone
 from ..shared.endpoint import Endpoint
 from ..shared.role import refuse_in_session_process
-from ..shared.spec import ChildSpec, ExitCode, StopBounds, Watch
+from ..shared.spec import ChildSpec, ExitCode, StopBounds
 from .calls import Answer
 from .fork_servers import ForkServers
 from .launch import SpawnLauncher
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ..shared import protocol
     from .launch import Launcher
 
-__all__ = ["ChildSpec", "Endpoint", "ExitCode", "SessionLink", "StopBounds", "Watch"]
+__all__ = ["ChildSpec", "Endpoint", "ExitCode", "SessionLink", "StopBounds"]
 
 log = logging.getLogger(__name__)
 

@@ -8,6 +8,7 @@ they read, once: kind, fields, length of every text, range of every number.
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import replace
 from typing import Annotated, Any, Final, Literal, Self, TypeAlias, TypeVar, get_type_hints
 
 from pydantic import (
@@ -24,7 +25,7 @@ from ...errors import FrameError
 from ...lifecycle import facts
 from .inheritance import Inheritance
 from .secret import ON_THE_WIRE, LongSecret, Secret
-from .spec import ChildSpec
+from .spec import ChildSpec, InboxSpec
 
 MAX_LINE_UP: Final = 64 * 1024
 """Bytes; a QR is about 350, a line of a log rarely over 4 KiB: longer means a broken writer."""
@@ -136,13 +137,11 @@ class Run(_Frame):
     proxy: Secret | None = None
     noise_root: str | None = None
     keepalive: float | None = None
-    bot_patience: Seconds = 30.0
-    bot_start: Seconds = 60.0
+    bot_patience: Seconds
+    bot_start: Seconds
     allow_unknown_neonize: bool = False
     leave_out: list[str] = []
-    inbox: str | None = None
-    inbox_after: Annotated[int, Field(ge=0)] = 0
-    inbox_durability: Literal["process", "power"] = "process"
+    inbox: InboxSpec | None = None
 
     @classmethod
     def of(cls, spec: ChildSpec, inheritance: Inheritance) -> Self:
@@ -160,12 +159,10 @@ class Run(_Frame):
             noise_root=spec.endpoint.noise_root,
             keepalive=spec.endpoint.keepalive,
             bot_patience=spec.watch.bot_patience,
-            bot_start=spec.watch.bot_start,
+            bot_start=spec.bot_start,
             allow_unknown_neonize=spec.allow_unknown_neonize,
             leave_out=list(spec.leave_out),
-            inbox=str(spec.inbox.directory.absolute()) if spec.inbox else None,
-            inbox_after=spec.inbox.after if spec.inbox else 0,
-            inbox_durability=spec.inbox.durability if spec.inbox else "process",
+            inbox=spec.inbox and replace(spec.inbox, directory=spec.inbox.directory.absolute()),
         )
 
 

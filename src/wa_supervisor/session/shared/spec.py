@@ -5,9 +5,11 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from ...messages.defaults import DURABILITY, Durability
 from .endpoint import Endpoint
+from .watch import Watch
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -26,27 +28,13 @@ class ExitCode(enum.IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
-    """How closely a session process is watched, in seconds."""
-
-    pulse: float = 30.0
-    """Between two questions whether it lives."""
-    pulse_timeout: float = 20.0
-    """For the answer; two in a row without one mean that it hangs."""
-    bot_patience: float = 30.0
-    """For one handler of the bot, before it is said that the bot is busy."""
-    bot_start: float = 60.0
-    """For the import of the bot and its function, which is to subscribe and return."""
-
-
-@dataclass(frozen=True, slots=True)
 class InboxSpec:
     """Where a session process keeps what it receives."""
 
     directory: Path
     after: int = 0
     """The newest segment of the log that the inbox knows of, see `LogWriter.open`."""
-    durability: Literal["process", "power"] = "process"
+    durability: Durability = DURABILITY
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +57,8 @@ class ChildSpec:
     bot: str | None = None
     endpoint: Endpoint = field(default_factory=Endpoint)
     watch: Watch = field(default_factory=Watch)
+    bot_start: float = 60.0
+    """Seconds for the import of the bot and its function, which is to subscribe and return."""
     allow_unknown_neonize: bool = False
     leave_out: tuple[str, ...] = ()
     """Events, by name, that the bot shall not get: the client died of one that is of no use."""
