@@ -391,7 +391,7 @@ def test_a_relative_data_dir_is_warned_about_where_it_is_kept(tmp_path: Path) ->
 def test_each_value_says_where_it_comes_from(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = write(tmp_path / "c.toml", 'bot = "a:b"\nprofile = "zeroclaw"\n[policy]\npulse = 9\n')
+    file = write(tmp_path / "c.toml", 'bot = "a:b"\nprofile = "zeroclaw"\n[watch]\npulse = 9\n')
     monkeypatch.setenv("WA_SUPERVISOR_BOT", "c:d")
     monkeypatch.setenv("WA_SUPERVISOR_DATABASE", "")
     monkeypatch.setenv("wa_supervisor_policy__backoff__cap", "80")
@@ -403,7 +403,7 @@ def test_each_value_says_where_it_comes_from(
         "policy.backoff.cap": "environment wa_supervisor_policy__backoff__cap",
         "policy.backoff.base": "profile zeroclaw",
         "profile": f"file {file}",
-        "policy.pulse": f"file {file}",
+        "watch.pulse": f"file {file}",
         "database": "default",
     }.items():
         assert str(sources.origin(tuple(key.split(".")))) == origin
