@@ -58,6 +58,12 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         _ = wa_supervisor.Supervizor
 
 
+@pytest.mark.parametrize("name", ["effects", "facts"])
+def test_a_public_module_is_there_before_anything_else_was_imported(name: str) -> None:
+    program = f"from wa_supervisor import {name}; assert {name}.__name__.endswith('.{name}')"
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
 def test_the_package_itself_imports_nothing_heavy() -> None:
     code = "import sys, wa_supervisor; print(*sorted(sys.modules))"
     loaded = subprocess.run(

@@ -185,13 +185,13 @@ def _unlink(address: str) -> None:
     Path(address).unlink(missing_ok=True)
 
 
-def ask(files: SessionFiles, order: Order) -> Status:
+def ask(files: SessionFiles, order: Order, *, within: float = EXCHANGE_TIMEOUT) -> Status:
     """Give an order to the session's running supervisor, and return how things stand.
 
     The status is of the moment the order was taken, not of when it was carried out. Raises
-    NotRunning if no supervisor runs, ControlError if it does not answer in `EXCHANGE_TIMEOUT` s.
+    NotRunning if no supervisor runs, ControlError if it does not answer `within` so many seconds.
     """
-    status, _ = _exchange(files, order)
+    status, _ = _exchange(files, order, within)
     return status
 
 
@@ -200,12 +200,12 @@ def ask_code(files: SessionFiles) -> tuple[Status, ShownCode | None]:
 
     Raises as `ask` does.
     """
-    return _exchange(files, Order.CODE)
+    return _exchange(files, Order.CODE, EXCHANGE_TIMEOUT)
 
 
-def _exchange(files: SessionFiles, order: Order) -> tuple[Status, ShownCode | None]:
+def _exchange(files: SessionFiles, order: Order, within: float) -> tuple[Status, ShownCode | None]:
     with _address(files) as address, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
-        line.settimeout(EXCHANGE_TIMEOUT)
+        line.settimeout(within)
         try:
             line.connect(address)
             with contextlib.suppress(BrokenPipeError):  # it may turn us away before it listens

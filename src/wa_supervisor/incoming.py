@@ -19,7 +19,7 @@ from .messages.inbox import Inbox, InboxOptions, InboxState
 from .messages.own import keep_own, read_own
 from .messages.reader import KINDS
 from .session.shared.spec import InboxSpec
-from .status import Received
+from .status_parts import Received
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Collection
@@ -89,6 +89,11 @@ class Incoming:
         """What the next session process is to be told."""
         after = self._inbox.floor if self._inbox is not None else 0
         return InboxSpec(self._directory, after, self._options.durability)
+
+    @property
+    def own(self) -> Identity | None:
+        """Who we are, once that is known."""
+        return self._own
 
     @property
     def state(self) -> Received | None:

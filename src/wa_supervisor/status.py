@@ -11,16 +11,28 @@ status), which mypy and the reader must see. A test holds both lists to the mark
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack
 
 from pydantic import BaseModel, ConfigDict
 
-from .hints import Hint
-from .lifecycle import Reason, State
+from .hints import Action, Hint, phrase
+from .lifecycle import Budget, Phase, Policy, Reason, State
+from .lifecycle import reasons as explained
 from .lifecycle.model import PUBLIC, UNTIL, fields_marked
 from .redaction import redact
+from .status_parts import (
+    Device,
+    LastRun,
+    PairingNow,
+    ProcessState,
+    Received,
+    Running,
+    Spending,
+    Who,
+)
 
 if TYPE_CHECKING:
     from .lifecycle import Session, Step
@@ -93,89 +105,181 @@ class StepRecord(_Record):
         return f"{self.session}: {self.before} -> {self.after}{substate} on {self.fact}{why}"
 
 
-class Received(_Record):
-    """What was received. It names nobody."""
+class Beside(TypedDict, total=False):
+    """What of a status is known beside the session itself: the fields of that name."""
 
-    waiting: int
-    """Messages that the slowest reader has not acknowledged."""
-    oldest: datetime | None
-    """When the oldest of them arrived."""
-    is_full: bool
+    supervisor: Running
+    since: datetime | None
+    substate_since: datetime | None
+    process: ProcessState | None
+    client: ProcessState | None
+    versions: dict[str, str]
+    device: Device
+    pairing: PairingNow | None
+    received: Received | None
+    restricted_at: datetime | None
+    ignored: int
+    journal: str | None
+    order: Literal["resume", "relink"] | None
+    last_run: LastRun | None
     trouble: str | None
-    """Why messages cannot be read or acknowledged now."""
-    refused: dict[str, int]
-    """Messages that the gate refused since the start, by reason."""
 
 
 class Status(_Record):
-    """How a session stands."""
+    """How a session stands: all that a person is shown, in a terminal, on a page, in a metric.
+
+    `Supervisor.status` returns it, `control.ask` brings it from another program, and
+    `report.read_stopped` makes it where no supervisor runs (`report.look` chooses). Times are UTC;
+    what is not known is null.
+    """
 
     ts: datetime
+    """When this was so."""
     session: str
+    supervisor: Running = "running"
+    """Whether a supervisor runs, see `Running`. Where none answered, the rest is what it wrote."""
     state: State
     substate: str | None
     """`online`, `degraded`, `reconnecting` in Connected, `linking` in Pairing, else null."""
+    since: datetime | None = None
+    """When it came into this state."""
+    substate_since: datetime | None = None
+    """When it came into this sub-state; null where there is none."""
+
     # What is marked PUBLIC in lifecycle.Session:
     reason: Reason | None
+    """Why it is there; null while all is well."""
     cause: Reason | None
     """What went wrong last, where the reason only says that a budget ran out."""
     detail: str
+    """The redacted particulars of the cause, for a person. They may quote others."""
     generation: int
+    """The number of the newest session process."""
     bot_busy: bool
     """A handler of the bot has been at work for too long; what came since waits for it."""
     retries: int
+    """Retries without a stable connection since."""
     not_before: datetime | None
+    """No dial before this time: when the next attempt is made, if it lies ahead."""
+
     # What is said beside it:
     sentence: str | None
     """The reason in words."""
+    who: Who = "nobody"
+    """Who must act."""
     hints: tuple[Hint, ...] = ()
-    """What can be done about it, one after another; empty if it heals by itself."""
-    ignored: int
-    """Facts that meant nothing where they came."""
-    journal: str | None
-    """Why steps cannot be recorded; null while they can."""
-    restricted_at: datetime | None
-    """When WhatsApp last refused a message to a new contact (463); null if it never did."""
+    """What to do about it, one after another; empty if it heals by itself."""
+    ban_until: datetime | None = None
+    """When a temporary ban is over."""
+
+    process: ProcessState | None = None
+    """The supervisor's own process."""
+    client: ProcessState | None = None
+    """The session process, with neonize and the bot; null while there is none."""
+    versions: dict[str, str] = {}
+    """Of `wa-supervisor`, `neonize`, `whatsmeow` and `python`."""
+    device: Device = Device(paired=None, paired_at=None)
+    pairing: PairingNow | None = None
+    """Null but in Pairing."""
+    budgets: dict[str, Spending] = {}
+    """By the name of a `Budget`: `dials` in an hour, pairing `windows` in a day, `conflicts`,
+    `bans`, `flaps`, `crashes`."""
     received: Received | None = None
     """What waits to be read, and what was refused; null where nothing is kept."""
+    restricted_at: datetime | None = None
+    """When WhatsApp last refused a message to a new contact (463); null if it never did."""
+
+    ignored: int = 0
+    """Facts that meant nothing where they came."""
+    journal: str | None = None
+    """Why steps cannot be recorded; null while they can."""
+    order: Literal["resume", "relink"] | None = None
+    """What an operator left for the next supervisor to do first."""
+    last_run: LastRun | None = None
+    """How the last supervisor ended; null while one runs."""
+    trouble: str | None = None
+    """What could not be found out, and why; null if all was."""
 
     @classmethod
-    def of(  # noqa: PLR0913 - what is known of a session from four sides
+    def of(
         cls,
         session: Session,
         name: str,
         *,
         now: float,
         wall: datetime,
-        ignored: int = 0,
-        journal: str | None = None,
-        restricted_at: datetime | None = None,
-        received: Received | None = None,
+        policy: Policy | None = None,
+        **beside: Unpack[Beside],
     ) -> Self:
-        """Say how a session stands at `now` on the core's clock and `wall` on the world's.
-
-        `ignored` is the number of facts that meant nothing, `journal` the trouble with recording.
-        """
-        explanation = session.reason.explanation if session.reason else None
+        """Say how a session stands at `now` on the core's clock and `wall` on the world's."""
+        policy = policy or Policy()
+        who, hints = who_must_act(session)
+        spent = {
+            each.value: Spending.of(
+                limit := policy.limit(each),
+                times := session.spent.get(each, ()),
+                now,
+                time_of_day(limit.room_at(times, now), now=now, wall=wall),
+            )
+            for each in Budget
+        }
         return cls(
             ts=wall,
             session=name,
             state=session.phase.state,
             substate=session.phase.substate,
-            sentence=explanation.sentence if explanation else None,
-            hints=explanation.hints if explanation else (),
-            ignored=ignored,
-            journal=journal,
-            restricted_at=restricted_at,
-            received=received,
+            sentence=session.reason.explanation.sentence if session.reason else None,
+            who=who,
+            hints=hints,
+            ban_until=time_of_day(session.ban_until, now=now, wall=wall),
+            budgets=spent,
+            **beside,
             **shown(session, now=now, wall=wall),
         )
+
+    @property
+    def advice(self) -> str:
+        """What to do about it, as a phrase without a command; empty if it heals by itself."""
+        return phrase(self.hints)
+
+    @property
+    def needs_person(self) -> bool:
+        """Whether nothing will get better before somebody acts."""
+        return self.who != "nobody"
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether messages are heard now: connected, and answered."""
+        return self.supervisor == "running" and self.substate == "online"
+
+    @property
+    def uptime(self) -> timedelta | None:
+        """How long the supervisor has been running."""
+        began = self.process.started_at if self.process else None
+        return self.ts - began if began else None
 
     def story(self, what: str) -> str:
         """Say where the session is, and why, and what that means for somebody."""
         where = f"{self.state.value}.{self.substate}" if self.substate else self.state.value
         why = f": {self.sentence}" if self.sentence else ""
         return f"session {self.session!r} is in {where}, and {what}{why}"
+
+
+def who_must_act(session: Session) -> tuple[Who, tuple[Hint, ...]]:
+    """Say who can get the session on, and how."""
+    if session.phase is Phase.PAIRING:
+        return "phone", (Hint(Action.SCAN),)
+    if session.reason is None:
+        return "nobody", ()
+    meaning = session.reason.explanation
+    return _WHO[meaning.who], meaning.hints
+
+
+_WHO: Mapping[explained.Who, Who] = {
+    explained.Who.NOBODY: "nobody",
+    explained.Who.OPERATOR: "operator",
+    explained.Who.PHONE: "phone",
+}
 
 
 def shown(session: Session, *, now: float, wall: datetime) -> dict[str, Any]:

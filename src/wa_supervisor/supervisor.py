@@ -19,7 +19,7 @@ from .errors import Hopeless, Misused, WaitTimeout
 from .fact_queue import FactQueue
 from .incoming import Incoming
 from .journal import Recorder
-from .lifecycle import Session, State, facts
+from .lifecycle import State, facts
 from .listeners import Listeners
 from .messages.reader import KINDS
 from .outgoing import Outgoing
@@ -30,7 +30,7 @@ from .session.parent.link import SessionLink
 from .session.shared import bot_names
 from .shell import STOP_BOUND, OnGiveUp, Shell, Surroundings
 from .sinks import Sinks
-from .status import Status, StepRecord
+from .standing import Standing
 from .step_stream import StepStream, Waiting
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from .pairing.sink import AsyncSink, Sink
     from .seams import Clock, MakeLink, Store
     from .settings import Settings
+    from .status import Status, StepRecord
 
 log = logging.getLogger("wa_supervisor")
 
@@ -106,6 +107,7 @@ class Supervisor(Sending):
         self._outgoing = Outgoing(
             self._store.outbox, status=lambda: self.status, connected=self._be_online
         )
+        self._standing = Standing(self._clock, self._code, self._incoming, self._outgoing)
         self._facts = FactQueue()
         self._listeners: Listeners[Step] = Listeners("step")
         self._record_listeners: Listeners[StepRecord] = Listeners("step")
@@ -122,17 +124,7 @@ class Supervisor(Sending):
     @property
     def status(self) -> Status:
         """How the session stands. Read from another thread it may be a moment old."""
-        shell = self._shell
-        return Status.of(
-            shell.core.session if shell else Session(),
-            self.settings.session,
-            now=self._clock.time(),
-            wall=self._clock.wall(),
-            ignored=shell.core.ignored.total() if shell else 0,
-            journal=shell.around.recorder.trouble if shell else None,
-            restricted_at=self._outgoing.restricted_at,
-            received=self._incoming.state if self._incoming else None,
-        )
+        return self._standing.status(self.settings, self._shell)
 
     def on_step(self, listener: Listener[Step]) -> None:
         """Have `listener` called with every step, on the supervisor's loop. It must not block.
@@ -355,6 +347,7 @@ class Supervisor(Sending):
         )
         async with contextlib.AsyncExitStack() as stack:
             await stack.enter_async_context(contextlib.aclosing(recorder))
+            await stack.enter_async_context(self._standing.begun())
             await stack.enter_async_context(contextlib.aclosing(self._outgoing))
             if incoming is not None:
                 await stack.enter_async_context(incoming.opened(self._facts.put))
@@ -377,6 +370,7 @@ class Supervisor(Sending):
             )
 
     def _hand_on(self, step: Step, record: StepRecord) -> None:
+        self._standing.heard(step, record)
         if self._incoming is not None:
             self._incoming.heard(step)
         self._listeners.call(step)

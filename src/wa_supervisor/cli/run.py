@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..exit_record import note_exit
 from ..lifecycle import PROFILES, State
 from ..output import take_over
 from ..settings import load_settings
+from ..store.layout import SessionFiles
 from ..supervisor import Supervisor
 from .exits import GIVE_UP, Exit
 from .explain import explanation
 from .session_options import SessionOptions
 from .supervise import OnGiveUp, RunOptions, supervise
 from .workers import Workers
+
+if TYPE_CHECKING:
+    from ..settings import Settings
 
 
 def run(
@@ -99,13 +105,21 @@ def run(
     )
     workers, code = Workers(), Exit.OK
     with options.session.advising():
-        outcome = supervise(read(), options, workers)
+        loaded = read()
+        outcome = supervise(loaded, options, workers)
     if outcome.state is State.GAVE_UP and outcome.reason is not None:
         lines = explanation(outcome.reason, outcome.detail, options.session)
         print("wa-supervisor: gave up: " + "\n  ".join(lines), file=sys.stderr)
         code = GIVE_UP.get(outcome.reason, Exit.FAILED)
+    workers.submit(_note_exit, loaded.settings, code)
     workers.leave(code)
     raise typer.Exit(code)
+
+
+def _note_exit(settings: Settings, code: Exit) -> None:
+    """Leave a note of our end for `status`. A disk that takes none costs no more than that."""
+    with contextlib.suppress(OSError):
+        note_exit(SessionFiles.at(settings.session, settings.data_dir).directory, code)
 
 
 def _ask_for_phone() -> str:

@@ -52,7 +52,7 @@ def amend(  # noqa: PLR0913 - what changes, and what history says of it
             effects=(),
             **words(values | ({"reason": reason} if reason else {})),
         )
-        journal.append(record, memory.amended(change, order))
+        journal.append(record, memory.amended(fact, change, order))
     finally:
         journal.close()
     return True

@@ -19,8 +19,8 @@ from pydantic import (
     field_serializer,
 )
 
-from ..lifecycle import Clock, Phase, Policy, Reason, Session
-from ..lifecycle.model import KEPT, fields_marked
+from ..lifecycle import Clock, Phase, Policy, Reason, Session, State
+from ..lifecycle.model import CONNECTED, KEPT, fields_marked
 from ..lifecycle.policy import DAY
 from ..redaction import redact
 from ..status import time_of_day
@@ -52,6 +52,15 @@ class Memory(BaseModel):
     last_pairing: AwareDatetime | None = None
     """When a phone last paired."""
 
+    since: AwareDatetime | None = None
+    """Since when the session is where it is: in this state, or given up."""
+    paired: bool | None = None
+    """Whether there are keys; None: nobody knows yet."""
+    connected_at: AwareDatetime | None = None
+    """When the session was last known to be connected."""
+    phone_seen_at: AwareDatetime | None = None
+    """The last sign of the phone that was noticed."""
+
     order: Order | None = None
     """What an operator left for the next run to do first, while none took orders."""
 
@@ -66,10 +75,17 @@ class Memory(BaseModel):
         """Return when a time of its session is, of day."""
         return time_of_day(moment, now=0.0, wall=self.written_at)
 
-    def amended(self, change: Callable[[Session], Session] | None, order: Order | None) -> Memory:
+    def amended(
+        self, fact: str, change: Callable[[Session], Session] | None, order: Order | None
+    ) -> Memory:
         """Return it as an operator leaves it: another session, or an order for the next run."""
-        session = change(self.session) if change else self.session
-        return self.model_copy(update={"session": session, "order": order or self.order})
+        return self.model_copy(
+            update={
+                "session": change(self.session) if change else self.session,
+                "paired": _PAIRED.get(fact, self.paired),
+                "order": order or self.order,
+            }
+        )
 
 
 def remember(
@@ -83,13 +99,38 @@ def remember(
     kept.detail = redact(kept.detail)
     # Online without the clock that runs until a connection counts as stable: it is stable.
     stable = session.phase is Phase.ONLINE and Clock.STABLE not in session.clocks
+    paired = fact == "PairSucceeded"
+    stayed = last is not None and _place(last.session) == _place(kept)
+    was_up = session.phase in CONNECTED or (last is not None and last.session.phase in CONNECTED)
     return Memory(
         written_at=wall,
         session=kept,
         last_stable=wall if stable else (last and last.last_stable),
-        last_pairing=wall if fact == "PairSucceeded" else (last and last.last_pairing),
+        last_pairing=wall if paired else (last and last.last_pairing),
+        since=last.since if last and stayed else wall,
+        paired=_PAIRED.get(fact, last and last.paired),
+        connected_at=wall if was_up else (last and last.connected_at),
+        phone_seen_at=wall if paired else (last and last.phone_seen_at),
         order=last and last.order,
     )
+
+
+_PAIRED = {
+    "PairSucceeded": True,
+    "Connected": True,
+    "RestoreDone": True,
+    "QrOffered": False,
+    "PairCodeOffered": False,
+    "PurgeDone": False,
+    "OperatorRestored": True,
+    "OperatorPurged": False,
+}
+"""What a fact says of whether there are keys."""
+
+
+def _place(session: Session) -> State | Reason:
+    """Where a session is for a person: what was given up stays so, also while it is stopped."""
+    return session.given_up or session.phase.state
 
 
 def recall(memory: Memory, now: float, wall: datetime, policy: Policy) -> Session:

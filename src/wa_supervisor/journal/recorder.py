@@ -101,6 +101,11 @@ class Recorder:
             raise
 
     @property
+    def memory(self) -> Memory | None:
+        """What is remembered now, though it may not be on the disk; None before the first step."""
+        return self._memory
+
+    @property
     def order(self) -> Order | None:
         """What an operator left for this run; until its fact is kept, also for the next one."""
         return self._memory.order if self._memory else None

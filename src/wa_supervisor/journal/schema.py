@@ -146,9 +146,11 @@ def connect(path: Path) -> sqlite3.Connection:
 def connect_to_read(path: Path) -> sqlite3.Connection:
     """Open an existing journal to read it, whether or not a supervisor writes it now.
 
+    Nothing is created: of one that was closed well SQLite would make a WAL, as whoever reads it.
     Raises JournalError if it is of a newer version, sqlite3.Error for anything else.
     """
-    uri = f"{path.absolute().as_uri()}?mode=ro"
+    closed = not Path(f"{path}-wal").exists()
+    uri = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if closed else ''}"
     connection = sqlite3.connect(uri, uri=True, timeout=TIMEOUT, isolation_level=None)
     try:
         _check_version(connection, path)

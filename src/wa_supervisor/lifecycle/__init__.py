@@ -42,4 +42,13 @@ __all__ = [
     "facts",
 ]
 
-__getattr__ = exports(__name__, {"SessionChart": "chart", "SessionCore": "core", "Step": "core"})
+__getattr__ = exports(
+    __name__,
+    {
+        "SessionChart": "chart",
+        "SessionCore": "core",
+        "Step": "core",
+        "effects": "effects",
+        "facts": "facts",
+    },
+)

@@ -219,25 +219,33 @@ def read_holder(files: SessionFiles) -> Holder | None:
     The lock is tried for an instant. Raises StoreError if the file cannot be used, or if the
     lock is held but its content is not readable.
     """
+    holder, held = look_at_lock(files)
+    if held and holder is None:
+        raise StoreError(f"session {files.name!r} is locked by a process that left no name")
+    return holder if held else None
+
+
+def look_at_lock(files: SessionFiles) -> tuple[Holder | None, bool]:
+    """Say who holds the lock or held it last, if that can be read, and whether it is held now.
+
+    The lock is tried for an instant. Raises StoreError if the file cannot be used.
+    """
     files.check_owner()
     try:
-        descriptor = os.open(files.lock, _OPEN & ~os.O_CREAT)
+        descriptor = os.open(files.lock, os.O_RDONLY | os.O_NOFOLLOW)
     except FileNotFoundError:
-        return None
+        return None, False
     except OSError as error:
         raise StoreError(f"cannot read the lock of {files.name!r}: {error.strerror}") from error
     try:
-        if _try_lock(descriptor):
+        held = not _try_lock(descriptor)
+        if not held:
             _unlock(descriptor)
-            return None
-        holder = _read_record(descriptor)
+        return _read_record(descriptor, READER_TIMEOUT if held else 0.0), held
     except OSError as error:
         raise StoreError(f"cannot read the lock of {files.name!r}: {error.strerror}") from error
     finally:
         os.close(descriptor)
-    if holder is None:
-        raise StoreError(f"session {files.name!r} is locked by a process that left no name")
-    return holder
 
 
 def _left_behind(descriptor: int) -> tuple[int, ...]:
@@ -256,9 +264,9 @@ def _left_behind(descriptor: int) -> tuple[int, ...]:
     return () if holder is None or holder.pid in found else tuple(sorted(found))
 
 
-def _read_record(descriptor: int) -> Holder | None:
+def _read_record(descriptor: int, within: float = READER_TIMEOUT) -> Holder | None:
     # A new holder writes right after it locks: give it that moment.
-    end = time.monotonic() + READER_TIMEOUT
+    end = time.monotonic() + within
     while True:
         os.lseek(descriptor, 0, os.SEEK_SET)
         try:
