@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("wa_supervisor")
 
+BOT_READER: Final = "@bot"
+"""The reader that feeds the bot, where `inbox.bot_delivery` says so."""
 ASK_BOUND: Final = 5.0
 """Seconds for an answer of the session process."""
 
@@ -49,6 +51,10 @@ class Incoming:
         self._link: Link | None = None
         self._own: Identity | None = None
         self._is_full = False
+        self.is_held = False
+        """Whether so much waits for the bot that nothing more is to be taken from WhatsApp."""
+        self.on_held: Callable[[], None] = lambda: None
+        """Called when that changes."""
         self._post: Callable[[Fact], None] = lambda _: None
         self._asking: set[asyncio.Task[None]] = set()
 
@@ -64,6 +70,7 @@ class Incoming:
                 durability=options.durability,
                 max_messages=options.max_messages,
                 max_bytes=options.max_mib << 20,
+                online=frozenset({BOT_READER}),
             ),
             on_change=self._changed,
         )
@@ -88,7 +95,8 @@ class Incoming:
     def spec(self) -> InboxSpec:
         """What the next session process is to be told."""
         after = self._inbox.floor if self._inbox is not None else 0
-        return InboxSpec(self._directory, after, self._options.durability)
+        options = self._options
+        return InboxSpec(self._directory, after, options.durability, options.bot_delivery)
 
     @property
     def own(self) -> Identity | None:
@@ -107,6 +115,7 @@ class Incoming:
             is_full=state.full,
             trouble=state.trouble,
             refused=self.admission.rejections.by_reason(),
+            set_aside=state.set_aside,
         )
 
     @property
@@ -142,7 +151,20 @@ class Incoming:
 
         return Deliveries(begin, self.admission)
 
+    async def read_for_bot(self, wanted: bool) -> Reader | None:  # noqa: FBT001
+        """Begin to read for the bot; unless it is wanted nothing is kept for it any more."""
+        assert self._inbox is not None
+        if wanted:
+            return await self._inbox.read(BOT_READER, own=lambda: self._own)
+        if BOT_READER in self._inbox.state.depths:
+            log.info("messages are not kept for the bot any more (inbox.bot_delivery is neonize)")
+            await self._inbox.forget(BOT_READER)
+        return None
+
     def _changed(self, state: InboxState) -> None:
+        if state.held is not self.is_held:
+            self.is_held = state.held
+            self.on_held()
         if state.full is not self._is_full:
             self._is_full = state.full
             self._post(facts.InboxFull() if state.full else facts.InboxDrained())

@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from .crashes import CrashReport
     from .lifecycle.facts import Fact
     from .session.parent.calls import Answer
+    from .session.parent.door import BotDoor, Dealt
     from .session.shared.endpoint import Endpoint
     from .session.shared.protocol import Question, Work
-    from .session.shared.spec import ChildSpec
+    from .session.shared.spec import ChildSpec, Place
     from .status import Status
 
 __all__ = ["Clock", "DialReserve", "Keys", "Link", "MakeLink", "Records", "Store"]
@@ -64,6 +65,12 @@ class Link(Protocol):
 
     async def request(self, what: Work, arguments: SecretStr, *, within: float) -> Answer:
         """Have the process do something with its client; the answer's problem if it cannot."""
+
+    def steer(self, door: BotDoor) -> None:
+        """Have this process, and those that follow, treat what they receive so from now on."""
+
+    async def deliver(self, place: Place) -> Dealt:
+        """Have the bot's handlers deal with a message, and wait for them as long as they take."""
 
     async def reachable(self, endpoint: Endpoint) -> bool:
         """Tell whether the way to WhatsApp is open, without a login."""

@@ -18,7 +18,15 @@ from pydantic import (
 from pydantic_settings import NoDecode
 
 from .errors import ConfigError
-from .messages.defaults import DURABILITY, MAX_MESSAGES, MAX_MIB, Durability
+from .messages.defaults import (
+    BOT_DELIVERY,
+    BOT_TRIES,
+    DURABILITY,
+    MAX_MESSAGES,
+    MAX_MIB,
+    BotDelivery,
+    Durability,
+)
 from .pairing.spec import SinkSpec
 
 _PHONE = re.compile(r"[1-9][0-9]{6,14}", re.ASCII)  # E.164 has at most 15 digits
@@ -118,6 +126,18 @@ class InboxSettings(BaseModel):
     """When a reader has so many before it, the client is stopped: the rest waits at WhatsApp."""
     max_mib: Annotated[int, Field(ge=1)] = MAX_MIB
     """The same for what is kept on the disk."""
+    bot_delivery: BotDelivery = BOT_DELIVERY
+    """How the bot gets messages: as neonize hands them over, or from the inbox, where what its
+    handlers had not finished comes again after a crash; see docs/messages.md."""
+    bot_tries: Annotated[int, Field(ge=1, le=1000)] = BOT_TRIES
+    """With `bot_delivery = "inbox"`: how often a message is handed to handlers that raise, or over
+    which the process dies, before it is set aside."""
+
+    @model_validator(mode="after")
+    def _delivers_what_is_kept(self) -> Self:
+        if self.bot_delivery == "inbox" and not self.enabled:
+            raise ValueError("bot_delivery 'inbox' needs the inbox: set enabled to true as well")
+        return self
 
 
 class StopSettings(BaseModel):

@@ -42,6 +42,8 @@ class Received(Part):
     """Why messages cannot be read or acknowledged now."""
     refused: dict[str, int]
     """Messages that the gate refused since the start, by reason."""
+    set_aside: int = 0
+    """Messages on which the bot's handlers have failed too often, see `inbox.bot_tries`."""
 
 
 class Spending(Part):

@@ -10,6 +10,7 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, Self
 
+from .bot_feed import BotFeed
 from .bounds import ending, finished, owned, running_loop
 from .clock import RealClock
 from .control import Order, Orders, ShownCode
@@ -103,6 +104,7 @@ class Supervisor(Sending):
         self._incoming: Incoming | None = None
         if settings.inbox.enabled and self._store.inbox is not None:
             self._incoming = Incoming(self._store.inbox, settings.inbox, settings.gate)
+        self._bot = BotFeed(settings, self._incoming)
         self._jitter = jitter
         self._outgoing = Outgoing(
             self._store.outbox, status=lambda: self.status, connected=self._be_online
@@ -256,6 +258,7 @@ class Supervisor(Sending):
         self.settings = self.settings.model_copy(update={"gate": gate})
         if self._incoming is not None:
             self._incoming.admission.policy = gate
+        self._bot.update_gate(gate)
 
     def _operate(self, fact: Fact) -> None:
         if self._loop is None or self._loop is running_loop():
@@ -355,6 +358,7 @@ class Supervisor(Sending):
             self._outgoing.use(link)
             if incoming is not None:
                 incoming.use(link)
+            await stack.enter_async_context(self._bot.running(link))
             await stack.enter_async_context(store.control(orders, lambda: self.status))
             yield Surroundings(
                 store=store,
@@ -373,6 +377,7 @@ class Supervisor(Sending):
         self._standing.heard(step, record)
         if self._incoming is not None:
             self._incoming.heard(step)
+        self._bot.heard(step)
         self._listeners.call(step)
         self._record_listeners.call(record)
         for stream in self._streams:

@@ -324,6 +324,25 @@ async def test_it_is_full_at_its_depth_and_until_half_of_that_was_read(tmp_path:
         assert [state.full for state in told] == [True, False]
 
 
+async def test_for_what_waits_for_the_bot_the_client_is_held_and_not_stopped(
+    tmp_path: Path,
+) -> None:
+    """Stopped it could not hand over what waits, and would never start again."""
+    told: list[InboxState] = []
+    options = replace(SLOW, max_messages=4, online=frozenset({"@bot"}))
+    async with opened(tmp_path, options, readers=(), on_change=told.append) as inbox:
+        reader = await inbox.read("@bot")
+        with closing(writer(tmp_path)) as log:
+            say(log, *map(str, range(4)))
+        inbox.notify()
+        await until_read(inbox, 4)
+        assert (inbox.state.full, inbox.state.held) == (False, True)
+        await take(reader, 3)  # two are acknowledged
+        assert inbox.state.held
+        await take(reader, 1)
+        assert [(state.full, state.held) for state in told] == [(False, True), (False, False)]
+
+
 async def test_it_is_full_by_its_bytes(tmp_path: Path) -> None:
     options = replace(SLOW, max_bytes=50_000)
     async with opened(tmp_path, options) as inbox:

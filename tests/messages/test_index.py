@@ -49,7 +49,7 @@ def ingest(index: Index) -> None:
 def unread(index: Index, name: str) -> list[bytes]:
     """All that a reader has before it."""
     found = index.fetch(name, 0, 10_000)
-    return [record.data if record else b"lost" for _, record in found]
+    return [record.data if record else b"lost" for *_, record in found]
 
 
 class InboxMachine(RuleBasedStateMachine):
@@ -129,7 +129,7 @@ class InboxMachine(RuleBasedStateMachine):
         name = data.draw(st.sampled_from(sorted(self.acknowledged)))
         fetched = self.index.fetch(name, 0, 5)
         chosen = data.draw(st.lists(st.sampled_from(fetched), unique=True)) if fetched else []
-        numbers = [number for number, _ in chosen]
+        numbers = [number for number, *_ in chosen]
         self.index.advance(name, numbers, max(numbers, default=0))
         self.acknowledged[name].update(numbers)
 
@@ -191,7 +191,7 @@ def test_segments_go_when_all_readers_have_acknowledged_them_and_the_newest_stay
         append(log, *[b"%d:" % n + bytes(100) for n in range(40)])
         ingest(index)
         before = segment_numbers(tmp_path)
-        numbers = [number for number, _ in index.fetch("bot", 0, 100)]
+        numbers = [number for number, *_ in index.fetch("bot", 0, 100)]
         index.advance("bot", numbers, 40)
         assert segment_numbers(tmp_path) == before
         index.advance("audit", numbers[:20], 20)
@@ -293,7 +293,7 @@ def test_an_index_that_becomes_unreadable_is_begun_anew_and_numbers_go_on(tmp_pa
             index.advance("bot", [499], 500)
         ingest(index)
         assert index.was_lost
-        numbers = [number for number, _ in index.fetch("bot", 500, 1000)]
+        numbers = [number for number, *_ in index.fetch("bot", 500, 1000)]
         assert numbers == list(range(501, 1001))
     index.close()
 
@@ -371,3 +371,20 @@ def test_a_defect_in_the_middle_of_a_batch_leaves_everything_as_it_was(tmp_path:
         ingest(index)
         assert unread(index, "bot") == [b"a:", b"b:", b"c:"]
         assert index.figures.counts == {"duplicates": 1}
+
+
+def test_what_a_reader_has_failed_on_is_counted_across_a_restart_and_set_aside(
+    tmp_path: Path,
+) -> None:
+    with closing(open_index(tmp_path)) as index, closing(writer(tmp_path)) as log:
+        index.register("@bot")
+        append(log, b"poison", b"fine")
+        ingest(index)
+        assert index.fail("@bot", 1) == 1
+    with closing(open_index(tmp_path)) as index:
+        assert index.fail("@bot", 1) == 2
+        index.set_aside("@bot", 1, b"poison")
+        index.advance("@bot", [1], 1)
+        assert index.figures.counts == {"set_aside": 1}
+        assert index.fail("@bot", 2) == 1
+        assert unread(index, "@bot") == [b"fine"]

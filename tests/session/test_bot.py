@@ -100,3 +100,33 @@ def test_the_end_waits_for_a_handler_but_not_for_ever() -> None:
     bot.thread.finish(0.1)
     assert 0.1 <= time.monotonic() - began < 1
     gate.set()
+
+
+def test_what_the_gate_refuses_is_not_handled() -> None:
+    handled: list[int] = []
+    thread = BotThread(
+        lambda _uuid, _binary, _size, code: handled.append(code),
+        30.0,
+        busy=lambda _: None,
+        free=lambda: None,
+        admits=lambda code, _: code != 17,
+    )
+    for code in (17, 18):
+        thread.put(0, b"", code)
+    thread.finish(SECONDS)
+    assert handled == [18]
+
+
+def test_whoever_hands_a_job_over_hears_what_it_raised_and_the_next_is_run() -> None:
+    bot = Bot(lambda _: None)
+    ends: list[BaseException | None] = []
+
+    def fail() -> NoReturn:
+        raise LookupError
+
+    bot.thread.run(fail, ends.append)
+    bot.thread.run(lambda: bot.thread.handle(0, b"after", 7), ends.append)
+    bot.thread.finish(SECONDS)
+    assert isinstance(ends[0], LookupError)
+    assert ends[1:] == [None]
+    assert bot.handled == [b"after"]

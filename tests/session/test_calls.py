@@ -12,10 +12,10 @@ class Line:
 
     def __init__(self, *, answers: bool = True, listens: bool = True) -> None:
         self.answers, self.listens = answers, listens
-        self.asked: list[protocol.Call | protocol.Request] = []
+        self.asked: list[protocol.Call | protocol.Request | protocol.Deliver] = []
         self.calls = Calls(1, self._send)
 
-    def _send(self, call: protocol.Call | protocol.Request) -> bool:
+    def _send(self, call: protocol.Call | protocol.Request | protocol.Deliver) -> bool:
         self.asked.append(call)
         if self.answers:
             reply = protocol.Reply(generation=1, id=call.id)

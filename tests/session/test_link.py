@@ -329,7 +329,7 @@ async def test_an_interpreter_that_is_not_there_is_a_refused_start(
 async def test_a_defect_of_ours_is_an_exit_too(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def defective(*_: object) -> Never:
+    def defective(*_: object, **_more: object) -> Never:
         raise LookupError("of ours")
 
     monkeypatch.setattr(protocol.Run, "of", defective)

@@ -56,25 +56,53 @@ FRAMES_UP = (
     st.builds(protocol.Hello, generation=GENERATION, pid=NUMBER, neonize=TEXT)
     | st.builds(protocol.Log, generation=GENERATION, level=NUMBER, logger=TEXT, message=TEXT)
     | st.builds(protocol.Reply, generation=GENERATION, id=NUMBER, problem=TEXT)
+    | st.builds(protocol.Refused, generation=GENERATION, reason=TEXT)
     | st.builds(protocol.Bye, generation=GENERATION)
     | _facts().map(protocol.fact_frame)
 )
-FRAMES_DOWN = st.builds(
-    protocol.Run,
-    generation=GENERATION,
-    inheritance=INHERITANCE,
-    session=TEXT,
-    database=TEXT,
-    phone=st.none() | TEXT.map(SecretStr),
-    proxy=st.none() | TEXT.map(SecretStr),
-    bot=st.none() | TEXT,
-    bot_patience=st.floats(0, 1e6),
-    bot_start=st.floats(0, 1e6),
-    inbox=st.none()
+COUNT = st.integers(0, 2**63 - 1)
+FRAMES_DOWN = (
+    st.builds(
+        protocol.Run,
+        generation=GENERATION,
+        inheritance=INHERITANCE,
+        session=TEXT,
+        database=TEXT,
+        phone=st.none() | TEXT.map(SecretStr),
+        proxy=st.none() | TEXT.map(SecretStr),
+        bot=st.none() | TEXT,
+        bot_patience=st.floats(0, 1e6),
+        bot_start=st.floats(0, 1e6),
+        inbox=st.none()
+        | st.builds(
+            InboxSpec,
+            TEXT.map(Path),
+            st.integers(0, 1000),
+            st.sampled_from(["process", "power"]),
+            st.sampled_from(["neonize", "inbox"]),
+        ),
+        gate=st.none() | TEXT.map(SecretStr),
+    )
     | st.builds(
-        InboxSpec, TEXT.map(Path), st.integers(0, 1000), st.sampled_from(["process", "power"])
-    ),
-) | st.builds(protocol.Stop, generation=GENERATION, log_out=st.booleans(), within=st.floats(0, 10))
+        protocol.Stop, generation=GENERATION, log_out=st.booleans(), within=st.floats(0, 10)
+    )
+    | st.builds(
+        protocol.Deliver,
+        generation=GENERATION,
+        id=NUMBER,
+        number=COUNT,
+        segment=COUNT,
+        offset=COUNT,
+        late=st.booleans(),
+        redelivered=st.booleans(),
+    )
+    | st.builds(
+        protocol.Steer,
+        generation=GENERATION,
+        gate=st.none() | TEXT.map(SecretStr),
+        hold=st.booleans(),
+    )
+)
 
 
 @settings(deadline=None)  # two cores shared by many
@@ -187,15 +215,16 @@ SECRET = "15550001111"
             bot_patience=1.0,
             bot_start=1.0,
         ),
+        protocol.Steer(generation=1, gate=SecretStr(SECRET), hold=False),
         protocol.fact_frame(facts.QrOffered(1, SecretStr(SECRET), 60.0)),
         protocol.fact_frame(facts.PairCodeOffered(1, SecretStr(SECRET), 160.0)),
     ],
-    ids=["phone", "environment", "qr", "code"],
+    ids=["phone", "environment", "gate", "qr", "code"],
 )
 def test_a_secret_is_on_the_wire_and_in_no_other_form_of_its_frame(frame: Any) -> None:
     line = protocol.encode(frame)
     assert SECRET.encode() in line
-    parsed = (protocol.parse_up if frame.kind != "run" else protocol.parse_down)(line)
+    parsed = (protocol.parse_down if frame.kind in {"run", "steer"} else protocol.parse_up)(line)
     for each in (frame, parsed):
         assert SECRET not in f"{each!r} {each} {each.model_dump()} {each.model_dump_json()}"
 

@@ -112,6 +112,11 @@ class GatePolicy(BaseModel):
     """What the account's owner writes on the phone: not at all, or in chats that are allowed."""
 
     @property
+    def is_given(self) -> bool:
+        """Whether any of its settings was given, be it the default's value."""
+        return bool(self.model_fields_set)
+
+    @property
     def lists_people(self) -> bool:
         """Whether the allowlist names any person."""
         return not all(map(_of_groups, self.allow))

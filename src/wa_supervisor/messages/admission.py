@@ -43,7 +43,7 @@ class Admission:
     """Judges messages by `policy`, which may be replaced at any time.
 
     `phone_of` is asked for the number of a LID; it returns None if nobody knows, and never
-    raises.
+    raises. Once it is warned that nobody may write, if `warns`.
     """
 
     def __init__(
@@ -52,6 +52,7 @@ class Admission:
         phone_of: Callable[[Lid], Awaitable[Phone | None]],
         *,
         clock: Callable[[], float] = time.monotonic,
+        warns: bool = True,
     ) -> None:
         self.policy = policy
         self.rejections = Rejections()
@@ -62,7 +63,7 @@ class Admission:
         self._unknown: OrderedDict[Lid, float] = OrderedDict()
         self._recent: OrderedDict[Envelope, None] = OrderedDict()
         self._admitted: OrderedDict[tuple[Group, str], None] = OrderedDict()
-        self._warned = False
+        self._warned = not warns
 
     async def judge(self, message: Message) -> Verdict:
         """Decide on one message, and count it if it is refused."""
@@ -75,6 +76,11 @@ class Admission:
             if len(self._admitted) > _ADMITTED:
                 self._admitted.popitem(last=False)
         return verdict
+
+    def count(self, reason: GateReason) -> None:
+        """Count a message that was refused in the session process, before the bot."""
+        self.rejections.add(Verdict(reason))
+        self._warn_of_nobody(reason)
 
     def refused(self) -> list[Explanation]:
         """Explain the refusals of late, newest first, one for each kind of sender and place.
@@ -89,7 +95,10 @@ class Admission:
         self._recent.move_to_end(envelope)
         if len(self._recent) > _RECENT:
             self._recent.popitem(last=False)
-        if verdict.reason is GateReason.NOBODY_LISTED and not self._warned:
+        self._warn_of_nobody(verdict.reason)
+
+    def _warn_of_nobody(self, reason: GateReason) -> None:
+        if reason is GateReason.NOBODY_LISTED and not self._warned:
             self._warned = True
             log.warning("messages are refused: nobody is allowed to write (gate.allow is empty)")
 

@@ -45,6 +45,9 @@ class InboxOptions:
     """The inbox is full when the log takes so much."""
     remember: int = 100_000
     """A duplicate is known for one as long as no more messages than these came after the first."""
+    online: frozenset[str] = frozenset()
+    """Readers that read only while the client runs: it is not stopped for what they have before
+    them, or they would have it for ever."""
     poll: float = 2.0
     """Seconds between two looks at the log when nobody said that there is more."""
 
@@ -69,6 +72,8 @@ class InboxState:
 
     It stays so until half of that was read.
     """
+    held: bool
+    """As much waits for a reader of `InboxOptions.online`: take no more, but let the client run."""
     duplicates: int
     unreadable: int
     """Events that are no messages though they should be; they are kept aside in the index."""
@@ -78,6 +83,8 @@ class InboxState:
     """Places where the disk has spoiled the log."""
     lost: int
     """Messages that a power cut has taken from the log."""
+    set_aside: int
+    """Messages on which the bot's handlers have failed too often."""
     trouble: str | None
     """Why nothing can be read or acknowledged now; None if all is well."""
 
@@ -110,9 +117,10 @@ class Inbox:
         self._readers: dict[str, Reader] = {}
         self._news = asyncio.Event()
         self._full = False
+        self._held = False
         self._blocked = False
         self._troubles: dict[str, str] = {}
-        self._announced: tuple[str | None, bool] = None, False
+        self._announced: tuple[str | None, bool, bool] = None, False, False
         self._failure: BaseException | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -128,8 +136,8 @@ class Inbox:
         """Open the inbox and begin to look at the log.
 
         Messages are kept for those `readers` from now on, and for all that ever read; where nobody
-        reads nothing is kept. `on_change` is told on the loop when `full` or `trouble` changes.
-        Raises InboxError or LogError.
+        reads nothing is kept. `on_change` is told on the loop when `full`, `held` or `trouble`
+        changes. Raises InboxError or LogError.
         """
         worker = Worker("inbox", InboxError)
 
@@ -177,11 +185,13 @@ class Inbox:
             oldest=None if oldest is None else datetime.fromtimestamp(oldest / 1e9, UTC),
             bytes=figures.bytes,
             full=self._is_full(),
+            held=self._is_held(),
             duplicates=counts.get("duplicates", 0),
             unreadable=counts.get("unreadable", 0),
             torn=counts.get("torn", 0),
             damaged=counts.get("damaged", 0),
             lost=counts.get("lost", 0),
+            set_aside=counts.get("set_aside", 0),
             trouble=self._trouble(),
         )
 
@@ -311,15 +321,28 @@ class Inbox:
 
     def _is_full(self) -> bool:
         """See whether it is full, or has been and is not half empty yet."""
-        figures, options = self.index.figures, self._options
-        depth = max(figures.depths.values(), default=0)
-        share = max(depth / options.max_messages, figures.bytes / options.max_bytes)
-        self._full = share >= (0.5 if self._full else 1.0)
+        depths, online = self.index.figures.depths, self._options.online
+        depth = max((each for name, each in depths.items() if name not in online), default=0)
+        # Where readers of `online` alone are behind, it is they who hold what is on the disk.
+        holds_all = depth == max(depths.values(), default=0)
+        self._full = self._share(depth, with_bytes=holds_all) >= (0.5 if self._full else 1.0)
         return self._full
+
+    def _is_held(self) -> bool:
+        """The same for the readers of `online`."""
+        depths = self.index.figures.depths
+        depth = max((depths.get(name, 0) for name in self._options.online), default=0)
+        self._held = self._share(depth, with_bytes=depth > 0) >= (0.5 if self._held else 1.0)
+        return self._held
+
+    def _share(self, depth: int, *, with_bytes: bool) -> float:
+        options = self._options
+        size = self.index.figures.bytes if with_bytes else 0
+        return max(depth / options.max_messages, size / options.max_bytes)
 
     def _announce(self) -> None:
         """Tell of what has changed since it was told last."""
-        before, now = self._announced, (self._trouble(), self._is_full())
+        before, now = self._announced, (self._trouble(), self._is_full(), self._is_held())
         if before == now:
             return
         self._announced = now

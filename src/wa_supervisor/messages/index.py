@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final, Literal, Self
 
 from ..private_files import make_directory
+from . import failures
 from .database import connect, is_unreadable, raised_as, set_aside, transaction
 from .errors import InboxError, MalformedEvent
 from .index_layout import MIGRATIONS
@@ -68,7 +69,7 @@ class Figures:
     bytes: int
     """Of the segments there are."""
     counts: Mapping[str, int]
-    """`duplicates`, `unreadable`, `torn`, `damaged` and `lost`, those that are not 0."""
+    """`duplicates`, `unreadable`, `torn`, `damaged`, `lost`, `set_aside`, those that are not 0."""
     floor: int
     """The highest number of a segment that was looked at, see `LogWriter.open`."""
 
@@ -211,7 +212,7 @@ class Index:
         self._retire()
         self._publish()
 
-    def fetch(self, name: str, after: int, limit: int) -> list[tuple[int, Record | None]]:
+    def fetch(self, name: str, after: int, limit: int) -> list[tuple[int, Position, Record | None]]:
         """Return a reader's next items after a number; None for one that is no longer in the log.
 
         That is so after a power cut which took a part of the log away.
@@ -219,9 +220,8 @@ class Index:
         after = max(after, self.cursors[name].acknowledged)
         with raised_as(InboxError, self._path, "read"):
             rows = self._connection.execute(_FETCH, (after, name, limit)).fetchall()
-        return [
-            (number, self._record(Position(segment, offset))) for number, segment, offset in rows
-        ]
+        places = [(number, Position(segment, offset)) for number, segment, offset in rows]
+        return [(number, place, self._record(place)) for number, place in places]
 
     def advance(self, name: str, acknowledged: Sequence[int], handed: int) -> None:
         """Move a reader's cursor; what it holds is kept when this returns."""
@@ -252,6 +252,18 @@ class Index:
             cursor.ahead.difference_update(range(before + 1, reached + 1))
         if reached > before:
             self._retire()
+        self._publish()
+
+    def fail(self, name: str, number: int) -> int:
+        """Count that a reader has failed on an item, and return how often in a row it has."""
+        with self._changing("write"):
+            return failures.fail(self._connection, name, number)
+
+    def set_aside(self, name: str, number: int, data: bytes) -> None:
+        """Keep an item on which a reader has failed too often, apart from the log."""
+        with self._changing("write"):
+            self._count("set_aside")
+            failures.keep_aside(self._connection, name, number, data)
         self._publish()
 
     def lose(self, number: int) -> None:

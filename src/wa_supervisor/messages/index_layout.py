@@ -3,7 +3,8 @@
 `scan` is how far the log was looked at and the number of the newest item; `items` are those that
 somebody may still want, by their place in the log; `seen` are the keys by which a duplicate is
 known, as hashes; `readers` and `ahead` are the cursors. `unreadable` keeps some of the events that
-should have been messages.
+should have been messages. `tries` says how often a reader has failed on the item that it has, and
+`set_aside` keeps the newest of those on which it has failed too often.
 """
 
 from __future__ import annotations
@@ -57,6 +58,23 @@ MIGRATIONS: Final[Migrations] = (
             id INTEGER PRIMARY KEY,
             why TEXT NOT NULL,
             event INTEGER NOT NULL,
+            data BLOB NOT NULL
+        ) STRICT
+        """,
+    ),
+    (
+        """
+        CREATE TABLE tries (
+            reader TEXT PRIMARY KEY,
+            number INTEGER NOT NULL,
+            tries INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE set_aside (
+            id INTEGER PRIMARY KEY,
+            reader TEXT NOT NULL,
+            number INTEGER NOT NULL,
             data BLOB NOT NULL
         ) STRICT
         """,

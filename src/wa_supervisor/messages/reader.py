@@ -13,6 +13,7 @@ from .index import Index
 from .message import Kind, Message
 from .parse import parse
 from .record import Record
+from .segments import Position
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -34,6 +35,8 @@ class Item:
     message: Message
     redelivered: bool
     """It was handed out before, and not acknowledged: it may have been dealt with."""
+    place: Position
+    """Where it stands in the log."""
 
 
 class Source:
@@ -68,12 +71,12 @@ class Source:
         self._index.advance(self._name, numbers, item.number if item else 0)
         return item
 
-    def _read(self, fetched: list[tuple[int, Record | None]]) -> tuple[int, list[int]]:
+    def _read(self, fetched: list[tuple[int, Position, Record | None]]) -> tuple[int, list[int]]:
         """Make messages of records; return how far it came, and what is for nobody."""
         skipped: list[int] = []
         lost = size = 0
         number = 0
-        for number, record in fetched:
+        for number, place, record in fetched:
             if record is None:
                 lost += 1
                 skipped.append(number)
@@ -86,7 +89,8 @@ class Source:
             if message is None or message.kind not in self._kinds:
                 skipped.append(number)
                 continue
-            self._ready.append(Item(number, message, redelivered=number <= self._handed))
+            redelivered = number <= self._handed
+            self._ready.append(Item(number, message, redelivered=redelivered, place=place))
             size += len(record.data)
             if size > _FETCHED_BYTES:
                 break
@@ -183,6 +187,18 @@ class Reader:
         """Never hand this item out again. Raises InboxError if that could not be kept."""
         await self._inbox.call(
             self.name, lambda: self._inbox.index.advance(self.name, [item.number], 0)
+        )
+
+    async def fail(self, item: Item) -> int:
+        """Count that an item could not be dealt with; return how often. Raises InboxError."""
+        return await self._inbox.call(
+            self.name, lambda: self._inbox.index.fail(self.name, item.number)
+        )
+
+    async def set_aside(self, item: Item) -> None:
+        """Keep an item, which is still to be acknowledged, apart. Raises InboxError."""
+        await self._inbox.call(
+            self.name, lambda: self._inbox.index.set_aside(self.name, item.number, item.message.raw)
         )
 
     def close(self) -> None:

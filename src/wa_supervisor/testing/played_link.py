@@ -13,6 +13,7 @@ from ..messages.log import LogOptions, LogWriter
 from ..messages.record import LATE
 from ..messages.schema import MESSAGE_EVENT
 from ..session.parent.calls import Answer
+from ..session.parent.door import BotDoor, Dealt
 from .events import OWN
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from ..messages.errors import SendError
     from ..session.shared.endpoint import Endpoint
     from ..session.shared.protocol import Question, Work
-    from ..session.shared.spec import ChildSpec
+    from ..session.shared.spec import ChildSpec, Place
 
 P = ParamSpec("P")
 
@@ -58,6 +59,8 @@ class PlayedLink:
         """The numbers that the client knows of LIDs, both as JIDs."""
         self.results: dict[str, object] = {}
         """What methods of neonize's client return to `call`, by name; of others None."""
+        self.door = BotDoor()
+        """The gate before the bot, and whether messages are held."""
         self._post: Callable[[Fact], None] | None = None
         self._on_received: Callable[[], None] = lambda: None
         self._log: LogWriter | None = None
@@ -179,6 +182,15 @@ class PlayedLink:
             known = self.phones.get(about.get_secret_value())
             return Answer(answers=(SecretStr(known),) if known else ())
         return Answer("nobody is there")
+
+    def steer(self, door: BotDoor) -> None:
+        """Note what stands before the bot in `door`."""
+        self.door = door
+
+    async def deliver(self, place: Place) -> Dealt:
+        """Have no bot."""
+        del place
+        return Dealt.NOT_BEGUN
 
     async def reachable(self, endpoint: Endpoint) -> bool:
         """Return `network`."""

@@ -13,7 +13,7 @@ import queue
 import threading
 import time
 import traceback
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,11 +23,11 @@ log = logging.getLogger(__name__)
 QUEUE: Final = 10_000
 _LOOKS: Final = 4  # at a handler within the patience
 
-Event = tuple[int, bytes, int]
+_Job: TypeAlias = "tuple[Callable[[], None], Callable[[BaseException | None], None]]"
 
 
 class BotThread:
-    """Runs neonize's `execute` for every event, in order.
+    """Runs neonize's `execute` for every event that `admits` lets through, in order.
 
     `busy` is called with the seconds, once, when a handler has worked for longer than `patience`;
     `free` when it is done after all.
@@ -40,11 +40,13 @@ class BotThread:
         *,
         busy: Callable[[float], None],
         free: Callable[[], None],
+        admits: Callable[[int, bytes], bool] = lambda _code, _data: True,
     ) -> None:
         self._execute = execute
+        self._admits = admits
         self._patience = patience
         self._busy, self._free = busy, free
-        self._events: queue.Queue[Event] = queue.Queue(QUEUE)
+        self._events: queue.Queue[_Job] = queue.Queue(QUEUE)
         self._since: float | None = None
         self._last = time.monotonic()
         for work in (self._work, self._watch):
@@ -52,8 +54,26 @@ class BotThread:
 
     def put(self, uuid: int, data: bytes, code: int) -> None:
         """Hand an event over; blocks only while the queue is full."""
+
+        def handle() -> None:
+            if self._admits(code, data):
+                self.handle(uuid, data, code)
+
+        self.run(handle)
+
+    def run(
+        self,
+        job: Callable[[], None],
+        done: Callable[[BaseException | None], None] = lambda _: None,
+    ) -> None:
+        """Run this when all before it is done, and then say what it raised."""
         self._last = time.monotonic()
-        self._events.put((uuid, data, code))
+        self._events.put((job, done))
+
+    def handle(self, uuid: int, data: bytes, code: int) -> None:
+        """Run the handlers of an event, on the thread that this is; raises what they raise."""
+        memory = ctypes.create_string_buffer(data, len(data))
+        self._execute(uuid, ctypes.addressof(memory), len(data), code)
 
     def is_idle(self, seconds: float) -> bool:
         """Whether every event was handled, and none has come for so long."""
@@ -67,18 +87,20 @@ class BotThread:
 
     def _work(self) -> None:
         while True:
-            uuid, data, code = self._events.get()
+            job, done = self._events.get()
             self._since = time.monotonic()
+            raised: BaseException | None = None
             try:
-                memory = ctypes.create_string_buffer(data, len(data))
-                self._execute(uuid, ctypes.addressof(memory), len(data), code)
+                job()
             except BaseException as error:  # noqa: BLE001 - SystemExit too: it is not its process
                 # Its text may quote a message; where it happened does not.
                 where = "".join(traceback.format_tb(error.__traceback__))
                 log.error("A handler of the bot raised %s:\n%s", type(error).__name__, where)  # noqa: TRY400
+                raised = error
             finally:
                 self._since = None
-                self._events.task_done()
+            done(raised)
+            self._events.task_done()
 
     def _watch(self) -> None:
         """Report of one handler at most once that it is busy, and then that it is free."""

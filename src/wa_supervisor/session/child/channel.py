@@ -55,7 +55,7 @@ class Channel:
     def start(
         self,
         on_stop: Callable[[protocol.Stop], None],
-        on_call: Callable[[protocol.Call | protocol.Request], None],
+        on_call: Callable[[protocol.Asked], None],
     ) -> None:
         """Start both threads; the two are called on the reading one, for every such frame."""
         self._writer.start()
@@ -64,7 +64,7 @@ class Channel:
             for frame in self._frames:
                 if isinstance(frame, protocol.Stop):
                     on_stop(frame)
-                elif isinstance(frame, protocol.Call | protocol.Request):
+                elif isinstance(frame, protocol.Asked):
                     on_call(frame)
 
         threading.Thread(target=listen, daemon=True, name="channel-reader").start()
@@ -75,6 +75,7 @@ class Channel:
         | protocol.FactFrame
         | protocol.Reply
         | protocol.Received
+        | protocol.Refused
         | protocol.Bye,
     ) -> None:
         """Queue a frame."""

@@ -12,23 +12,22 @@ from urllib.parse import quote
 from ...lifecycle import facts
 from ...messages.errors import MessagesError, NotConnected
 from ...messages.log import LogOptions, LogWriter
+from ...messages.schema import MESSAGE_EVENT
 from ...redaction import redact
 from ..shared import protocol
 from ..shared.neonize_texts import (
-    CLIENT_LOGGER,
-    FFMPEG_LOGGER,
-    LEVEL_LOGGER,
-    LOGGERS,
     LOGIN_STATUS_HOOK,
     Event,
     LoginStatus,
     MessageEvent,
 )
 from ..shared.spec import ExitCode
-from . import adapter, preload, questions, requests
+from . import adapter, logs, preload, questions, requests
+from .addresses import Addresses
 from .bot import BotThread
+from .bot_gate import BotGate
+from .deliveries import Deliveries
 from .dial_watch import DialWatch
-from .logs import Forward, Listen
 from .socket_watch import SocketWatch
 from .tap import Tap
 
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
+    from ...gate import GateReason
     from ...lifecycle.facts import ChildFact
     from .channel import Channel
 
@@ -75,16 +75,29 @@ class Client:
         self._logged_out = threading.Lock()
         self._bot: BotThread | None = None
         self._tap: Tap | None = None
+        self._is_held = False
+        self._is_ending = False
+        self._deliveries: Deliveries | None = None
         # The path goes into an SQLite URI, where ? # and % have a meaning. The uuid is fresh for
         # every generation: an old client's finalizer stops whoever has its uuid.
         name = run.postgres.get_secret_value() if run.postgres else quote(run.database)
         self.neonize: Any = NewClient(name, uuid=f"{run.session}.{run.generation}")
+        addresses = Addresses(
+            self.neonize, lambda: self._connected.is_set() and not self._is_ending
+        )
+        self._gate = BotGate(
+            run.gate,
+            own=addresses.own,
+            phone_of=addresses.phone_of,
+            refused=self._report_refused,
+        )
         self._socket = SocketWatch(self.neonize, self._report_lost_socket)
         self._dials = DialWatch(self._end_circling_dial)
 
     def connect(self) -> NoReturn:
         """Connect, and end the process when that returns."""
-        self._capture_logs()
+        logs.capture(self._channel, self._generation, self._on_log_line)
+        preload.start_log_worker()
         try:
             self._subscribe(self._open_log())
         except MessagesError as error:  # what could not be kept must not be received
@@ -120,12 +133,31 @@ class Client:
             self._socket.end()
             threading.Thread(target=self._stop, args=(stop,), daemon=True, name="stop").start()
 
-    def on_call(self, call: protocol.Call | protocol.Request) -> None:
-        """Answer a call: a pulse at once, what asks neonize from a thread of its own."""
-        if call.what == "pulse":
+    def on_call(self, call: protocol.Asked) -> None:
+        """Do what is asked: a pulse at once, what asks neonize on a thread of its own."""
+        if isinstance(call, protocol.Steer):
+            self._steer(call)
+        elif isinstance(call, protocol.Deliver):
+            self._deliver(call)
+        elif call.what == "pulse":
             self._reply(call)
         else:
             threading.Thread(target=self._ask, args=(call,), daemon=True, name=call.what).start()
+
+    def _steer(self, steer: protocol.Steer) -> None:
+        self._gate.replace(steer.gate)
+        self._is_held = steer.hold
+        if self._tap is not None and not self._stopping.is_set():
+            self._tap.is_held = steer.hold
+
+    def _deliver(self, frame: protocol.Deliver) -> None:
+        if self._deliveries is None or not self._connected.is_set():
+            self._reply_delivery(frame, protocol.Undelivered.NOT_BEGUN)
+        else:
+            self._deliveries.take(frame)
+
+    def _reply_delivery(self, frame: protocol.Deliver, code: str) -> None:
+        self._reply(frame, "the bot has not dealt with it" if code else "", code)
 
     def _ask(self, call: protocol.Call | protocol.Request) -> None:
         """Ask neonize, only while connected: it dies of a call where there is no client."""
@@ -145,7 +177,7 @@ class Client:
 
     def _reply(
         self,
-        call: protocol.Call | protocol.Request,
+        call: protocol.Call | protocol.Request | protocol.Deliver,
         problem: str = "",
         code: str = "",
         answers: tuple[SecretStr, ...] = (),
@@ -171,6 +203,7 @@ class Client:
                 _within(self._log_out, deadline)
             elif self._connected.is_set():
                 self._drain(min(deadline, time.monotonic() + stop.drain))
+            self._is_ending = True
             # A stop() that arrives before Go has a client is lost: hence again and again.
             while not self._returned.is_set() and time.monotonic() < deadline:
                 _within(self.neonize.stop, deadline)
@@ -184,7 +217,13 @@ class Client:
         neonize's stop() drops what its Go side has queued, up to 101 messages that WhatsApp was
         told were received; disconnect() keeps that and hands it over.
         """
+        if self._deliveries is not None and self._bot is not None:
+            # The handlers may still need the connection for the one message that they have.
+            self._deliveries.close()
+            self._bot.finish(deadline - time.monotonic())
         _within(self.neonize.disconnect, deadline)
+        if self._tap is not None:
+            self._tap.is_held = False
         while time.monotonic() < deadline:
             quiet = self._tap is None or self._tap.is_quiet(_QUIET_SECONDS)
             if quiet and (self._bot is None or self._bot.is_idle(_QUIET_SECONDS)):
@@ -216,6 +255,9 @@ class Client:
     def _report_log_trouble(self, trouble: str) -> None:
         self._report(facts.StorageUnavailable(self._generation, redact(trouble)))
 
+    def _report_refused(self, reason: GateReason) -> None:
+        self._channel.send(protocol.Refused(generation=self._generation, reason=reason.value))
+
     def _report_news(self) -> None:
         self._channel.send(protocol.Received(generation=self._generation))
 
@@ -237,19 +279,6 @@ class Client:
         """
         if self._has_keys:
             self._report(adapter.fact_of_log(message, self._generation))
-
-    def _capture_logs(self) -> None:
-        forward = Forward(self._channel, self._generation)
-        forward.setLevel(logging.WARNING)
-        for name in (*LOGGERS, __name__.partition(".")[0]):
-            logger = logging.getLogger(name)
-            logger.addHandler(forward)
-            logger.propagate = False
-        logging.getLogger(LEVEL_LOGGER).setLevel(logging.INFO)
-        logging.getLogger(CLIENT_LOGGER).setLevel(logging.INFO)
-        logging.getLogger(CLIENT_LOGGER).addHandler(Listen(self._on_log_line))
-        logging.getLogger(FFMPEG_LOGGER).setLevel(logging.ERROR)
-        preload.start_log_worker()
 
     def _open_log(self) -> LogWriter | None:
         """Begin a segment of the inbox's log. Raises MessagesError."""
@@ -290,7 +319,9 @@ class Client:
             self._run.bot_patience,
             busy=lambda seconds: self._report(facts.BotBusy(self._generation, seconds)),
             free=lambda: self._report(facts.BotFree(self._generation)),
+            admits=self._gate.admits,
         )
+        kept = self._deliver_from_inbox(bot, inbox)
 
         def tap(uuid: int, binary: int, size: int, code: int) -> None:
             data = ctypes.string_at(binary, size)
@@ -307,11 +338,21 @@ class Client:
                 else:
                     self._socket.note(name)
                     self._report(adapter.fact_of_event(name, message, self._generation))
-            bot.put(uuid, data, code)
+            if code not in kept:
+                bot.put(uuid, data, code)
 
         event.execute = tap
         event.qr(self._on_qr)
         setattr(self.neonize, LOGIN_STATUS_HOOK, self._on_status)
+
+    def _deliver_from_inbox(self, bot: BotThread, tap: Tap | None) -> frozenset[int]:
+        """Return the events that the bot gets from the inbox and not from neonize."""
+        run = self._run
+        if tap is None or run.inbox is None or run.inbox.bot_delivery != "inbox":
+            return frozenset()
+        tap.is_held = self._is_held
+        self._deliveries = Deliveries(run.inbox.directory, bot, self._reply_delivery)
+        return frozenset({MESSAGE_EVENT})
 
     def _note_answer(self, event: str) -> None:
         """Take note whether this event says that a login follows, or that one was answered."""

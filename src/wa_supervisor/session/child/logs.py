@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...redaction import redact
 from ..shared import protocol
+from ..shared.neonize_texts import CLIENT_LOGGER, FFMPEG_LOGGER, LEVEL_LOGGER, LOGGERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,3 +48,17 @@ class Listen(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Call it."""
         self._hear(record.getMessage())
+
+
+def capture(channel: Channel, generation: int, on_line: Callable[[str], None]) -> None:
+    """Send what neonize and we log to the supervisor; `on_line` hears whatsmeow's lines."""
+    forward = Forward(channel, generation)
+    forward.setLevel(logging.WARNING)
+    for name in (*LOGGERS, __name__.partition(".")[0]):
+        logger = logging.getLogger(name)
+        logger.addHandler(forward)
+        logger.propagate = False
+    logging.getLogger(LEVEL_LOGGER).setLevel(logging.INFO)
+    logging.getLogger(CLIENT_LOGGER).setLevel(logging.INFO)
+    logging.getLogger(CLIENT_LOGGER).addHandler(Listen(on_line))
+    logging.getLogger(FFMPEG_LOGGER).setLevel(logging.ERROR)

@@ -47,6 +47,8 @@ class Tap:
         self._connected = 0
         self._last = time.monotonic()
         self._grown = threading.Event()
+        self.is_held = False
+        """While this holds no message is taken, and neonize takes none from WhatsApp."""
         threading.Thread(
             target=self._tell_of_news, args=(news,), daemon=True, name="inbox-news"
         ).start()
@@ -68,6 +70,8 @@ class Tap:
         if name in {MessageEvent.LATE_BEGINS, MessageEvent.LATE_ENDS}:
             self._is_late = name == MessageEvent.LATE_BEGINS
             return
+        while self.is_held:
+            time.sleep(_NO_ROOM_SECONDS)
         flags = LATE if self._is_late else 0
         while True:
             outcome = self._writer.append(event, data, flags=flags, connected=self._connected)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ...messages.errors import ClientGone, SendTimeout, SendUnknown
 from ..shared import protocol
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
+    from ..shared.spec import Place
     from ..shared.watch import Watch
+
+    _Frame: TypeAlias = protocol.Call | protocol.Request | protocol.Deliver
 
 MISSED_PULSES: Final = 2
 """Unanswered in a row before a process is called silent: one may be a machine that was asleep."""
@@ -35,9 +39,7 @@ class Answer:
 class Calls:
     """What one process was asked and has not answered. `send` tells whether it could be asked."""
 
-    def __init__(
-        self, generation: int, send: Callable[[protocol.Call | protocol.Request], bool]
-    ) -> None:
+    def __init__(self, generation: int, send: Callable[[_Frame], bool]) -> None:
         self._generation = generation
         self._send = send
         self._numbers = itertools.count(1)
@@ -60,7 +62,14 @@ class Calls:
         )
         return await self._exchange(request, within)
 
-    async def _exchange(self, frame: protocol.Call | protocol.Request, within: float) -> Answer:
+    async def deliver(self, place: Place) -> Answer:
+        """Have the bot's handlers deal with a message, for as long as they take."""
+        frame = protocol.Deliver(
+            generation=self._generation, id=next(self._numbers), **dataclasses.asdict(place)
+        )
+        return await self._exchange(frame, None)
+
+    async def _exchange(self, frame: _Frame, within: float | None) -> Answer:
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting[frame.id] = answer
         try:

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Final
 
 from ...errors import NeonizeUnusable, SessionError
 from ...lifecycle import facts
-from ...messages.errors import ClientGone
+from ...messages.errors import ClientGone, SendUnknown
+from ..shared import protocol
 from ..shared.endpoint import Endpoint
 from ..shared.role import refuse_in_session_process
-from ..shared.spec import ChildSpec, ExitCode, StopBounds
+from ..shared.spec import ChildSpec, ExitCode, Place, StopBounds
 from .calls import Answer
+from .door import BotDoor, Dealt
 from .fork_servers import ForkServers
 from .launch import SpawnLauncher
 from .network_probe import reachable
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from ...lifecycle.facts import ChildFact
-    from ..shared import protocol
     from .launch import Launcher
 
 __all__ = ["ChildSpec", "Endpoint", "ExitCode", "SessionLink", "StopBounds"]
@@ -71,6 +72,7 @@ class SessionLink:
         self._bounds = bounds or StopBounds()
         self._on_received = on_received
         self._lock_descriptors = () if lock_descriptor is None else (lock_descriptor,)
+        self._door = BotDoor()
         self._current: SessionProcess | None = None
         self._last: SessionProcess | None = None
 
@@ -111,7 +113,7 @@ class SessionLink:
             raise SessionError(
                 f"the session process of generation {self._current.spec.generation} still runs"
             )
-        self._current = current = SessionProcess(spec, self._post, self._on_received)
+        self._current = current = SessionProcess(spec, self._post, self._on_received, self._door)
         current.task = asyncio.create_task(self._live(current), name=f"session-{spec.generation}")
 
     async def stop(
@@ -125,6 +127,7 @@ class SessionLink:
         current = self._current
         if current is None or current.task is None:
             return
+        current.is_to_end = True
         bounds = self._bounds
         if current.process is None:
             await current.abandon(bounds.term)
@@ -165,6 +168,26 @@ class SessionLink:
         if current is None:
             return Answer("no session process runs")
         return await current.calls.ask(what, within, about)
+
+    def steer(self, door: BotDoor) -> None:
+        """Have this process, and those that follow, treat what they receive so from now on."""
+        self._door = door
+        if self._current is not None:
+            self._current.steer(door)
+
+    async def deliver(self, place: Place) -> Dealt:
+        """Have the bot's handlers deal with a message, and wait for them as long as they take."""
+        current = self._current
+        if current is None:
+            return Dealt.NOT_BEGUN
+        answer = await current.calls.deliver(place)
+        if not answer.problem:
+            return Dealt.DONE
+        if answer.code == protocol.Undelivered.RAISED:
+            return Dealt.RAISED
+        if answer.code != SendUnknown.code:
+            return Dealt.NOT_BEGUN
+        return Dealt.ENDED if current.is_to_end else Dealt.DIED
 
     async def reachable(self, endpoint: Endpoint) -> bool:
         """Tell whether the way to WhatsApp is open, without a login."""

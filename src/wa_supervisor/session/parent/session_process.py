@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from pydantic import SecretStr
 
 from ...errors import FrameError
+from ...gate import GateReason
 from ...lifecycle import facts
 from ...redaction import Redactor, printable, url_secrets
 from ..shared import protocol
@@ -21,6 +22,7 @@ from ..shared.inheritance import Inheritance
 from ..shared.neonize_texts import go_died, is_chatter
 from ..shared.spec import ExitCode
 from .calls import Calls
+from .door import BotDoor
 from .output import OutputPipe
 from .process import ExitStatus
 
@@ -61,8 +63,12 @@ class SessionProcess:
         spec: ChildSpec,
         post: Callable[[ChildFact], None],
         on_received: Callable[[], None] = lambda: None,
+        door: BotDoor | None = None,
     ) -> None:
         self.spec: Final = spec
+        self.door = door or BotDoor()
+        self.is_to_end = False
+        """Whether it was told to end, so that its end is no fault of what it was doing."""
         self.redact: Final = Redactor()
         self.task: asyncio.Task[None] | None = None
         self.readying: asyncio.Future[None] | None = None
@@ -133,11 +139,14 @@ class SessionProcess:
         if self._line is None:
             return
         loop = asyncio.get_running_loop()
-        run = protocol.Run.of(self.spec, Inheritance.of_this_program())
+        door = self.door
+        run = protocol.Run.of(self.spec, Inheritance.of_this_program(), gate=door.gate)
         with suppress(OSError):  # it died: the exit says the rest
             async with asyncio.timeout(_TELL_SECONDS):
                 await loop.sock_sendall(self._line, protocol.encode(run))
             self._listens = True
+            if self.door is not door or door.is_held:
+                self._steer()
             await self._up.wait()
 
     async def abandon(self, seconds: float) -> None:
@@ -152,8 +161,20 @@ class SessionProcess:
         )
         launched.cancel()
 
+    def steer(self, door: BotDoor) -> None:
+        """Have what is received treated so from now on."""
+        if door != self.door:
+            self.door = door
+            self._steer()
+
+    def _steer(self) -> None:
+        gate = protocol.gate_text(self.door.gate)
+        generation = self.spec.generation
+        self._send(protocol.Steer(generation=generation, gate=gate, hold=self.door.is_held))
+
     def ask_to_stop(self, *, log_out: bool, within: float, drain: float) -> bool:
         """Ask the process to end; tell whether it could be asked."""
+        self.is_to_end = True
         return self._send(
             protocol.Stop(
                 generation=self.spec.generation, log_out=log_out, within=within, drain=drain
@@ -307,6 +328,8 @@ class SessionProcess:
                 self._post(self._redacted(frame.fact))
             case protocol.Received():
                 self._on_received()
+            case protocol.Refused():
+                self.door.refused(_reason(frame.reason))
             case protocol.Bye():
                 self._said_bye = True
             case protocol.Log():
@@ -325,3 +348,10 @@ class SessionProcess:
     def _on_output(self, line: str) -> None:
         level = logging.DEBUG if is_chatter(line) else logging.INFO
         _bot_log.log(level, "%s", printable(self.redact(line)))
+
+
+def _reason(code: str) -> GateReason:
+    for reason in GateReason:
+        if reason.value == code:
+            return reason
+    raise FrameError("a message was refused for a reason that nobody knows")

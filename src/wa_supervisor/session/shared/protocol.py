@@ -8,6 +8,8 @@ they read, once: kind, fields, length of every text, range of every number.
 from __future__ import annotations
 
 import dataclasses
+import enum
+import json
 from dataclasses import replace
 from typing import Annotated, Any, Final, Literal, Self, TypeAlias, TypeVar, get_type_hints
 
@@ -22,6 +24,7 @@ from pydantic import (
 )
 
 from ...errors import FrameError
+from ...gate import GatePolicy
 from ...lifecycle import facts
 from .inheritance import Inheritance
 from .secret import ON_THE_WIRE, LongSecret, Secret
@@ -41,6 +44,7 @@ MAX_SECONDS: Final = 1e9
 Text: TypeAlias = Annotated[str, Field(max_length=MAX_TEXT)]
 Number: TypeAlias = Annotated[int, Field(ge=-(2**31), lt=2**31)]
 Seconds: TypeAlias = Annotated[float, Field(ge=0, le=MAX_SECONDS)]
+Count: TypeAlias = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 Question: TypeAlias = Literal["pulse", "probe", "who_am_i", "phone_of"]
@@ -117,6 +121,13 @@ class Received(_Frame):
     kind: Literal["received"] = "received"
 
 
+class Refused(_Frame):
+    """The gate before the bot has refused a message; `reason` is a `gate.GateReason`."""
+
+    kind: Literal["refused"] = "refused"
+    reason: Text
+
+
 class Bye(_Frame):
     """The last frame of a process that ends by itself."""
 
@@ -142,10 +153,13 @@ class Run(_Frame):
     allow_unknown_neonize: bool = False
     leave_out: list[str] = []
     inbox: InboxSpec | None = None
+    gate: LongSecret | None = None
 
     @classmethod
-    def of(cls, spec: ChildSpec, inheritance: Inheritance) -> Self:
-        """Return the frame that has a session process run this."""
+    def of(
+        cls, spec: ChildSpec, inheritance: Inheritance, *, gate: GatePolicy | None = None
+    ) -> Self:
+        """Return the frame that has a session process run this, with this gate before its bot."""
         return cls(
             generation=spec.generation,
             inheritance=inheritance,
@@ -163,6 +177,7 @@ class Run(_Frame):
             allow_unknown_neonize=spec.allow_unknown_neonize,
             leave_out=list(spec.leave_out),
             inbox=spec.inbox and replace(spec.inbox, directory=spec.inbox.directory.absolute()),
+            gate=gate_text(gate),
         )
 
 
@@ -194,6 +209,47 @@ class Request(_Frame):
     id: Number
     what: Work
     arguments: LongSecret
+
+
+class Undelivered(enum.StrEnum):
+    """Why handlers have not dealt with a message: the code in the answer to `Deliver`."""
+
+    NOT_BEGUN = "not_begun"
+    """No handler has seen it."""
+    RAISED = "raised"
+    """A handler raised."""
+
+
+class Deliver(_Frame):
+    """A message of the inbox for the bot's handlers, by its place in the log.
+
+    It is answered when they have returned, or with a code of `Undelivered`.
+    """
+
+    kind: Literal["deliver"] = "deliver"
+    id: Number
+    number: Count
+    segment: Count
+    offset: Count
+    late: bool
+    redelivered: bool
+
+
+class Steer(_Frame):
+    """How what is received is treated from now on.
+
+    `gate` is the policy before the bot, as JSON; without one the bot gets everything. With `hold`
+    nothing more is taken from WhatsApp: the inbox is full of what the bot has not handled.
+    """
+
+    kind: Literal["steer"] = "steer"
+    gate: LongSecret | None
+    hold: bool
+
+
+def gate_text(gate: GatePolicy | None) -> SecretStr | None:
+    """Return a policy as it crosses the line."""
+    return None if gate is None else SecretStr(json.dumps(gate.reveal()))
 
 
 # -- facts as frames -------------------------------------------------------------------------------
@@ -250,10 +306,12 @@ def fact_frame(fact: facts.ChildFact) -> FactFrame:
 
 # -- lines -----------------------------------------------------------------------------------------
 
-Up: TypeAlias = Hello | FactFrame | Log | Reply | Received | Bye
-Down: TypeAlias = Run | Stop | Call | Request
+Asked: TypeAlias = Call | Request | Deliver | Steer
+"""What a session process is asked to do while it runs."""
+Up: TypeAlias = Hello | FactFrame | Log | Reply | Received | Refused | Bye
+Down: TypeAlias = Run | Stop | Asked
 
-_frames_up: Any = Hello | Log | Reply | Received | Bye
+_frames_up: Any = Hello | Log | Reply | Received | Refused | Bye
 for _frame in _FACT_FRAMES.values():
     _frames_up = _frames_up | _frame
 _UP: Final[TypeAdapter[Up]] = TypeAdapter(Annotated[_frames_up, Field(discriminator="kind")])

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...messages.defaults import DURABILITY, Durability
+from ...messages.defaults import BOT_DELIVERY, DURABILITY, BotDelivery, Durability
 from .endpoint import Endpoint
 from .watch import Watch
 
@@ -35,6 +35,18 @@ class InboxSpec:
     after: int = 0
     """The newest segment of the log that the inbox knows of, see `LogWriter.open`."""
     durability: Durability = DURABILITY
+    bot_delivery: BotDelivery = BOT_DELIVERY
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A message of the inbox for the bot: its number, its place in the log, how it comes."""
+
+    number: int
+    segment: int
+    offset: int
+    late: bool
+    redelivered: bool
 
 
 @dataclass(frozen=True, slots=True)
