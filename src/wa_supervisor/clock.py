@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
+
+_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Uptime:
+    """For how long the machine has run: unlike the time of day, nobody can set it."""
+
+    boot: str
+    """A name of this run of the machine; another one after a restart."""
+    seconds: float
+    """Since the machine's start, suspends included."""
 
 
 class Clock(Protocol):
@@ -19,6 +34,9 @@ class Clock(Protocol):
 
     def wall(self) -> datetime:
         """The time of day, in UTC. From any thread."""
+
+    def uptime(self) -> Uptime | None:
+        """For how long the machine has run; None if that cannot be told."""
 
     def timeout_at(self, when: float | None) -> AbstractAsyncContextManager[object]:
         """Raise TimeoutError from the body once `time()` is `when`; never if that is None."""
@@ -34,6 +52,16 @@ class RealClock:
     def wall(self) -> datetime:
         """The time of day, in UTC, as far as the computer knows it."""
         return datetime.now(UTC)
+
+    def uptime(self) -> Uptime | None:
+        """For how long the machine has run, as Linux tells it; None elsewhere."""
+        if sys.platform != "linux":
+            return None
+        try:
+            boot = _BOOT_ID.read_text(encoding="ascii").strip()
+        except (OSError, ValueError):
+            return None
+        return Uptime(boot, time.clock_gettime(time.CLOCK_BOOTTIME))
 
     def timeout_at(self, when: float | None) -> asyncio.Timeout:
         """Limit the body to the time before `when`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from dataclasses import fields
 from datetime import timedelta
 
@@ -13,8 +14,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from journal.rows import WALL
+from wa_supervisor.clock import RealClock, Uptime
 from wa_supervisor.journal import Memory, careful, recall, remember
-from wa_supervisor.journal.memory import BELIEVED
+from wa_supervisor.journal.elapsed import BELIEVED
 from wa_supervisor.lifecycle import (
     Budget,
     Child,
@@ -91,19 +93,19 @@ def test_every_budget_and_wait_is_kept_across_a_restart_and_any_jump_of_the_cloc
     jump = (wall - WALL).total_seconds()  # what a datetime can say of it
     again = recall(stored(remember(session, now, WALL)), later, wall, POLICY)
 
-    silence = max(0.0, jump)
+    silence = min(max(0.0, jump), BELIEVED)
     for name in ("not_before", "ban_until"):
         was, is_ = getattr(session, name), getattr(again, name)
         assert (was is None) == (is_ is None)
         if was is not None:
             assert left(is_, later) == pytest.approx(left(was, now) - silence, abs=MICRO)
             assert left(is_, later) <= POLICY.ban_max + MICRO
-    aged = silence if silence <= BELIEVED else 0.0
+    aged = jump if 0 <= jump <= BELIEVED else 0.0
     assert again.spent.keys() == session.spent.keys()
     for budget, times in session.spent.items():
         expected = [moment - now - aged for moment in times]
         assert [t - later for t in again.spent[budget]] == pytest.approx(expected, abs=MICRO)
-        assert all(t <= later for t in again.spent[budget])
+        assert budget is Budget.BANS or all(t <= later for t in again.spent[budget])
 
     revived = session.revived()
     for field in fields(Session):
@@ -123,6 +125,46 @@ def test_no_budget_has_more_room_after_a_jump_of_the_clock_than_time_can_have_ma
         limit = POLICY.limit(budget)
         honest = limit.fresh(times, now + passed + 2 * MICRO)
         assert len(limit.fresh(again.spent[budget], later)) >= len(honest)
+
+
+@pytest.mark.parametrize("jump", [-400 * DAY, -60.0, 0.0, 2 * DAY, 400 * DAY])
+def test_a_clock_that_was_set_ends_no_ban_and_refills_no_budget_while_the_machine_runs(
+    jump: float,
+) -> None:
+    banned = Session(ban_until=DAY, not_before=DAY, spent={Budget.DIALS: (0.0,)})
+    kept = stored(remember(banned, 0.0, WALL, uptime=Uptime("a", 5000.0)))
+    wall = WALL + timedelta(seconds=jump)
+    again = recall(kept, 100.0, wall, POLICY, uptime=Uptime("a", 5060.0))
+    assert again.ban_until == again.not_before == 100.0 + DAY - 60.0
+    assert again.spent[Budget.DIALS] == (100.0 - 60.0,)
+
+
+@pytest.mark.parametrize("now", [None, Uptime("b", 9e6), Uptime("a", 4999.0)])
+def test_after_a_restart_of_the_machine_the_clock_is_believed_for_thirty_days(
+    now: Uptime | None,
+) -> None:
+    """Another run of it, one that cannot be told, or one set back to an earlier state."""
+    banned = Session(ban_until=100 * DAY)
+    kept = stored(remember(banned, 0.0, WALL, uptime=Uptime("a", 5000.0)))
+    for passed, believed in ((60.0, 60.0), (29 * DAY, 29 * DAY), (4000 * DAY, BELIEVED)):
+        wall = WALL + timedelta(seconds=passed)
+        assert recall(kept, 0.0, wall, POLICY, uptime=now).ban_until == 100 * DAY - believed
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the uptime of Linux")
+def test_the_uptime_of_this_machine_goes_on_and_keeps_its_name() -> None:
+    first, second = RealClock().uptime(), RealClock().uptime()
+    assert first is not None
+    assert second is not None
+    assert len(first.boot) == 36
+    assert first.boot == second.boot
+    assert 0 < first.seconds <= second.seconds
+
+
+def test_a_ban_counts_from_its_end_across_a_restart_too() -> None:
+    banned = Session(ban_until=40 * DAY, spent={Budget.BANS: (40 * DAY,)})
+    again = recall(stored(remember(banned, 0.0, WALL)), 0.0, WALL + timedelta(days=1), POLICY)
+    assert again.spent[Budget.BANS] == (39 * DAY,)
 
 
 def test_every_field_of_a_session_is_either_remembered_or_known_to_be_forgotten() -> None:

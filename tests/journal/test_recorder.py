@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from journal.rows import WALL, make_record, open_recorder
+from wa_supervisor.clock import RealClock, Uptime
 from wa_supervisor.journal import Journal, Recorder, Reserve, read, reserve
 from wa_supervisor.journal import recorder as recorder_module
 from wa_supervisor.lifecycle import Budget, DeadKeysPlan, Phase, Policy, Reason, Session
+from wa_supervisor.lifecycle.policy import DAY
 from wa_supervisor.store import SessionFiles
 
 if TYPE_CHECKING:
@@ -62,6 +64,33 @@ async def test_a_step_is_on_the_disk_when_it_is_kept(files: SessionFiles) -> Non
         assert len(past.entries) == 1
         assert past.memory is not None
         assert past.memory.session.retries == 3
+
+
+@pytest.mark.parametrize("restarted", ["the machine", "the supervisor"])
+async def test_a_ban_is_waited_out_though_the_clock_was_set_and_who_cannot_know_says_so(
+    files: SessionFiles,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    restarted: str,
+) -> None:
+    monkeypatch.setattr(RealClock, "uptime", lambda _: Uptime("a", 100.0))
+    async with aclosing(await open_recorder(files)) as recorder:
+        session = begun(recorder)
+        session.ban_until = DAY
+        await recorder.keep(make_record(1, ts=datetime.now(UTC)), session, 0.0)
+    boot = "b" if restarted == "the machine" else "a"
+    monkeypatch.setattr(RealClock, "uptime", lambda _: Uptime(boot, 160.0))
+    in_two_days = datetime.now(UTC) + timedelta(days=2)
+    monkeypatch.setattr(RealClock, "wall", lambda _: in_two_days)
+    async with aclosing(await open_recorder(files)) as recorder:
+        again = begun(recorder)
+    assert again.ban_until is not None
+    if restarted == "the supervisor":
+        assert again.ban_until == DAY - 60.0
+        assert caplog.text == ""
+    else:
+        assert again.ban_until < 0
+        assert "by its clock 1440 of the 1440 min that were left have passed" in caplog.text
 
 
 async def test_the_next_run_goes_on_where_the_last_left_off(files: SessionFiles) -> None:

@@ -438,6 +438,7 @@ class Reference:
             self._enter("GaveUp")
             return
         self._count("bans")
+        self.spent["bans"] = [at + (self.ban_until - self.now) for at in self.spent["bans"]]
         self.asked.append("Notify temporary_ban")
         self._back_off(0)
 

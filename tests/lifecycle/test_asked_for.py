@@ -20,6 +20,7 @@ from wa_supervisor.lifecycle import (
     effects,
     facts,
 )
+from wa_supervisor.lifecycle.policy import DAY
 from wa_supervisor.testing import VirtualSession
 
 
@@ -163,6 +164,22 @@ def test_dead_keys_are_presented_twice_though_the_second_answer_went_unheard() -
     play.ring()
     play.hear(facts.LoggedOut, Logout.UNHEARD)
     assert play.hear(facts.StartRefused, "its keys are gone").after is State.PURGING
+
+
+# -- bans that last longer than the window in which they are counted
+
+
+def test_a_third_ban_of_forty_days_is_held_for_an_operator() -> None:
+    play = VirtualSession(Policy())
+    play.happen(facts.Start())
+    for _ in range(2):
+        step = play.hear(facts.TemporaryBan, 101, 40 * DAY)
+        assert (step.after, step.reason) == (State.BACKOFF, Reason.TEMPORARY_BAN)
+        play.hear(facts.ChildExited, 0, None)
+        play.ring()
+        play.hear(facts.Connected)
+    step = play.hear(facts.TemporaryBan, 101, 40 * DAY)
+    assert (step.after, step.reason) == (State.GAVE_UP, Reason.BANNED_AGAIN)
 
 
 # -- the network

@@ -1,9 +1,9 @@
 """What a supervisor must still know after a restart, and how it is written and taken up again.
 
 In a process, times are on a clock that never goes back and starts anywhere. On disk they are
-seconds from the moment of the writing, which is a time of day in UTC, because only that clock
-outlives the process. It may jump: backwards when the time is set right, years ahead on a board that
-boots in 1970. So `recall` decides how much of the time since the writing it believes.
+seconds from the moment of the writing, which is known by the machine's uptime, and by the time of
+day in UTC for when the machine was restarted; `elapsed` decides how much of the time since is
+believed.
 """
 
 from __future__ import annotations
@@ -19,19 +19,15 @@ from pydantic import (
     field_serializer,
 )
 
+from ..clock import Uptime
 from ..lifecycle import Clock, Phase, Policy, Reason, Session, State
 from ..lifecycle.model import CONNECTED, KEPT, fields_marked
-from ..lifecycle.policy import DAY
 from ..redaction import redact
 from ..status import time_of_day
+from .elapsed import Elapsed, elapsed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-BELIEVED = 30 * DAY
-"""Seconds. A longer silence than this may be a clock that was set. Then the waits are over all the
-same, but no budget is taken for refilled: it counts from the start, which costs an hour's wait at
-most where the silence was real."""
 
 Order = Literal["resume", "relink"]
 
@@ -43,6 +39,8 @@ class Memory(BaseModel):
 
     version: Literal[2] = 2
     written_at: AwareDatetime
+    uptime: Uptime | None = None
+    """The machine's, when it was written."""
 
     session: Session
     """What is marked KEPT, see `Session.remembered`: its times are seconds from `written_at`."""
@@ -88,8 +86,14 @@ class Memory(BaseModel):
         )
 
 
-def remember(
-    session: Session, now: float, wall: datetime, *, last: Memory | None = None, fact: str = ""
+def remember(  # noqa: PLR0913 - a session, three ways to tell the time, and what was before
+    session: Session,
+    now: float,
+    wall: datetime,
+    *,
+    uptime: Uptime | None = None,
+    last: Memory | None = None,
+    fact: str = "",
 ) -> Memory:
     """Return what must survive, at `now` on the core's clock and `wall` on the world's.
 
@@ -104,6 +108,7 @@ def remember(
     was_up = session.phase in CONNECTED or (last is not None and last.session.phase in CONNECTED)
     return Memory(
         written_at=wall,
+        uptime=uptime,
         session=kept,
         last_stable=wall if stable else (last and last.last_stable),
         last_pairing=wall if paired else (last and last.last_pairing),
@@ -133,16 +138,22 @@ def _place(session: Session) -> State | Reason:
     return session.given_up or session.phase.state
 
 
-def recall(memory: Memory, now: float, wall: datetime, policy: Policy) -> Session:
+def recall(
+    memory: Memory, now: float, wall: datetime, policy: Policy, *, uptime: Uptime | None = None
+) -> Session:
     """Take a memory up at `now` on the new core's clock: no child, no work, no clock runs.
 
     What was given up stays so; all else begins with Start in Init, and the chart then deals with
-    dead keys and unfinished waits. If the wall clock went back since, every time is as far off as
-    it was at the writing. No wait is longer than `policy.ban_max`.
+    dead keys and unfinished waits. If the machine was restarted and its clock set back, every time
+    is as far off as it was at the writing. No wait is longer than `policy.ban_max`.
     """
-    silence = max(0.0, (wall - memory.written_at).total_seconds())
-    aged = silence if silence <= BELIEVED else 0.0
-    return memory.session.recalled(now, silence, aged=aged, longest=policy.ban_max)
+    passed = passed_since(memory, wall, uptime)
+    return memory.session.recalled(now, passed.waits, aged=passed.budgets, longest=policy.ban_max)
+
+
+def passed_since(memory: Memory, wall: datetime, uptime: Uptime | None) -> Elapsed:
+    """Tell what has passed since a memory was written."""
+    return elapsed(memory.written_at, wall, uptime_then=memory.uptime, uptime_now=uptime)
 
 
 def careful(now: float, policy: Policy) -> Session:

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, ParamSpec, TypeAlias
 from ..errors import JournalError, StoreError
 from ..hints import Hint
 from ..lifecycle import Budget, Phase, Session
-from .memory import BELIEVED, Memory, careful, recall, remember
+from ..lifecycle.policy import MINUTE
+from .elapsed import BELIEVED
+from .memory import Memory, careful, passed_since, recall, remember
 from .reserve import MOST
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from datetime import datetime
 
-    from ..clock import Clock
+    from ..clock import Clock, Uptime
     from ..lifecycle import Policy
     from ..status import StepRecord
     from .memory import Order
@@ -118,7 +120,9 @@ class Recorder:
         """
         now, wall = self._clock.time(), self._clock.wall()
         if self._memory is not None:
-            found = recall(self._memory, now, wall, policy)
+            uptime = self._clock.uptime()
+            found = recall(self._memory, now, wall, policy, uptime=uptime)
+            _say_how_long_a_ban_lasts(self._memory, wall, uptime)
         elif self._journal.was_lost:
             log.warning("the journal could not be read and was set aside: starting with a wait")
             found = careful(now, policy)
@@ -140,7 +144,12 @@ class Recorder:
             self._journal.ignore(record)
             return
         memory = self._memory = remember(
-            session, now, record.ts, last=self._memory, fact=record.fact
+            session,
+            now,
+            record.ts,
+            uptime=self._clock.uptime(),
+            last=self._memory,
+            fact=record.fact,
         )
         try:
             await self._write(record, memory)
@@ -213,6 +222,20 @@ class Recorder:
     def _while_locked(self, work: Callable[[], None]) -> None:
         with self._holding_lock():
             work()
+
+
+def _say_how_long_a_ban_lasts(memory: Memory, wall: datetime, uptime: Uptime | None) -> None:
+    """Warn where only the time of day says how much of a ban was waited out."""
+    left = memory.session.ban_until or 0.0
+    passed = passed_since(memory, wall, uptime)
+    if left > 0 and not passed.certain:
+        log.warning(
+            "a temporary ban was being waited out, and the machine may have been restarted since: "
+            "by its clock %.0f of the %.0f min that were left have passed; if the clock was set, "
+            "stop, and wait for as long as the ban lasts",
+            min(passed.waits, left) / MINUTE,
+            left / MINUTE,
+        )
 
 
 def _read(reserve: DialReserve) -> tuple[datetime, ...]:

@@ -311,7 +311,11 @@ class Actions(Guards):
         self._count(Budget.CONFLICTS)
 
     def count_ban(self) -> None:
+        """Count a ban from its end, and the earlier ones as if its time did not pass."""
+        ends = self.session.ban_until or self.now
         self._count(Budget.BANS)
+        moved = (at + (ends - self.now) for at in self.session.spent[Budget.BANS])
+        self.session.spent[Budget.BANS] = tuple(moved)
 
     def plan_wait(self) -> None:
         self._wait(self._pause())

@@ -180,7 +180,7 @@ class Session:
     """Until when the newest QR or pair code must have held, the socket willing."""
     clocks: dict[Clock, float] = field(default_factory=dict)
     spent: Annotated[dict[Budget, tuple[float, ...]], KEPT, SINCE] = field(default_factory=dict)
-    """When each budget was drawn on."""
+    """When each budget was drawn on; that of bans may lie ahead, as it counts from their end."""
 
     def copy(self) -> Session:
         """This session as it stands now, which no later step changes."""
@@ -227,14 +227,18 @@ class Session:
 
         `silence` seconds have passed since; `aged` of them, by default all, count for the budgets.
         No wait that is left is believed to be longer than `longest` seconds, and nothing to have
-        been spent in the future.
+        been spent in the future, but for a ban, which counts from its end.
         """
         aged = silence if aged is None else aged
         found = _shifted(self.revived(), until=-silence, since=-aged)
         for name in fields_marked(UNTIL):
             if (left := getattr(found, name)) is not None:
                 setattr(found, name, min(left, longest))
-        found.spent = {b: tuple(min(t, 0.0) for t in times) for b, times in found.spent.items()}
+        ahead = {Budget.BANS: longest}
+        found.spent = {
+            budget: tuple(min(at, ahead.get(budget, 0.0)) for at in times)
+            for budget, times in found.spent.items()
+        }
         return _shifted(found, until=now, since=now)
 
 

@@ -170,7 +170,8 @@ class Policy(_Numbers):
     windows: Limit = Limit(count=20, window=DAY)
     """Pairing windows. With the growing pause, 20 reach through a night of 14 hours."""
     bans: Limit = Limit(count=2, window=30 * DAY)
-    """Temporary bans to wait out; one more is held for an operator."""
+    """Temporary bans to wait out; one more is held for an operator. Time under a ban is not
+    counted, as a ban may last longer than the window."""
     crashes: Limit = Limit(count=20, window=HOUR)
     """Deaths of the session process that nobody asked for; one more is held for an operator. A
     process that never comes up takes the ladder's 17 and is retried for ever; only one that comes

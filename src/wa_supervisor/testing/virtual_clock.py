@@ -7,6 +7,8 @@ import contextlib
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from ..clock import Uptime
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
@@ -28,6 +30,10 @@ class VirtualClock:
     def wall(self) -> datetime:
         """The time of day."""
         return BEGINNING + timedelta(seconds=self._now)
+
+    def uptime(self) -> Uptime:
+        """For how long the machine has run, which began when the clock was made."""
+        return Uptime("virtual", self._now)
 
     @contextlib.asynccontextmanager
     async def timeout_at(self, when: float | None) -> AsyncIterator[None]:
