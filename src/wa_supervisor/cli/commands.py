@@ -70,6 +70,7 @@ HOMES: Final[Mapping[str, Home]] = {
     "health": Home("Exit 0 if the session is connected now, else 1.", "health:health"),
     "init": Home("Write a settings file and a bot to begin with.", "init:init"),
     "config": Home("Show or check the settings, and where each comes from.", "config:config"),
+    "doctor": Home("Look at all that a session needs; say what helps.", "doctor.command:doctor"),
     "unit": Home("Print a hardened systemd service for a session.", "unit:unit"),
     "demo": Home(
         "Show the whole lifecycle on the real neonize, offline.", "demo.command:demo", extra="demo"

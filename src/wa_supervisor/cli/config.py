@@ -77,7 +77,7 @@ def config(
     if action is Action.SHOW:
         print(_as_json(loaded) if json else "\n".join(_as_toml(loaded, origin=origin)))
         return
-    _check(loaded.settings)
+    check_places(loaded.settings)
     for warning in loaded.warnings:
         print(f"warning: {printable(warning)}", file=sys.stderr)
     if json:
@@ -144,7 +144,7 @@ def _file(loaded: Loaded) -> str | None:
     return None if loaded.file is None else str(loaded.file)
 
 
-def _check(settings: Settings) -> None:
+def check_places(settings: Settings) -> None:
     """Look at what the settings name. Raises ConfigError.
 
     A sink is made and closed again: that finds a place which cannot be written, and what is not

@@ -17,7 +17,8 @@ class Exit(enum.IntEnum):
     OK = 0
     """Stopped by an operator, or done."""
     FAILED = 1
-    """A demo or simulation did not go as promised; or `health`: the session is not connected."""
+    """A demo or simulation did not go as promised; `health`: the session is not connected;
+    `doctor`: no session can run here."""
     USAGE = 2
     """A command line or a setting is wrong."""
     STORE = 3
