@@ -135,7 +135,7 @@ POWER_CUT: Final = Suite(
         ),
         Mutant(
             "a journal set aside is not synced",
-            "journal/schema.py",
+            "sqlite_files.py",
             "    private_files.sync_directory(path.parent)  # else",
             "    # else",
         ),

@@ -17,6 +17,7 @@ from wa_supervisor.journal import Journal, read, schema
 from wa_supervisor.journal import journal as journal_module
 from wa_supervisor.lifecycle import Budget, DeadKeysPlan, Phase, Reason
 from wa_supervisor.setting_groups import JournalSettings
+from wa_supervisor.sqlite_files import transaction
 
 FULL = "CREATE TRIGGER full BEFORE INSERT ON steps BEGIN SELECT RAISE(ABORT, 'full'); END"
 IGNORED = make_record(taken=False, before="GaveUp", after="GaveUp", fact="Start")
@@ -358,7 +359,7 @@ def test_a_migration_that_fails_leaves_the_journal_as_it_was(
 def test_a_journal_is_opened_quickly_however_many_rows_it_has(path: Path) -> None:
     with closing(Journal.open(path)) as journal:
         fill(journal, range(1))
-        with journal._transaction():
+        with transaction(journal._connection):
             journal._connection.execute(
                 "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 99999)"
                 " INSERT INTO steps SELECT i + 1, ts, json FROM steps, n WHERE id = 1"

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from .. import private_files
 from ..errors import JournalError
 from ..setting_groups import JournalSettings
-from ..store.sqlite.errors import says_damaged
+from ..sqlite_files import TIMEOUT, says_damaged, set_aside, transaction, was_set_aside
 from . import schema
 from .entries import Entry, insert, select, sortable
 from .memory import Memory
@@ -83,7 +83,7 @@ class Journal:
             except (sqlite3.DatabaseError, ValidationError) as error:
                 if not isinstance(error, ValidationError) and not says_damaged(error):
                     raise
-                schema.set_aside(path)
+                set_aside(path)
             return cls._open(path, settings)
 
     @classmethod
@@ -100,7 +100,7 @@ class Journal:
     @property
     def was_lost(self) -> bool:
         """Whether an earlier journal of this session could not be read and lies beside this one."""
-        return schema.was_lost(self.path)
+        return was_set_aside(self.path)
 
     def append(self, record: StepRecord, memory: Memory) -> None:
         """Record a step and what to remember after it. Both are on the disk when this returns.
@@ -150,7 +150,7 @@ class Journal:
         with self._exclusive("close"):
             try:
                 if self._ignored:
-                    with self._transaction():
+                    with transaction(self._connection):
                         self._write_ignored(self._ignored)
             except sqlite3.ProgrammingError:
                 return  # it is closed already
@@ -165,7 +165,7 @@ class Journal:
         self._until_prune -= 1
         # Taken now: the loop may go on counting while a slow disk is still writing.
         missed, ignored = self._missed, self._ignored.copy()
-        with self._transaction():
+        with transaction(self._connection):
             insert(self._connection, record, missed=missed)
             self._connection.execute(
                 "INSERT INTO memory VALUES (1, ?) ON CONFLICT DO UPDATE SET json = excluded.json",
@@ -185,7 +185,7 @@ class Journal:
 
     def _prune(self, wall: datetime) -> None:
         settings = self._settings
-        with self._transaction():
+        with transaction(self._connection):
             self._connection.execute(
                 _PRUNE,
                 {
@@ -218,25 +218,14 @@ class Journal:
 
     def _begin_anew(self) -> None:
         self._connection.close()
-        schema.set_aside(self.path)
+        set_aside(self.path)
         private_files.make_empty(self.path)
         self._connection = schema.connect(self.path)
         self._place = _identity(self.path)
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._connection.execute("COMMIT")
-        except BaseException:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            raise
-
-    @contextlib.contextmanager
     def _exclusive(self, work: str) -> Iterator[None]:
-        if not self._lock.acquire(timeout=schema.TIMEOUT):
+        if not self._lock.acquire(timeout=TIMEOUT):
             raise JournalError(f"cannot {work} {self.path.name}: the last write is not done yet")
         try:
             with _explained(self.path, work):

@@ -1,27 +1,25 @@
-"""The journal's file: how it is opened, laid out, brought up to date and set aside.
-
-A file that cannot be read is renamed, never removed: it may be wanted, and it is the sign that a
-memory was lost (`was_lost`). A file of a newer version is left alone and refused, because this
-version cannot know what it would forget.
-"""
+"""The journal's file: how it is opened and laid out. What is newer than we know is refused."""
 
 from __future__ import annotations
 
-import contextlib
 import sqlite3
-from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from .. import private_files
 from ..errors import JournalError
 from ..hints import Action, Hint
+from ..sqlite_files import (
+    SIDECARS,
+    TIMEOUT,
+    Migrations,
+    migrate,
+    refuse_newer,
+    set_aside,
+    version,
+)
 
-TIMEOUT = 1.0
-"""Seconds to wait for another connection; readers of a WAL hold nobody up, so this is rare."""
-
-MIGRATIONS: tuple[tuple[str, ...], ...] = (
+MIGRATIONS: Migrations = (
     (
         """
         CREATE TABLE steps (
@@ -117,8 +115,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 )
 """What leads from each version of the schema (PRAGMA user_version) to the next. Append only."""
 
-_SIDECARS = ("-wal", "-shm", "-journal")  # https://sqlite.org/tempfiles.html
-_ASIDE = ".corrupt-"
+_LOSS = "going on could forget a ban or a budget"
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -126,17 +123,18 @@ def connect(path: Path) -> sqlite3.Connection:
 
     The file must exist; an empty one is new. A commit is on the disk when it returns. Raises
     JournalError if the file is of a newer version, sqlite3.Error for anything else: see
-    `sqlite.errors.says_damaged`.
+    `sqlite_files.says_damaged`.
     """
     connection = sqlite3.connect(
         path, timeout=TIMEOUT, isolation_level=None, check_same_thread=False
     )
     try:
-        _check_version(connection, path)
+        refuse_newer(connection, path, MIGRATIONS, JournalError, loss=_LOSS)
         connection.execute("PRAGMA journal_mode = WAL")
         # Without FULL a commit in WAL mode survives kill -9 but not a power cut.
         connection.execute("PRAGMA synchronous = FULL")
-        _migrate(connection, path)
+        _check_tables(connection, path)
+        migrate(connection, MIGRATIONS)
     except BaseException:
         connection.close()
         raise
@@ -153,7 +151,7 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
     uri = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if closed else ''}"
     connection = sqlite3.connect(uri, uri=True, timeout=TIMEOUT, isolation_level=None)
     try:
-        _check_version(connection, path)
+        refuse_newer(connection, path, MIGRATIONS, JournalError, loss=_LOSS)
     except BaseException:
         connection.close()
         raise
@@ -162,34 +160,20 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
 
 def is_empty(connection: sqlite3.Connection) -> bool:
     """Say whether nothing was ever laid out here: the supervisor has not run yet."""
-    return _version(connection) == 0
-
-
-def set_aside(path: Path) -> Path:
-    """Rename an unreadable journal and its sidecars, and return the new name.
-
-    The journal goes first: what is left by a crash in between is a WAL without its database, which
-    `tidy` knows. Raises OSError.
-    """
-    return _rename(path, ("", *_SIDECARS))
+    return version(connection) == 0
 
 
 def tidy(path: Path) -> None:
     """Set aside a WAL that belongs to no journal. Raises OSError."""
     empty = not path.exists() or path.stat().st_size == 0
     if empty and Path(f"{path}-wal").exists():
-        _rename(path, _SIDECARS)
+        set_aside(path, SIDECARS)
 
 
 def remove_sidecars(path: Path) -> None:
     """Remove what SQLite kept beside a journal that is no longer there. Raises OSError."""
-    for end in _SIDECARS:
+    for end in SIDECARS:
         Path(f"{path}{end}").unlink(missing_ok=True)
-
-
-def was_lost(path: Path) -> bool:
-    """Say whether an unreadable journal was ever set aside here."""
-    return any(path.parent.glob(f"{path.name}{_ASIDE}*"))
 
 
 def failed(path: Path, work: str, error: Exception) -> JournalError:
@@ -203,46 +187,10 @@ def failed(path: Path, work: str, error: Exception) -> JournalError:
     )
 
 
-def _rename(path: Path, ends: tuple[str, ...]) -> Path:
-    aside = path.with_name(f"{path.name}{_ASIDE}{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}")
-    for end in ends:
-        with contextlib.suppress(FileNotFoundError):
-            Path(f"{path}{end}").rename(f"{aside}{end}")
-    private_files.sync_directory(path.parent)  # else a power cut would hide that it was lost
-    return aside
-
-
-def _version(connection: sqlite3.Connection) -> int:
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    return int(version)
-
-
-def _check_version(connection: sqlite3.Connection, path: Path) -> None:
-    version, known = _version(connection), len(MIGRATIONS)
-    if version > known:
-        raise JournalError(
-            f"{path.name} was written by a newer wa-supervisor (its version is {version}, "
-            f"the newest known here is {known}); going on could forget a ban or a budget",
-            hint=Hint(
-                Action.UPGRADE,
-                "wa-supervisor",
-                note=f"or, to start without its memory, move {path} away",
-            ),
-        )
-
-
-def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    version, tables = _version(connection), _tables(connection)
-    if tables if version == 0 else not tables >= {"steps", "memory"}:
+def _check_tables(connection: sqlite3.Connection, path: Path) -> None:
+    tables = _tables(connection)
+    if tables if is_empty(connection) else not tables >= {"steps", "memory"}:
         raise _not_a_journal(path)
-    if version == len(MIGRATIONS):
-        return
-    connection.execute("BEGIN IMMEDIATE")
-    for statements in MIGRATIONS[version:]:
-        for statement in statements:
-            connection.execute(statement)
-    connection.execute(f"PRAGMA user_version = {len(MIGRATIONS):d}")
-    connection.execute("COMMIT")
 
 
 def _tables(connection: sqlite3.Connection) -> set[str]:

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Final, Literal, Self
 
 from ..private_files import make_directory
+from ..sqlite_files import says_damaged, set_aside, transaction
 from . import failures
-from .database import connect, is_unreadable, raised_as, set_aside, transaction
+from .database import connect, raised_as
 from .errors import InboxError, MalformedEvent
 from .index_layout import MIGRATIONS
 from .record import Flaw, Record
@@ -105,7 +106,7 @@ class Index:
             try:
                 index._open()
             except sqlite3.DatabaseError as error:
-                if not is_unreadable(error):
+                if not says_damaged(error):
                     raise
                 index._begin_anew()
         index._weigh()
@@ -383,7 +384,7 @@ class Index:
                     yield
             except BaseException as error:
                 self.number, self.counts = number, counts
-                if isinstance(error, sqlite3.Error) and is_unreadable(error):
+                if says_damaged(error):
                     self._begin_anew()
                 raise
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from .database import Migrations
+from ..sqlite_files import Migrations
 
 MIGRATIONS: Final[Migrations] = (
     (

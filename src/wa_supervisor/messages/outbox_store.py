@@ -13,7 +13,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final, Self
 
-from .database import Migrations, connect, raised_as, transaction
+from ..sqlite_files import Migrations, transaction
+from .database import connect, raised_as
 from .errors import SEND_ERRORS, KeyReused, OutboxError
 
 _MIGRATIONS: Final[Migrations] = (

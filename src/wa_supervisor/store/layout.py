@@ -20,6 +20,7 @@ from platformdirs import user_state_path
 from .. import private_files
 from ..errors import ConfigError
 from ..hints import Action, Hint
+from ..sqlite_files import SIDECARS
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 APP_NAME = "wa-supervisor"
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}", re.ASCII)
-_SIDECARS = ("-wal", "-shm", "-journal")  # https://sqlite.org/tempfiles.html
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class SessionFiles:
     @property
     def sidecars(self) -> tuple[Path, ...]:
         """The files SQLite may keep beside the database; without it they are waste."""
-        return tuple(self.directory / (self.database.name + end) for end in _SIDECARS)
+        return tuple(self.directory / (self.database.name + end) for end in SIDECARS)
 
     @property
     def journal(self) -> Path:

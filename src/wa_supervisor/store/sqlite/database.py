@@ -15,6 +15,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from ... import private_files
+from ...sqlite_files import says_damaged
 from . import errors
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def settle(database: Path) -> None:
             connection.execute("BEGIN EXCLUSIVE")
             connection.execute("ROLLBACK")
     except sqlite3.Error as error:
-        if errors.says_damaged(error):
+        if says_damaged(error):
             return
         raise errors.store_error(database, error) from error
     wal = database.with_name(f"{database.name}-wal")

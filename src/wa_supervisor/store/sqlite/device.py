@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+from ...sqlite_files import primary_code
 from . import errors
 from .database import connect, has_device
 
@@ -30,7 +31,7 @@ def is_paired(database: Path) -> bool:
     try:
         return _ask(database, "ro")
     except sqlite3.DatabaseError as error:
-        if errors.primary_code(error) not in _NEEDS_WRITER:
+        if primary_code(error) not in _NEEDS_WRITER:
             raise errors.store_error(database, error) from error
     try:
         return _ask(database, "rw")

@@ -1,12 +1,13 @@
-"""What SQLite's errors mean: for a session's keys, and for the journal, which is SQLite too."""
+"""What SQLite's errors mean for a session's keys."""
 
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING, Final, TypeGuard
+from typing import TYPE_CHECKING, Final
 
 from ...errors import Damaged, StoreError, Unreachable
 from ...hints import Action, Hint
+from ...sqlite_files import primary_code
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,16 +21,6 @@ _KINDS: Final[Mapping[int, type[StoreError]]] = {
 }
 """By primary result code (https://sqlite.org/rescode.html). All others are the file's or the
 disk's: rights, room, or a disk that fails."""
-
-
-def primary_code(error: sqlite3.Error) -> int:
-    """SQLite's code without its extension, 0 if it has none."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF
-
-
-def says_damaged(error: Exception) -> TypeGuard[sqlite3.DatabaseError]:
-    """Say whether SQLite means that the file is no database, or no longer a whole one."""
-    return isinstance(error, sqlite3.DatabaseError) and _KINDS.get(primary_code(error)) is Damaged
 
 
 def store_error(database: Path, error: sqlite3.Error) -> StoreError:
