@@ -26,6 +26,7 @@ import os
 import pwd
 import shutil
 import stat
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from .errors import StoreError, UnsafePermissions
@@ -33,13 +34,14 @@ from .hints import Action, Hint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 FILE_MODE = 0o600
 DIRECTORY_MODE = 0o700
 
 _OTHERS = 0o077  # any permission of the group or of the world
 _CHUNK = 1 << 20  # bytes
+_OVERFLOW_UID = Path("/proc/sys/kernel/overflowuid")
+_UID_MAP = Path("/proc/self/uid_map")  # user_namespaces(7)
 _SAFE = os.O_NOFOLLOW
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | _SAFE
 _READ = os.O_RDONLY | os.O_NONBLOCK | _SAFE
@@ -178,6 +180,39 @@ def check_owners(directory: Path, *, above: int = 0) -> None:
             with contextlib.suppress(FileNotFoundError):  # SQLite's files come and go
                 found = entry.stat(follow_symlinks=False)
                 _check_owner(directory / entry.name, found, or_root=True)
+
+
+def check_way(directory: Path) -> None:
+    """See that nobody but root and us can put another directory in the place of this one.
+
+    Whoever owns a directory above it can, and everybody if one is writable to all and not sticky,
+    as `/tmp` is: after we have looked, and before SQLite opens a file by its path. A group that
+    may write there is that of its owner's choice. Raises UnsafePermissions, OSError.
+    """
+    lexical = directory.absolute().parents
+    for upper in dict.fromkeys((*lexical, *directory.parent.resolve().parents)):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            found = upper.stat()
+            foreign = found.st_uid not in {0, os.geteuid()} and not _is_unmapped(found.st_uid)
+            if foreign or (found.st_mode & (stat.S_IWOTH | stat.S_ISVTX)) == stat.S_IWOTH:
+                who = f"the user {_user(found.st_uid)}, whose it is," if foreign else "everybody"
+                raise UnsafePermissions(
+                    f"{who} could exchange what lies in {str(upper)!r}, and so the session's "
+                    "directory while we work in it",
+                    hint=Hint(
+                        Action.SET, "data_dir", note="choose a place that only you can change"
+                    ),
+                )
+
+
+def _is_unmapped(uid: int) -> bool:
+    """Say whether this may be root, or anybody else, who has no number in our user namespace."""
+    try:
+        overflow = int(_OVERFLOW_UID.read_text("ascii"))
+        everybody = _UID_MAP.read_text("ascii").split() == ["0", "0", "4294967295"]
+    except (OSError, ValueError):
+        return False
+    return uid == overflow and not everybody
 
 
 def make_directory(directory: Path, *, parents: bool = False, durable: bool = True) -> None:

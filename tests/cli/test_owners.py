@@ -16,6 +16,7 @@ import pytest
 
 from journal.rows import make_record
 from store.sessions import write_session
+from wa_supervisor import private_files
 from wa_supervisor.control import Order, ask, listening
 from wa_supervisor.errors import JournalError, StoreError, UnsafePermissions
 from wa_supervisor.hints import Action
@@ -208,6 +209,39 @@ def test_a_data_dir_that_another_user_prepared_is_refused(
         assert caught.value.hint.subject == ("nobody" if uid == 0 else "root")
     else:
         assert "Permission denied" in str(caught.value)
+
+
+@pytest.mark.parametrize("trick", ["its own", "for all", "a link"])
+def test_a_data_dir_that_another_user_could_exchange_is_refused(public: Path, trick: str) -> None:
+    upper = public / "home"
+    data = upper / "mine" / "data"
+    data.mkdir(parents=True)
+    if trick == "its own":
+        os.chown(upper, NOBODY, NOBODY)
+    else:
+        upper.chmod(0o777)
+    if trick == "a link":
+        (public / "link").symlink_to(upper / "mine")
+        data = public / "link" / "data"
+    with pytest.raises(UnsafePermissions, match="could exchange what lies in") as caught:
+        SessionFiles.open("shop", data)
+    assert caught.value.hint is not None
+    assert caught.value.hint.subject == "data_dir"
+    assert list(data.iterdir()) == []
+    os.chown(upper, 0, 0)
+    upper.chmod(0o1777)  # as /tmp is
+    assert SessionFiles.open("shop", data).database.exists()
+
+
+def test_who_has_no_number_in_a_user_namespace_may_be_root(
+    public: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upper = public / "home"
+    (upper / "mine" / "data").mkdir(parents=True)
+    os.chown(upper, NOBODY, NOBODY)
+    (public / "uid_map").write_text("0 1000 1\n")
+    monkeypatch.setattr(private_files, "_UID_MAP", public / "uid_map")
+    assert SessionFiles.open("shop", upper / "mine" / "data").database.exists()
 
 
 def test_a_data_dir_that_root_made_for_another_user_is_good(public: Path) -> None:

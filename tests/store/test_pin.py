@@ -60,6 +60,59 @@ def test_another_directory_in_its_place_is_not_taken_for_it(store: DiskStore) ->
     assert store.keys.before_dial(2) is True
 
 
+class Volume:
+    """A directory that is mounted at another one."""
+
+    def __init__(self, source: Path, target: Path) -> None:
+        self._source, self.target = source, target
+
+    def mount(self) -> None:
+        bind = ["mount", "--bind", str(self._source), str(self.target)]
+        subprocess.run(bind, check=True, timeout=30, capture_output=True)
+
+    def unmount(self) -> None:
+        """Take it away from its path though it is in use, as a volume that is pulled is."""
+        subprocess.run(["umount", "-l", self.target], check=True, timeout=30)
+
+
+@pytest.fixture
+def volume(tmp_path: Path) -> Iterator[Volume]:
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.mkdir()
+    target.mkdir()
+    volume = Volume(source, target)
+    try:
+        volume.mount()
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"no volume can be mounted here: {getattr(error, 'stderr', b'') or error}")
+    yield volume
+    while target.is_mount() or list(target.iterdir()):
+        volume.unmount()
+
+
+def test_a_volume_that_is_unmounted_is_waited_for_and_its_mount_point_stays_empty(
+    volume: Volume,
+) -> None:
+    store = DiskStore(Settings(session="shop", data_dir=volume.target))
+    store.acquire()
+    write_session(store.files.database, "a")
+    journal, _ = store.open_journal()
+    with closing(journal):
+        journal.append(make_record(0), make_memory(0))
+        volume.unmount()
+        for work in (lambda: store.keys.before_dial(1), store._mend):
+            with pytest.raises(Unreachable, match="the session's directory is gone"):
+                work()
+        journal.append(make_record(1), make_memory(1))
+        assert list(volume.target.iterdir()) == []
+        volume.mount()
+        store._mend()
+        assert store.keys.before_dial(2) is True
+    store.release()
+    with closing(Journal.open(store.files.journal)) as reader:
+        assert [entry.generation for entry in reader.steps()] == [0, 1]
+
+
 @pytest.mark.parametrize("what", ["purge", "restore", "while_connected"])
 def test_nothing_is_done_to_keys_that_are_not_there(store: DiskStore, what: str) -> None:
     shutil.rmtree(store.files.directory)

@@ -105,10 +105,12 @@ class SessionFiles:
         """See that the session is ours, if it exists; to be called before anything there is opened.
 
         The directory must be the effective user's; the two above it, and what lies in it, may be
-        root's. Raises UnsafePermissions, StoreError if it cannot be looked at.
+        root's. Nobody else may be able to exchange a directory on the way there. Raises
+        UnsafePermissions, StoreError if it cannot be looked at.
         """
         with private_files.explained("see who owns the session", self.directory):
             private_files.check_owners(self.directory, above=2)
+            private_files.check_way(self.directory)
 
     def prepare(self) -> None:
         """Make the directory (0700) and an empty database (0600), or check those that exist.

@@ -2,8 +2,9 @@
 
 A path says nothing of what it leads to. If another directory were taken for the session's, a paired
 session would be paired again on an empty one. So the directory is held open, and compared with what
-is at its path before its files are touched. The open directory is locked as well: whoever deletes
-the lock's file does not let a second supervisor in.
+is at its path before its files are touched. While it is open, the numbers of its device and inode
+are given to no other directory, so no marker within is needed. The open directory is locked as
+well: whoever deletes the lock's file does not let a second supervisor in.
 """
 
 from __future__ import annotations
