@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from . import core, inbox, kills, message_kills, messages, outages, session
+from . import core, inbox, kills, message_kills, messages, outages, session, verbs
 
 FIGURES: dict[str, Callable[[int], Awaitable[list[str]]]] = {
     "core": core.steps,
@@ -21,6 +21,7 @@ FIGURES: dict[str, Callable[[int], Awaitable[list[str]]]] = {
     "inbox": inbox.append,
     "inbox-read": inbox.read,
     "inbox-start": inbox.start,
+    "verbs": verbs.verbs,
     "kills": kills.kills,
     "message-kills": message_kills.kills,
     "outages": outages.outages,

@@ -1,7 +1,8 @@
 """How another program on this machine talks to a running supervisor: a socket beside its files.
 
 One JSON object a line each way: `{"order": "resume"}` is answered by `{"status": {...}}` or by
-`{"error": "..."}`, and `{"order": "code"}` also by the QR payload or pair code that shows. The
+`{"error": "..."}`, `{"order": "code"}` also by the QR payload or pair code that shows, and
+`{"order": "health"}` by a line of text: `ready` or `live`, a space, and how things stand. The
 socket lies in the session's private directory, so whoever may read the session's keys may give
 orders, and nobody else.
 """
@@ -22,8 +23,10 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from .errors import ControlError, NotRunning
+from .health import LIVE, READY
 from .hints import Action, Hint
 from .pairing.current import Kind
+from .redaction import printable
 from .session.shared.secret import ON_THE_WIRE, Secret
 from .status import Status
 
@@ -54,6 +57,8 @@ class Order(StrEnum):
     """What may be asked of a running supervisor."""
 
     STATUS = "status"
+    HEALTH = "health"
+    """Say in a line of text whether all is well, see `health`: for those who ask for ever."""
     CODE = "code"
     """Hand over the QR payload or pair code that shows, for whoever may read the keys anyway."""
     RESUME = "resume"
@@ -93,6 +98,10 @@ class _Reply(BaseModel):
 _TOO_MANY: Final = _Reply(error="too many others are asking; try again")
 
 
+def _line(reply: _Reply) -> bytes:
+    return reply.model_dump_json(context=ON_THE_WIRE).encode() + b"\n"
+
+
 @contextlib.asynccontextmanager
 async def listening(
     files: SessionFiles, orders: Orders, status: Callable[[], Status]
@@ -112,20 +121,23 @@ async def listening(
             with contextlib.suppress(OSError, TimeoutError, ValueError):
                 async with asyncio.timeout(EXCHANGE_TIMEOUT):
                     busy = connections > MOST_CONNECTIONS
-                    reply = _TOO_MANY if busy else _obey(await reader.readline())
-                    writer.write(reply.model_dump_json(context=ON_THE_WIRE).encode() + b"\n")
+                    writer.write(_line(_TOO_MANY) if busy else _obey(await reader.readline()))
                     await writer.drain()
         finally:
             connections -= 1
             writer.close()
 
-    def _obey(line: bytes) -> _Reply:
+    def _obey(line: bytes) -> bytes:
         try:
             order = _Request.model_validate_json(line).order
         except ValidationError:
-            return _Reply(error=f"an order is one of: {', '.join(Order)}")
+            return _line(_Reply(error=f"an order is one of: {', '.join(Order)}"))
+        if order is Order.HEALTH:
+            found = status()
+            word = READY if found.is_ready else LIVE
+            return f"{word} {printable(found.summary)}\n".encode()
         code = None if order is Order.STATUS else orders[order]()
-        return _Reply(status=status(), code=code)
+        return _line(_Reply(status=status(), code=code))
 
     with _address(files) as address:
         try:

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, computed_field
 
 from .hints import Action, Hint, phrase
 from .lifecycle import Budget, Phase, Policy, Reason, State
@@ -237,16 +237,35 @@ class Status(_Record):
             **shown(session, now=now, wall=wall),
         )
 
+    @computed_field  # type: ignore[prop-decorator] # as pydantic's manual has it, for mypy
+    @property
+    def summary(self) -> str:
+        """How it stands, why, and when it dials next, in one line. Times are UTC."""
+        state = self.state.value
+        parts = [f"{state} ({self.substate})" if self.substate else state]
+        if self.retries:
+            parts.append(f"retry {self.retries}")
+        if self.not_before is not None:
+            parts.append(f"next dial {self.not_before:%Y-%m-%d %H:%M:%S} UTC")
+        text = ", ".join(parts)
+        if self.reason:
+            text += f": {self.reason.value}"
+        if self.sentence:
+            text += f": {self.sentence}"
+        return f"{text} (steps cannot be recorded: {self.journal})" if self.journal else text
+
     @property
     def advice(self) -> str:
         """What to do about it, as a phrase without a command; empty if it heals by itself."""
         return phrase(self.hints)
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def needs_person(self) -> bool:
         """Whether nothing will get better before somebody acts."""
         return self.who != "nobody"
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def is_ready(self) -> bool:
         """Whether messages are heard now: connected, and answered."""

@@ -33,13 +33,24 @@ def imported(tmp_path: Path, *arguments: str) -> set[str]:
         check=False,
     )
     lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
-    assert len(lines) > 100
+    assert len(lines) > 20
     return {line.rpartition("|")[2].strip() for line in lines}
 
 
-def test_health_pays_for_nothing_but_the_settings_and_the_question(tmp_path: Path) -> None:
-    found = imported(tmp_path, "health", "--data-dir", str(tmp_path))
-    assert "wa_supervisor.control" in found
+def test_health_imports_next_to_nothing(tmp_path: Path) -> None:
+    found = imported(tmp_path, "health", "--session", "shop", "--data-dir", str(tmp_path))
+    assert {name for name in found if name.startswith("wa_supervisor")} == {
+        "wa_supervisor",
+        "wa_supervisor.cli",
+        "wa_supervisor.health",
+        "wa_supervisor.lazy",
+    }
+    assert not found & {"pydantic", "typer", "typing", "json", "re", "socket", "enum", "asyncio"}
+
+
+def test_health_the_long_way_pays_for_nothing_but_the_settings(tmp_path: Path) -> None:
+    found = imported(tmp_path, "health", "--data-dir", "$HOME")
+    assert "wa_supervisor.settings" in found
     assert not found & (CLIENT | DRAWING | CODES | LOOPBACK | MACHINE | PLAY)
 
 

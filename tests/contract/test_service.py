@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from wa_supervisor.cli.service import reporting, summary
+from wa_supervisor.cli.service import reporting
 from wa_supervisor.lifecycle import Phase, Reason, Session, facts
 from wa_supervisor.sdnotify import Notifier
 from wa_supervisor.status import Status
@@ -88,8 +88,9 @@ async def test_a_run_that_breaks_off_is_stopping(manager: Manager, walk: Walk) -
 
 
 async def test_without_a_service_manager_nobody_listens_to_steps(walk: Walk) -> None:
+    before = list(walk.supervisor._listeners._each)
     async with reporting(walk.supervisor, None):
-        assert walk.supervisor._listeners._each == []
+        assert walk.supervisor._listeners._each == before
 
 
 async def test_the_watchdog_is_fed_twice_in_each_period(manager: Manager, walk: Walk) -> None:
@@ -134,7 +135,7 @@ def test_the_summary_says_where_why_and_until_when() -> None:
     session = Session(phase=Phase.BACKOFF, reason=Reason.DIAL_FAILED, retries=3, not_before=60.0)
     status = Status.of(session, "shop", now=0.0, wall=datetime.now(UTC))
     at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-    assert summary(status.model_copy(update={"not_before": at})) == (
+    assert status.model_copy(update={"not_before": at}).summary == (
         "Backoff, retry 3, next dial 2026-01-02 03:04:05 UTC: dial_failed: "
         "WhatsApp could not be reached; the dial or handshake failed."
     )
@@ -143,6 +144,4 @@ def test_the_summary_says_where_why_and_until_when() -> None:
 def test_the_summary_says_that_the_journal_cannot_be_written() -> None:
     trouble = "cannot write journal.db: disk full"
     status = Status.of(Session(), "shop", now=0.0, wall=datetime.now(UTC), journal=trouble)
-    assert summary(status) == (
-        "Init (steps cannot be recorded: cannot write journal.db: disk full)"
-    )
+    assert status.summary == ("Init (steps cannot be recorded: cannot write journal.db: disk full)")

@@ -2,6 +2,23 @@
 
 from __future__ import annotations
 
-from .app import main
+import sys
 
-__all__ = ["main"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+
+def main() -> NoReturn:
+    """Run the command that the arguments name."""
+    if sys.argv[1:2] == ["health"]:  # before anything else of ours is imported
+        import os  # noqa: PLC0415
+
+        from ..health import quick_answer  # noqa: PLC0415
+
+        code = quick_answer(sys.argv[2:], os.environ)
+        if code is not None:
+            sys.exit(code)
+    from .app import main as run  # noqa: PLC0415
+
+    run()

@@ -1,13 +1,15 @@
-"""`wa-supervisor health`: is the session connected, as an exit code."""
+"""`wa-supervisor health`: does a supervisor answer, is the session connected, as an exit code.
+
+Most calls do not come here, see `wa_supervisor.health`.
+"""
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
-from ..control import Order, ask
-from ..errors import ControlError
-from .exits import Exit
-from .service import summary
+from .. import health as quick
 from .session_options import ConfigOption, DataDirOption, SessionOption, SessionOptions
 
 
@@ -15,13 +17,16 @@ def health(
     session: SessionOption = None,
     data_dir: DataDirOption = None,
     config: ConfigOption = None,
+    ready: Annotated[
+        bool, typer.Option("--ready/--live", help="Is it connected; or: does a supervisor answer?")
+    ] = True,
 ) -> None:
-    """Exit 0 if the session is connected now, else 1; one line says why. For health checks."""
+    """Exit 0 if the session is connected now, else 1; one line says why. For health checks.
+
+    With --live: 0 if its supervisor answers, whatever the session waits for.
+    """
     files = SessionOptions(session, data_dir, config).files()
-    try:
-        status = ask(files, Order.STATUS)
-    except ControlError as error:
-        print(error)
-        raise typer.Exit(Exit.FAILED) from None
-    print(f"{status.session}: {summary(status)}")
-    raise typer.Exit(Exit.OK if status.substate == "online" else Exit.FAILED)
+    what = quick.READY if ready else quick.LIVE
+    code, line = quick.answer(what, files.name, str(files.directory))
+    print(line)
+    raise typer.Exit(code)

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from ..lifecycle import Step
     from ..sdnotify import Notifier
-    from ..status import Status
     from ..supervisor import Supervisor
 
 
@@ -51,7 +50,7 @@ class _Report:
         self._stopping = False
 
     def step(self, step: Step) -> None:
-        text = summary(self._supervisor.status)
+        text = self._supervisor.status.summary
         if text != self._last:
             self._last = text
             self._notifier.send(READY="1", STATUS=text)
@@ -70,19 +69,3 @@ class _Report:
             said = {} if self._last is None else {"READY": "1", "STATUS": self._last}
             self._notifier.send(**said, WATCHDOG="1")
             await asyncio.sleep(every)
-
-
-def summary(status: Status) -> str:
-    """Say in one line how a session stands, why, and when it dials next. Times are UTC."""
-    state = status.state.value
-    parts = [f"{state} ({status.substate})" if status.substate else state]
-    if status.retries:
-        parts.append(f"retry {status.retries}")
-    if status.not_before is not None:
-        parts.append(f"next dial {status.not_before:%Y-%m-%d %H:%M:%S} UTC")
-    text = ", ".join(parts)
-    if status.reason:
-        text += f": {status.reason.value}"
-    if status.sentence:
-        text += f": {status.sentence}"
-    return f"{text} (steps cannot be recorded: {status.journal})" if status.journal else text
