@@ -108,9 +108,12 @@ def test_an_error_of_ours_is_a_finding_and_a_bug_is_not_hidden() -> None:
     ("program_text", "said", "fix"),
     [
         (
-            'print(\'noise\'); print(\'{"error": "it is 0.4", "hint": "pip install x"}\')',
+            (
+                "import json; print('noise'); print(json.dumps("
+                "{'error': 'it is 0.4', 'action': 'INSTALL', 'subject': 'x', 'note': 'or y'}))"
+            ),
             "it is 0.4",
-            "pip install x",
+            "install x; or y",
         ),
         ("import os; os.abort()", "loading it ended the process (-6)", "install neonize anew"),
         ("raise SystemExit('no room')", "no room", "install neonize anew"),
