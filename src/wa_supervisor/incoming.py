@@ -14,7 +14,7 @@ from .errors import Misused
 from .gate import Address, Identity, Lid, Phone, parse
 from .lifecycle import facts
 from .messages.admission import Admission
-from .messages.delivery import Deliveries
+from .messages.delivery import Deliveries, Download
 from .messages.inbox import Inbox, InboxOptions, InboxState
 from .messages.own import keep_own, read_own
 from .messages.reader import KINDS
@@ -137,6 +137,7 @@ class Incoming:
 
     def messages(
         self,
+        download: Download,
         reader: str = "default",
         *,
         kinds: Collection[Kind] = KINDS,
@@ -149,7 +150,7 @@ class Incoming:
                 raise Misused("messages are read within the session's context")
             return await self._inbox.read(reader, kinds=kinds, ack=ack, own=lambda: self._own)
 
-        return Deliveries(begin, self.admission)
+        return Deliveries(begin, self.admission, download)
 
     async def read_for_bot(self, wanted: bool) -> Reader | None:  # noqa: FBT001
         """Begin to read for the bot; unless it is wanted nothing is kept for it any more."""

@@ -7,15 +7,17 @@ import contextlib
 import json
 import mimetypes
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, overload
 
 from .errors import Misused
 from .gate import Broadcast, Group, Identity, Lid, Newsletter, Other, Phone, Status
 from .gate.policy import Wildcard, parse_entry
+from .messages.message import DOWNLOAD_TIMEOUT, MAX_DOWNLOAD
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
+    from .downloads import Downloads
     from .messages.message import Message
     from .messages.outbox import Sent
     from .outgoing import Outgoing
@@ -44,6 +46,7 @@ class Sending:
     """
 
     _outgoing: Outgoing
+    _downloads: Downloads
 
     async def send_text(  # noqa: PLR0913 - what may be said of a message
         self,
@@ -133,6 +136,46 @@ class Sending:
             yield
         finally:
             await self._outgoing.request("typing", where | {"on": False}, within=SEND_TIMEOUT)
+
+    @overload
+    async def download(
+        self,
+        message: Message,
+        to: None = None,
+        *,
+        max_bytes: int = MAX_DOWNLOAD,
+        timeout: float = DOWNLOAD_TIMEOUT,  # noqa: ASYNC109 - as above
+    ) -> bytes: ...
+
+    @overload
+    async def download(
+        self,
+        message: Message,
+        to: Path | str,
+        *,
+        max_bytes: int = MAX_DOWNLOAD,
+        timeout: float = DOWNLOAD_TIMEOUT,  # noqa: ASYNC109 - as above
+    ) -> Path: ...
+
+    async def download(
+        self,
+        message: Message,
+        to: Path | str | None = None,
+        *,
+        max_bytes: int = MAX_DOWNLOAD,
+        timeout: float = DOWNLOAD_TIMEOUT,  # noqa: ASYNC109 - as above
+    ) -> bytes | Path:
+        """Return the file of a message, or put it at the path `to` and return that.
+
+        A file at `to` is replaced when the new one is whole; its owner alone may open it. A sender
+        may lie about the size: it is known when the session process has all of the file, in memory.
+
+        Raises MediaGone, MediaTooLarge, MediaDamaged; MediaUnavailable if it may be had later, as
+        without a connection or after `timeout` seconds. Misused for a message without a file.
+        """
+        path = None if to is None else Path(to)
+        data = await self._downloads.download(message, path, max_bytes=max_bytes, timeout=timeout)
+        return data if path is None else path
 
     async def call(self, method: str, /, *args: object, **kwargs: object) -> Any:  # noqa: ANN401
         """Call any other method of neonize's client, such as `get_joined_groups`.

@@ -16,6 +16,7 @@ from .clock import RealClock
 from .control import Order, Orders, ShownCode
 from .descriptors import check_descriptors
 from .disk_store import DiskStore
+from .downloads import Downloads
 from .errors import Hopeless, Misused, WaitTimeout
 from .fact_queue import FactQueue
 from .incoming import Incoming
@@ -110,6 +111,7 @@ class Supervisor(Sending):
             self._store.outbox, status=lambda: self.status, connected=self._be_online
         )
         self._standing = Standing(self._clock, self._code, self._incoming, self._outgoing)
+        self._downloads = Downloads(self._store.inbox)
         self._facts = FactQueue()
         self._listeners: Listeners[Step] = Listeners("step")
         self._record_listeners: Listeners[StepRecord] = Listeners("step")
@@ -156,7 +158,7 @@ class Supervisor(Sending):
         """
         if self._incoming is None:
             raise Misused("the inbox is switched off, so no message is kept", hint="inbox.enabled")
-        return self._incoming.messages(reader, kinds=kinds, ack=ack)
+        return self._incoming.messages(self.download, reader, kinds=kinds, ack=ack)
 
     def on_record(self, listener: Listener[StepRecord]) -> None:
         """As `on_step`, with each step as `--json` prints it and the journal keeps it."""
@@ -356,6 +358,7 @@ class Supervisor(Sending):
                 await stack.enter_async_context(incoming.opened(self._facts.put))
             link = await stack.enter_async_context(ending(make()))
             self._outgoing.use(link)
+            self._downloads.use(link)
             if incoming is not None:
                 incoming.use(link)
             await stack.enter_async_context(self._bot.running(link))

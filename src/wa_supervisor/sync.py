@@ -101,6 +101,7 @@ class SyncSupervisor:
     edit = _blocking(Supervisor.edit)
     revoke = _blocking(Supervisor.revoke)
     mark_read = _blocking(Supervisor.mark_read)
+    download = _blocking(Supervisor.download)
     call = _blocking(Supervisor.call)
 
     @property

@@ -265,6 +265,13 @@ def _ack(world: World, _connection: Connection, device: Device, node: Node) -> N
     world.record(Acknowledged(device, tag, ident, node.text("error") or None))
 
 
+def _chat_state(world: World, _connection: Connection, _device: Device, node: Node) -> None:
+    """Note what a client shows a person that it does; nothing answers it."""
+    person = world.directory.person(_address(node, "to"))
+    if person is not None:
+        person.chat_states += [state.tag for state in node.children]
+
+
 def _address(node: Node, name: str) -> Jid:
     """Return an attribute which must be an address. Raises `Malformed`."""
     value = node.attrs.get(name)
@@ -283,4 +290,9 @@ def _now() -> str:
     return str(int(time.time()))
 
 
-_STANZAS: Mapping[str, _Handler] = {"message": _message, "receipt": _receipt, "ack": _ack}
+_STANZAS: Mapping[str, _Handler] = {
+    "message": _message,
+    "receipt": _receipt,
+    "ack": _ack,
+    "chatstate": _chat_state,
+}

@@ -74,6 +74,12 @@ class MediaStore:
         """Forget a file: who downloads it is answered 404."""
         self._files.pop(_plain(file.path), None)
 
+    def spoil(self, file: Media) -> None:
+        """Change a byte of a file, as it is stored."""
+        path = _plain(file.path)
+        stored = self._files[path]
+        self._files[path] = bytes([stored[0] ^ 1]) + stored[1:]
+
     def keep(self, stored: bytes) -> str:
         """Keep an encrypted file; return its path, with a query to which clients append."""
         path = f"/v/{secrets.token_urlsafe(16)}"

@@ -111,6 +111,8 @@ class Person(Hearer):
         """The address which hides the number."""
         self.name = name
         """The name which the person shows; clients know it as push name."""
+        self.chat_states: list[str] = []
+        """What clients have shown this person of what they do: `composing`, `paused`, in order."""
         self.receipts: list[ReceiptHeard] = []
         """The receipts of clients for what this person said, in order."""
 

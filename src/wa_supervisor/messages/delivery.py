@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Self
+from dataclasses import dataclass, field, fields, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from .message import Message
 
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
 
     from .admission import Admission
     from .reader import Item, Reader
+
+
+Download: TypeAlias = Callable[..., Awaitable[Any]]
+"""Downloads the file of a message, see `Supervisor.download`."""
 
 
 @dataclass(frozen=True, slots=True, repr=False, kw_only=True)
@@ -26,9 +31,12 @@ class Delivery(Message):
     acknowledge: Callable[[], Awaitable[None]] = field(compare=False)
 
     @classmethod
-    def of(cls, item: Item, reader: Reader) -> Self:
+    def of(cls, item: Item, reader: Reader, download: Download) -> Self:
         """Put an item of a reader into its hands."""
         message = {each.name: getattr(item.message, each.name) for each in fields(Message)}
+        if item.message.media is not None:
+            fetch = partial(download, item.message)
+            message["media"] = replace(item.message.media, fetch=fetch)
         return cls(
             **message,
             number=item.number,
@@ -51,10 +59,16 @@ class Deliveries:
     the supervisor does. What is refused is acknowledged unseen.
     """
 
-    def __init__(self, begin: Callable[[], Awaitable[Reader]], admission: Admission) -> None:
+    def __init__(
+        self,
+        begin: Callable[[], Awaitable[Reader]],
+        admission: Admission,
+        download: Download,
+    ) -> None:
         self._begin = begin
         self._reader: Reader | None = None
         self._admission = admission
+        self._download = download
 
     def __aiter__(self) -> Self:
         return self
@@ -66,7 +80,7 @@ class Deliveries:
             item = await anext(reader)
             verdict = await self._admission.judge(item.message)
             if verdict.admitted:
-                return Delivery.of(item, reader)
+                return Delivery.of(item, reader, self._download)
             if reader.is_manual:  # else it is acknowledged as the next is asked for
                 await reader.acknowledge(item)
 

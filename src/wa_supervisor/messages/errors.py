@@ -9,6 +9,11 @@ SupervisorError
     │   └── ReaderBusy     two at once read under one name
     ├── OutboxError        the outbox cannot be used as it is
     │   └── KeyReused      one idempotency key for two different messages
+    ├── MediaError         the file of a message could not be had
+    │   ├── MediaGone      WhatsApp does not have it any more
+    │   ├── MediaTooLarge  it is larger than allowed
+    │   ├── MediaDamaged   it is not what its sender said
+    │   └── MediaUnavailable  it cannot be had now
     └── SendError          a message was not sent, or it is not known whether it was
         ├── NotConnected   there is no connection now; nothing was handed to the client
         ├── NotPaired      the session is linked to no account
@@ -74,6 +79,44 @@ class KeyReused(OutboxError):
     """Raised when an idempotency key was used before, for another message."""
 
     retriable = False
+
+
+class MediaError(MessagesError):
+    """The base of all errors of the files of messages."""
+
+    code: ClassVar[str]
+    """The public name."""
+
+
+class MediaGone(MediaError):
+    """Raised when WhatsApp does not have the file any more; the sender can send it again."""
+
+    code = "media_gone"
+
+
+class MediaTooLarge(MediaError):
+    """Raised when a file is larger than allowed."""
+
+    code = "media_too_large"
+
+
+class MediaDamaged(MediaError):
+    """Raised when a file is not what its sender said, by its checksums, its MAC or its size."""
+
+    code = "media_damaged"
+
+
+class MediaUnavailable(MediaError):
+    """Raised when a file cannot be had now: no connection, no answer in time, no room for it."""
+
+    code = "media_unavailable"
+    retriable = True
+
+
+MEDIA_ERRORS: Final[dict[str, type[MediaError]]] = {
+    error.code: error for error in (MediaGone, MediaTooLarge, MediaDamaged, MediaUnavailable)
+}
+"""Every error of a download, by its code."""
 
 
 class SendError(MessagesError):

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import enum
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, overload
 
+from ..errors import Misused
 from ..gate import Chat, Envelope, Group, Identity, Lid, Phone
+
+MAX_DOWNLOAD: Final = 100 << 20
+"""Bytes of a file, unless another limit is given."""
+DOWNLOAD_TIMEOUT: Final = 120.0
+"""Seconds for a file, unless others are given."""
 
 
 class Kind(enum.Enum):
@@ -65,9 +73,45 @@ class Media:
     width: int | None = None
     height: int | None = None
     """Pixels."""
+    fetch: Callable[..., Awaitable[Any]] | None = field(default=None, compare=False)
+    """How it is downloaded; None in a message that no session has handed out."""
 
     def __repr__(self) -> str:
         return f"<media, {self.size} bytes>"
+
+    @overload
+    async def download(
+        self,
+        to: None = None,
+        *,
+        max_bytes: int = MAX_DOWNLOAD,
+        timeout: float = DOWNLOAD_TIMEOUT,  # noqa: ASYNC109 - as below
+    ) -> bytes: ...
+
+    @overload
+    async def download(
+        self,
+        to: Path | str,
+        *,
+        max_bytes: int = MAX_DOWNLOAD,
+        timeout: float = DOWNLOAD_TIMEOUT,  # noqa: ASYNC109 - as below
+    ) -> Path: ...
+
+    async def download(
+        self,
+        to: Path | str | None = None,
+        *,
+        max_bytes: int = MAX_DOWNLOAD,
+        timeout: float = DOWNLOAD_TIMEOUT,  # noqa: ASYNC109 - it raises an error of ours
+    ) -> bytes | Path:
+        """Return the file, or put it at the path `to` and return that, see `Supervisor.download`.
+
+        Raises MediaError, and Misused for a message that no session has handed out.
+        """
+        if self.fetch is None:
+            raise Misused("this message was handed out by no session, or has no file")
+        found: bytes | Path = await self.fetch(to, max_bytes=max_bytes, timeout=timeout)
+        return found
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Self
 
 from pydantic import SecretStr
@@ -55,6 +56,8 @@ class PlayedLink:
         self.is_running = False
         self.network = True
         """Whether WhatsApp's host can be reached."""
+        self.file = b""
+        """The file of every message."""
         self.phones: dict[str, str] = {}
         """The numbers that the client knows of LIDs, both as JIDs."""
         self.results: dict[str, object] = {}
@@ -165,6 +168,8 @@ class PlayedLink:
             return Answer("no session process runs", ClientGone.code)
         self.requests.append((what, asked))
         answers = [f"FAKE{len(self.requests)}", "1767225600"]
+        if what == "download":
+            _write(asked["path"], self.file)
         if what == "call":
             answers = [json.dumps(self.results.get(asked["method"]))]
         return Answer(answers=tuple(map(SecretStr, answers)))
@@ -200,3 +205,7 @@ class PlayedLink:
     async def aclose(self) -> None:
         """End the process."""
         self.exit()
+
+
+def _write(path: str, content: bytes) -> None:
+    Path(path).write_bytes(content)

@@ -170,7 +170,7 @@ class Client:
             else:
                 answers = questions.ANSWERS[call.what](self.neonize, call.about)
         except Exception as error:  # noqa: BLE001 - any way it fails is the answer
-            known = requests.send_error(error)
+            known = requests.known_error(error)
             self._reply(call, redact(str(known))[: protocol.MAX_TEXT], known.code)
         else:
             self._reply(call, answers=answers)

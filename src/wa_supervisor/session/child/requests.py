@@ -8,12 +8,18 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from pydantic import SecretStr
 
 from ...messages.errors import (
+    MediaDamaged,
+    MediaError,
+    MediaGone,
+    MediaTooLarge,
+    MediaUnavailable,
     NotConnected,
     NotOnWhatsApp,
     Refused,
@@ -22,6 +28,8 @@ from ...messages.errors import (
     error_of_server,
 )
 from ..shared.neonize_texts import (
+    MEDIA_DAMAGED,
+    MEDIA_GONE,
     NO_LID,
     NO_SOCKET,
     SEND_TIMED_OUT,
@@ -48,9 +56,9 @@ def perform(client: Any, request: protocol.Request) -> Answers:
     return _WORK[request.what](client, arguments)
 
 
-def send_error(error: Exception) -> SendError:
-    """Return what an exception of neonize means for whoever sent a message."""
-    if isinstance(error, SendError):
+def known_error(error: Exception) -> SendError | MediaError:
+    """Return what an exception of neonize means for whoever asked for something."""
+    if isinstance(error, SendError | MediaError):
         return error
     text = str(error) or type(error).__name__
     server = re.search(SERVER_ERROR, text)
@@ -155,6 +163,34 @@ def _typing(client: Any, arguments: Arguments) -> Answers:
     return ()
 
 
+def _download(client: Any, arguments: Arguments) -> Answers:
+    """Fetch the file of a message into one that is there; a stale request finds none."""
+    from neonize.exc import NeonizeError  # noqa: PLC0415 - never in the supervisor
+
+    message = _needed_event(arguments).Message
+    if message.HasField("ptvMessage"):  # whatsmeow knows it as a video only
+        message.videoMessage.CopyFrom(message.ptvMessage)
+    try:
+        data = client.download_any(message)
+    except NeonizeError as error:
+        raise _media_error(str(error)) from error
+    limit = arguments["max_bytes"]
+    if len(data) > limit:
+        raise MediaTooLarge(f"the file has {len(data)} bytes, more than {limit}")
+    descriptor = os.open(arguments["path"], os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW)
+    with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor
+        file.write(data)
+    return ()
+
+
+def _media_error(text: str) -> MediaError:
+    if re.search(MEDIA_GONE, text):
+        return MediaGone("WhatsApp does not have the file any more")
+    if any(part in text for part in MEDIA_DAMAGED):
+        return MediaDamaged("the file is not what its sender said")
+    return MediaUnavailable(f"the file could not be downloaded: {text}")
+
+
 def _call(client: Any, arguments: Arguments) -> Answers:
     """Call any method of the client that is not the supervisor's."""
     name = arguments["method"]
@@ -176,6 +212,7 @@ _WORK: Final[Mapping[str, Callable[[Any, Arguments], Answers]]] = {
     "revoke": _revoke,
     "mark_read": _mark_read,
     "typing": _typing,
+    "download": _download,
     "call": _call,
 }
 

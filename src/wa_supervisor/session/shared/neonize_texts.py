@@ -188,3 +188,16 @@ SERVER_ERROR: Final = r"server returned error (\d+)"
 SEND_TIMED_OUT: Final = "timed out waiting for message send response"
 NO_SOCKET: Final = "websocket not connected"
 NO_LID: Final = "no LID found for"
+
+
+# -- in the errors of downloads (whatsmeow's errors.go and download.go)
+
+MEDIA_GONE: Final = r"download failed with status code (403|404|410)"
+MEDIA_DAMAGED: Final = (
+    "hash of media ciphertext doesn't match",
+    "hash of media plaintext doesn't match",
+    "invalid media hmac",
+    "file length does not match",
+    "file too short",
+    "failed to decrypt",
+)

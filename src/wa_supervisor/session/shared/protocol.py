@@ -53,7 +53,7 @@ phone number has the LID that it is about (answered by its JID, or by nothing)?"
 
 
 Work: TypeAlias = Literal[
-    "send_text", "send_media", "react", "edit", "revoke", "mark_read", "typing", "call"
+    "send_text", "send_media", "react", "edit", "revoke", "mark_read", "typing", "download", "call"
 ]
 """What can be done with the client, see `child.requests`."""
 
