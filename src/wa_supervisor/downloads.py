@@ -8,7 +8,6 @@ import contextlib
 import json
 import os
 import tempfile
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -78,8 +77,7 @@ class Downloads:
         try:
             yield draft
         finally:
-            # Not on the loop, and not awaited: this may be a cancellation.
-            asyncio.get_running_loop().run_in_executor(None, partial(draft.unlink, missing_ok=True))
+            await asyncio.shield(asyncio.to_thread(draft.unlink, missing_ok=True))
 
     def _make(self, to: Path | None) -> Path:
         directory = self._directory if to is None else to.parent
