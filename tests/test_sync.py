@@ -124,7 +124,8 @@ async def never() -> None:
     await asyncio.Event().wait()
 
 
-def test_leaving_is_bounded_whatever_hangs() -> None:
+def test_leaving_is_bounded_whatever_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wa_supervisor.sync.LEAVING_BOUND", -1.0)  # 1 s in all
     go_on = threading.Event()
 
     class Stuck(PlayedLink):
