@@ -60,6 +60,7 @@ DECISIVE = {
             Reason.REPLACED,
             Reason.PURGED,
             Reason.INBOX_FULL,
+            Reason.HELD,
         )
     },
     **dict.fromkeys(OUTAGES, Reason.DIAL_FAILED),
@@ -149,23 +150,29 @@ class Graph:
         return seen
 
 
-def explore(policy: Policy, *, inbox: bool = False, most: int = 50_000) -> Graph:
+def explore(
+    policy: Policy, *, inbox: bool = False, turns: bool = False, most: int = 50_000
+) -> Graph:
     """Walk everything reachable under `policy`, whose retries must be few, or without end.
 
-    With `inbox` it may fill up at any time and be read again, which doubles the states.
+    With `inbox` it may fill up at any time and be read again, which doubles the states; so does
+    `turns`, with which dials may be held at any time, and then are allowed one at a time.
 
     Raises Broken at the first promise not kept, or when there are more than `most` states: then
     something grows without a bound.
     """
     if (policy.backoff.max_retries or 0) > COUNTED:
         raise ValueError(f"to be walked, a policy must allow at most {COUNTED} retries, or any")
-    return _Walk(policy, inbox=inbox).run(most)
+    return _Walk(policy, inbox=inbox, turns=turns).run(most)
 
 
 class _Walk:
-    def __init__(self, policy: Policy, *, inbox: bool) -> None:
+    def __init__(self, policy: Policy, *, inbox: bool, turns: bool) -> None:
         self.policy = policy
-        self.left_out = () if inbox else (facts.InboxFull, facts.InboxDrained)
+        self.left_out: tuple[type[Fact], ...] = (
+            *(() if inbox else (facts.InboxFull, facts.InboxDrained)),
+            *(() if turns else (facts.DialsHeld, facts.DialAllowed)),
+        )
         self.core = SessionCore(Session(), policy, jitter=lambda: 0.5)
         # Where retries never run out, nothing is decided by their number.
         uncounted = {"retries"} if policy.backoff.max_retries is None else set()

@@ -63,7 +63,7 @@ class Reference:
         self.cause: str | None = None
         self.retries = self.strikes = self.generation = 0
         self.child = self.work = "none"
-        self.offering = self.bot_failed = self.inbox_full = self.watching = False
+        self.offering = self.bot_failed = self.inbox_full = self.held = self.watching = False
         self.left_out: set[str] = set()
         self.dead: str | None = None  # what is to become of the keys
         self.dead_of: str | None = None
@@ -93,7 +93,7 @@ class Reference:
             self.reason = self.cause if self.phase == "Stopped" else self.reason
             self.phase = "Init"
         self.child = self.work = "none"
-        self.offering = self.bot_failed = self.inbox_full = self.watching = False
+        self.offering = self.bot_failed = self.inbox_full = self.held = self.watching = False
         self.clocks = {}
 
     # -- what is so wherever the session is
@@ -123,6 +123,8 @@ class Reference:
                 self.left_out |= {fact.event} if name == "BotEventUnusable" else set()
             case "InboxFull" | "InboxDrained":
                 self.inbox_full = name == "InboxFull"
+            case "DialsHeld":
+                self.held = True
             case "LoggedOut" if self.dead is None:
                 self.dead, self.dead_of = ENDINGS[fact.how.value]
                 if fact.how.value in {"rejected", "unheard"}:
@@ -249,6 +251,8 @@ class Reference:
                 soon = min(soon, self.not_before or soon)
                 self.not_before = None
                 self._wait(soon - self.now)
+            case "Backoff", "DialAllowed" if self.reason == "held" and not self.inbox_full:
+                self._launch()
             # WhatsApp's word
             case phase, _ if phase in UP | {"Backoff"} and name in HOPELESS:
                 self._give_up(HOPELESS[name])
@@ -287,6 +291,9 @@ class Reference:
             case "Backoff", _ if "retry" not in self.clocks and self.inbox_full:
                 self._blame("inbox_full")
                 self._wait(self.policy.backoff.cap)
+            case "Backoff", _ if "retry" not in self.clocks and self.held:
+                self.reason = "held"
+                self.clocks["retry"] = self.now + self.policy.backoff.cap
             case "Backoff", _ if "retry" not in self.clocks:
                 self._launch()
             case "LoggedOut", "purge":
@@ -310,6 +317,9 @@ class Reference:
             self._blame("inbox_full")
             self._enter("Backoff", pause=0)
         elif max(self._room(), self.ban_until, self.not_before or 0) > self.now:
+            self._enter("Backoff", pause=0)
+        elif self.held:
+            self.reason = "held"
             self._enter("Backoff", pause=0)
         else:
             self._launch()

@@ -287,6 +287,66 @@ def test_room_in_the_inbox_shortens_no_other_wait() -> None:
     assert play.deadline == due
 
 
+# -- one of many
+
+
+HELD = facts.DialsHeld("two at a time")
+
+
+def test_a_held_session_dials_once_each_time_it_is_allowed_to() -> None:
+    play = VirtualSession(Policy())
+    play.happen(HELD)
+    play.happen(facts.Start())
+    play.advance(3600)
+    assert (play.phase, play.session.reason, play.generation) == (Phase.BACKOFF, Reason.HELD, 0)
+    assert play.session.detail == "two at a time"
+    play.happen(facts.DialAllowed())
+    assert (play.phase, play.generation) == (Phase.INIT, 1)
+    play.hear(facts.DialFailed, "no route")
+    play.hear(facts.ChildExited, 0, None)
+    play.advance(3600)
+    assert (play.session.reason, play.session.cause) == (Reason.HELD, Reason.DIAL_FAILED)
+    assert play.session.retries == 1
+    play.happen(facts.DialAllowed())
+    assert play.generation == 2
+
+
+def test_being_allowed_to_dial_ends_no_wait_of_its_own() -> None:
+    play = up()
+    play.happen(HELD)
+    play.hear(facts.TemporaryBan, 101, 3600.0)
+    play.hear(facts.ChildExited, 0, None)
+    play.happen(facts.DialAllowed())
+    play.advance(3599)
+    assert (play.session.reason, play.generation) == (Reason.TEMPORARY_BAN, 1)
+
+
+def test_a_session_that_is_up_stays_up_when_dials_are_held() -> None:
+    play = up()
+    assert not play.happen(HELD).effects
+    assert play.phase is Phase.ONLINE
+
+
+def test_a_held_session_whose_inbox_is_full_lets_its_turn_go_by() -> None:
+    play = VirtualSession(Policy())
+    play.happen(HELD)
+    play.happen(facts.Start())
+    play.advance(1)
+    play.happen(facts.InboxFull())
+    play.happen(facts.DialAllowed())
+    assert play.generation == 0
+
+
+def test_a_held_session_is_held_no_longer_than_its_supervisor_lives() -> None:
+    play = VirtualSession(Policy())
+    play.happen(HELD)
+    play.happen(facts.Start())
+    play.advance(1)
+    play.restart()
+    play.happen(facts.Start())
+    assert play.generation == 1
+
+
 # -- events that neonize cannot hand over
 
 

@@ -42,6 +42,8 @@ CONCERNS: Mapping[str, frozenset[str]] = {
             "inbox_filled",
             "inbox_drained",
             "inbox_still_full",
+            "due_but_held",
+            "dial_allowed",
             "retry_due",
         }
     ),

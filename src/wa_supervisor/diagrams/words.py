@@ -79,6 +79,7 @@ TRIGGERS: Mapping[str, str] = {
     "network_back": "the network is back",
     "inbox_filled": "the inbox is full",
     "inbox_drained": "there is room in the inbox",
+    "dial_allowed": "its turn among many",
     "stop": "stop",
     "resume": "resume",
     "relink": "relink",
@@ -107,6 +108,9 @@ GUARDS: Mapping[Guard, str] = {
     Guard("inbox_is_full"): "nobody reads the inbox",
     Guard("inbox_still_full"): "wait over, and nobody reads the inbox",
     Guard("waiting_for_inbox"): "nothing but the inbox to wait for",
+    Guard("dials_are_held"): "one of many, and not its turn",
+    Guard("due_but_held"): "wait over, and not its turn among many",
+    Guard("waiting_for_turn"): "nothing but its turn to wait for",
 }
 
 ACTIONS: Mapping[str, str] = {
@@ -126,6 +130,7 @@ ACTIONS: Mapping[str, str] = {
     "set_dead_keys": "note the reason",
     "set_files_silent": "note the reason",
     "set_inbox_full": "note the reason",
+    "set_held": "note the reason",
     "set_exhausted": "retries used up",
     "count_retry": "count a retry",
     "count_flap": "count a drop",
@@ -133,6 +138,7 @@ ACTIONS: Mapping[str, str] = {
     "count_conflict": "count a conflict",
     "count_ban": "count a ban",
     "dial_soon": "dial soon",
+    "look_again": "look again later",
     "plan_wait": "plan the wait anew",
     "reset_retries": "begin the retries afresh",
     "reset_budgets": "clear the budgets",
@@ -152,6 +158,7 @@ NOTES: Mapping[str, str] = {
     "note_ban": "until when the ban lasts",
     "note_inbox_full": "the inbox is full",
     "note_inbox_drained": "the inbox has room",
+    "note_dials_held": "each dial needs to be allowed",
     "note_files_idle": "the files are free again",
     "note_purged": "the dead keys are gone",
     "note_restored": "there are keys to try",

@@ -149,6 +149,10 @@ class Actions(Guards):
         self.session.inbox_full = False
         return True
 
+    def note_dials_held(self, fact: facts.DialsHeld) -> bool:
+        self.session.dials_held = fact.why
+        return True
+
     def note_dead_keys(self, fact: facts.LoggedOut) -> bool:
         session = self.session
         if session.dead_keys_plan is not None:
@@ -290,6 +294,11 @@ class Actions(Guards):
         self.session.reason = self.session.cause = Reason.INBOX_FULL
         self.session.detail = ""
 
+    def set_held(self) -> None:
+        """Its own wait is over. What went wrong before stays known as the cause."""
+        self.session.reason = Reason.HELD
+        self.session.detail = self.session.dials_held or ""
+
     def _forget_reasons(self) -> None:
         """WhatsApp has answered: what kept us from it is over."""
         self.session.reason = self.session.cause = None
@@ -319,6 +328,10 @@ class Actions(Guards):
 
     def plan_wait(self) -> None:
         self._wait(self._pause())
+
+    def look_again(self) -> None:
+        """Its turn is announced; this is for when that is missed."""
+        self._ring(Clock.RETRY, self.policy.backoff.cap)
 
     def dial_soon(self) -> None:
         """Dial within a moment, as all who were cut off come back at once, and not too early."""

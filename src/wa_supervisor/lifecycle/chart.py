@@ -78,6 +78,7 @@ NOTED: Mapping[type[Fact], str] = _for_each_kind(
         facts.BotFree: "note_bot_free",
         facts.InboxFull: "note_inbox_full",
         facts.InboxDrained: "note_inbox_drained",
+        facts.DialsHeld: "note_dials_held",
         facts.LoggedOut: "note_dead_keys",
         facts.TemporaryBan: "note_ban",
         facts.PurgeDone: "note_purged",
@@ -184,6 +185,7 @@ class SessionChart(Actions, StateChart[Slot]):
         active.init.to(logged_out, cond="keys_dead", unless="child_alive", on="set_dead_keys")
         | active.init.to(backoff, cond="inbox_is_full", unless="child_alive", on="set_inbox_full")
         | active.init.to(backoff, cond="dial_too_early", unless="child_alive")
+        | active.init.to(backoff, cond="dials_are_held", unless="child_alive", on="set_held")
         | active.init.to(None, unless="child_alive", on="start_child")
     )
 
@@ -276,6 +278,10 @@ class SessionChart(Actions, StateChart[Slot]):
     network_back = backoff.to(None, cond="unreachable", on="dial_soon")
     backoff.to(active, cond="retry_due", on="start_child")
     backoff.to(None, cond="inbox_still_full", on=["set_inbox_full", "plan_wait"])
+
+    # One of many: each dial waits until whoever runs them all allows it.
+    backoff.to(None, cond="due_but_held", on=["set_held", "look_again"])
+    dial_allowed = backoff.to(active, cond="waiting_for_turn", on="start_child")
 
     # The inbox is full: what comes now is better kept by WhatsApp.
     inbox_filled = backoff.from_(active, cond="child_alive", on="set_cause")

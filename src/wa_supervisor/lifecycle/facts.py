@@ -322,6 +322,19 @@ class InboxDrained(Fact):
     """There is room in the inbox again."""
 
 
+# -- whoever runs many sessions, see `multi`
+@fact("DialsHeld", None)
+class DialsHeld(Fact):
+    """From now on every dial of this session needs a DialAllowed; `why` is for a person."""
+
+    why: str
+
+
+@fact("DialAllowed", "dial_allowed")
+class DialAllowed(Fact):
+    """It is this session's turn to dial, once."""
+
+
 # -- the operator
 @fact("Start", "start")
 class Start(Fact):

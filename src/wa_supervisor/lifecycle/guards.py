@@ -77,7 +77,11 @@ class Guards(Waits):
 
     @property
     def retry_due(self) -> bool:
-        return self._waited and not self.session.inbox_full
+        return self._waited and not self.session.inbox_full and not self.dials_are_held
+
+    @property
+    def due_but_held(self) -> bool:
+        return self._waited and not self.session.inbox_full and self.dials_are_held
 
     @property
     def inbox_still_full(self) -> bool:
@@ -116,6 +120,14 @@ class Guards(Waits):
     @property
     def inbox_is_full(self) -> bool:
         return self.session.inbox_full
+
+    @property
+    def dials_are_held(self) -> bool:
+        return self.session.dials_held is not None
+
+    @property
+    def waiting_for_turn(self) -> bool:
+        return self.session.reason is Reason.HELD and not self.session.inbox_full
 
     @property
     def waiting_for_inbox(self) -> bool:

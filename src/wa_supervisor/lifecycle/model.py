@@ -159,6 +159,8 @@ class Session:
     """Events the bot asks for and does not get, as neonize cannot hand them over."""
     inbox_full: bool = False
     """The inbox holds no more: no client is wanted until it was read."""
+    dials_held: str | None = None
+    """Why each dial needs to be allowed; None if none does."""
 
     retries: Annotated[int, KEPT, PUBLIC] = 0
     strikes: Annotated[int, KEPT] = 0

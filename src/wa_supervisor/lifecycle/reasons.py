@@ -85,6 +85,8 @@ class Reason(enum.Enum):
     STORAGE_UNAVAILABLE = "storage_unavailable"
     MEMORY_LOST = "memory_lost"
     INBOX_FULL = "inbox_full"
+    # The other sessions of the program
+    HELD = "held"
     # The operator
     RESUMED = "resumed"
     RELINK = "relink"
@@ -225,6 +227,9 @@ EXPLANATIONS: dict[Reason, Explanation] = {
                 note="the session comes back by itself",
             ),
         ),
+    ),
+    Reason.HELD: Explanation(
+        "It waits for its turn among the sessions of this program, which do not all dial at once."
     ),
     Reason.RESUMED: Explanation("Trying again at an operator's word."),
     Reason.RELINK: Explanation("An operator asked for a new pairing."),

@@ -68,6 +68,8 @@ class Environment:
     """The shell looks whether WhatsApp can be reached."""
     inbox_full: bool = False
     """Nobody reads the inbox, and it holds no more."""
+    dials_held: bool = False
+    """Each dial needs to be allowed."""
 
     @classmethod
     def of(cls, session: Session) -> Self:
@@ -79,12 +81,14 @@ class Environment:
             keys=_DEAD[session.dead_keys_plan] if session.dead_keys_plan else Keys.SOUND,
             watching=session.watching_network,
             inbox_full=session.inbox_full,
+            dials_held=session.dials_held is not None,
         )
 
     def possible(self) -> Iterator[Fact]:
         """Every fact that can come now, clocks apart; late and repeated ones included."""
         yield from (facts.Start(), facts.Stop(), facts.Resume(), facts.Relink())
         yield from (facts.NetworkBack(), facts.InboxFull(), facts.InboxDrained())
+        yield from (facts.DialsHeld("others are first"), facts.DialAllowed())
         if self.child is not Child.NONE:
             yield from said_by(self.generation)
             yield from ends_of(self.generation)
@@ -106,6 +110,9 @@ class Environment:
         asked = {type(effect) for effect in step.effects}
         both = {effects.StartChild, effects.StopChild} <= asked
         _promise(not both, "a child was started and stopped in one step")
+        unasked = self.dials_held and not isinstance(step.fact, facts.DialAllowed)
+        early = unasked and effects.StartChild in asked
+        _promise(not early, "a child was started while dials were held")
         now = self._heard(step)
         for effect in step.effects:
             now = now._obey(effect)  # noqa: SLF001 - another Environment
@@ -125,6 +132,8 @@ class Environment:
                 return replace(self, child=Child.NONE)
             case facts.InboxFull() | facts.InboxDrained():
                 return replace(self, inbox_full=isinstance(step.fact, facts.InboxFull))
+            case facts.DialsHeld():
+                return replace(self, dials_held=True)
             case facts.LoggedOut(how=how) if self.keys is Keys.SOUND:
                 return replace(self, keys=_STANDING[how])
             case facts.PurgeDone() if self.files is Work.PURGING:

@@ -47,6 +47,7 @@ def the_core_and_the_world_agree(edge: Edge) -> bool:
         and session.generation == environment.generation
         and session.watching_network == environment.watching
         and session.inbox_full == environment.inbox_full
+        and (session.dials_held is not None) == environment.dials_held
         and (session.dead_keys_plan is None) == (environment.keys is Keys.SOUND)
     )
 
