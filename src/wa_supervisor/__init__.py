@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         StoreError,
         SupervisorError,
         TooFewDescriptors,
+        TooManySessions,
         Unreachable,
         UnsafePermissions,
         WaitTimeout,
@@ -73,6 +74,7 @@ if TYPE_CHECKING:
     )
     from .messages.message import Kind, Location, Media, Message, Quoted
     from .messages.outbox import Sent
+    from .multi import Sessions
     from .pairing.sink import AsyncSink, Sink
     from .session.shared.endpoint import Endpoint
     from .setting_groups import (
@@ -156,6 +158,7 @@ __all__ = [
     "SendUnknown",
     "Sent",
     "SessionError",
+    "Sessions",
     "Settings",
     "Sink",
     "SnapshotSettings",
@@ -170,6 +173,7 @@ __all__ = [
     "SyncDelivery",
     "SyncSupervisor",
     "TooFewDescriptors",
+    "TooManySessions",
     "Unreachable",
     "UnsafePermissions",
     "WaitTimeout",
@@ -235,6 +239,7 @@ __getattr__ = exports(
         "SendTimeout": "messages.errors",
         "SendUnknown": "messages.errors",
         "Sent": "messages.outbox",
+        "Sessions": "multi",
         "Settings": "settings",
         "Sink": "pairing.sink",
         "SnapshotSettings": "setting_groups",

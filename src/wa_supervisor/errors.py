@@ -20,7 +20,7 @@ SupervisorError
 │   ├── BotUnusable       there is no such bot, or what has its name cannot be one
 │   ├── FrameError        it said what is no frame
 │   ├── NeonizeUnusable   neonize is missing, incomplete or not the one we know
-│   ├── NoRoom            there is no memory or descriptor to load neonize with
+│   ├── TooManySessions            there is no memory or descriptor to load neonize with
 │   └── PatchError        neonize's library is not laid out as a test server needs it
 └── MessagesError         of what flows through a session, see `messages.errors`
 
@@ -59,6 +59,10 @@ class ConfigError(SupervisorError):
 
 class TooFewDescriptors(SupervisorError):
     """Raised when the process may have too few files open for one more session."""
+
+
+class TooManySessions(SupervisorError):
+    """Raised when a limit of the machine leaves no room for one more session beside the others."""
 
 
 class Misused(SupervisorError):

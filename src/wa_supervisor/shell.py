@@ -37,6 +37,8 @@ those that `stop.drain` gives it."""
 
 _ORDERS: Mapping[str, Fact] = {"resume": facts.Resume(), "relink": facts.Relink()}
 
+_FIRST = (facts.Relink, facts.DialsHeld)
+
 OnGiveUp = Literal["wait", "exit"]
 
 
@@ -120,14 +122,15 @@ class Shell:
         return self.around.clock.time()
 
     def _begin(self, order: str | None) -> None:
-        """Put the start into the queue, among the words of an operator that came before it.
+        """Put the start into the queue, among what was said before it.
 
-        A relink goes first, so that no client is started on keys that are to go.
+        A relink goes first, so that no client is started on keys that are to go; and what keeps a
+        client from being started.
         """
         queue = self.around.queue
         words: list[Fact] = [_ORDERS[order]] if order else []
         words += iter(queue.get_nowait, None)
-        for fact in sorted([facts.Start(), *words], key=lambda each: each != facts.Relink()):
+        for fact in sorted([facts.Start(), *words], key=lambda each: not isinstance(each, _FIRST)):
             queue.put(fact)
 
     async def _next_fact(self) -> Fact | None:

@@ -229,15 +229,15 @@ class Supervisor(Sending):
 
     def stop(self) -> None:
         """Stop, keeping the session. From any thread; the run ends within 5 s."""
-        self._operate(facts.Stop())
+        self.post(facts.Stop())
 
     def resume(self) -> None:
         """Try again now, with a fresh budget of retries. From any thread."""
-        self._operate(facts.Resume())
+        self.post(facts.Resume())
 
     def relink(self) -> None:
         """Log out, clear the session away and pair afresh. From any thread."""
-        self._operate(facts.Relink())
+        self.post(facts.Relink())
 
     def update_policy(self, settings: Settings) -> None:
         """Take over the numbers of `policy` and `watch`, no more. On the supervisor's loop.
@@ -262,7 +262,8 @@ class Supervisor(Sending):
             self._incoming.admission.policy = gate
         self._bot.update_gate(gate)
 
-    def _operate(self, fact: Fact) -> None:
+    def post(self, fact: Fact) -> None:
+        """Say that something happened. From any thread."""
         if self._loop is None or self._loop is running_loop():
             self._facts.put(fact)
             return

@@ -43,6 +43,7 @@ CONCERNS: Mapping[str, frozenset[str]] = {
             "inbox_drained",
             "inbox_still_full",
             "due_but_held",
+            "dials_held",
             "dial_allowed",
             "retry_due",
         }

@@ -79,6 +79,7 @@ TRIGGERS: Mapping[str, str] = {
     "network_back": "the network is back",
     "inbox_filled": "the inbox is full",
     "inbox_drained": "there is room in the inbox",
+    "dials_held": "each dial needs to be allowed",
     "dial_allowed": "its turn among many",
     "stop": "stop",
     "resume": "resume",

@@ -323,7 +323,7 @@ class InboxDrained(Fact):
 
 
 # -- whoever runs many sessions, see `multi`
-@fact("DialsHeld", None)
+@fact("DialsHeld", "dials_held")
 class DialsHeld(Fact):
     """From now on every dial of this session needs a DialAllowed; `why` is for a person."""
 

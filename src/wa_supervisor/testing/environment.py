@@ -122,7 +122,7 @@ class Environment:
         """The world after the supervisor's process died: its child and its handlers went along."""
         return Environment(generation=self.generation, keys=self.keys, inbox_full=False)
 
-    def _heard(self, step: Step) -> Environment:  # noqa: PLR0911 - a table
+    def _heard(self, step: Step) -> Environment:  # noqa: C901, PLR0911 - a table
         match step.fact:
             case facts.ChildFact(generation=generation) if (
                 generation != self.generation or self.child is Child.NONE

@@ -25,7 +25,7 @@ from .process import UNKNOWN_EXIT
 from .session_process import SessionProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from pydantic import SecretStr
 
@@ -51,16 +51,18 @@ class SessionLink:
     StartRefused, if no process began. Each process gets a share of the session's lock,
     `lock_descriptor`, and keeps it until it dies.
     `on_received` is called, on the loop, when the inbox's log has grown. `launcher` may serve other
-    links too; it stays open. Without it the link has one of its own.
+    links too; it stays open. Without it the link has one of its own. `look` tells whether WhatsApp
+    can be reached, and may be shared likewise.
 
     Raises Misused if this is a session process: a bot's module would start a supervisor within it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one is needed
         self,
         post: Callable[[ChildFact], None],
         *,
         launcher: Launcher | None = None,
+        look: Callable[[Endpoint], Awaitable[bool]] = reachable,
         bounds: StopBounds | None = None,
         on_received: Callable[[], None] = lambda: None,
         lock_descriptor: int | None = None,
@@ -69,6 +71,7 @@ class SessionLink:
         self._post = post
         self._owns_launcher = launcher is None
         self._launcher: Final = launcher or best_launcher()
+        self._look = look
         self._bounds = bounds or StopBounds()
         self._on_received = on_received
         self._lock_descriptors = () if lock_descriptor is None else (lock_descriptor,)
@@ -191,7 +194,7 @@ class SessionLink:
 
     async def reachable(self, endpoint: Endpoint) -> bool:
         """Tell whether the way to WhatsApp is open, without a login."""
-        return await reachable(endpoint)
+        return await self._look(endpoint)
 
     async def aclose(self) -> None:
         """End the session process and its own fork server. Bounded; nothing is left.

@@ -1,0 +1,209 @@
+"""Many sessions in one program, each supervised as if it were alone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import logging
+import random
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+from ..clock import RealClock
+from ..errors import Misused
+from ..lifecycle import State, facts
+from ..lifecycle.reasons import Who
+from ..session.parent.link import SessionLink, best_launcher
+from ..supervisor import Supervisor
+from .breaker import Breaker
+from .dials import Dials, Pace
+from .network_looks import NetworkLooks
+from .room import check_room
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from ..lifecycle import Step
+    from ..seams import Clock, MakeLink
+    from ..settings import Settings
+    from ..status import Status
+
+log = logging.getLogger("wa_supervisor")
+
+_ITS_TURN = "sessions dial one after the other"
+
+
+class Sessions(Mapping[str, Supervisor]):
+    """The sessions of one program, by their names.
+
+        async with Sessions(Settings(session="shop"), Settings(session="club")) as sessions:
+            await sessions["shop"].send_text("+4915112345678", "hello")
+            await sessions.add(Settings(session="new"))
+
+    They share one fork server and one look at the network. Their dials are paced, and all wait
+    while many fail alike (see `breaker`); `held` says so. A full disk, a hostile bot or a panic of
+    one touches no other: each has its own process, directory, journal and lock.
+
+    Leaving the context stops all at once, within the bound of one. `link` and `clock` are the seams
+    for tests.
+    """
+
+    def __init__(
+        self,
+        *settings: Settings,
+        pace: Pace | None = None,
+        link: MakeLink | None = None,
+        clock: Clock | None = None,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._first = settings
+        self._launcher = best_launcher()
+        self._looks = NetworkLooks()
+        self._make_link: MakeLink = link or functools.partial(
+            SessionLink, launcher=self._launcher, look=self._looks.reachable
+        )
+        self._clock = clock or RealClock()
+        self._jitter = jitter
+        self._breaker = Breaker()
+        self._dials = Dials(pace or Pace(), self._breaker)
+        self._all: dict[str, Supervisor] = {}
+        self._changed = asyncio.Event()
+        self._pacing: asyncio.Task[None] | None = None
+
+    # -- what there is
+
+    def __getitem__(self, name: str) -> Supervisor:
+        return self._all[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all)
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    @property
+    def held(self) -> str | None:
+        """Why all wait but one at a time; None while each dials in its turn."""
+        breaker = self._breaker
+        if breaker.reason is None:
+            return None
+        return (
+            f"{breaker.failed} of {len(self)} sessions failed alike ({breaker.reason.value}); "
+            "one at a time tries until one comes up"
+        )
+
+    def statuses(self) -> list[Status]:
+        """How all of them stand; those that need a person come first."""
+        return sorted(
+            (each.status for each in self._all.values()),
+            key=lambda status: (not _needs_a_person(status), status.session),
+        )
+
+    # -- at run time
+
+    async def add(self, settings: Settings, **options: Any) -> Supervisor:  # noqa: ANN401
+        """Take a session and begin to run it; `options` are those of `Supervisor`.
+
+        Raises Misused if there is one of that name, TooManySessions if the machine has no room for
+        it, and what `Supervisor.run` raises as it begins. The others do not notice.
+        """
+        name = settings.session
+        if self._pacing is None:
+            raise Misused("sessions are added within the context of `async with Sessions(...)`")
+        if name in self._all:
+            raise Misused(f"there is a session {name!r} already")
+        check_room(len(self))
+        session = Supervisor(settings, link=self._make_link, **options)
+        session.post(facts.DialsHeld(self.held or _ITS_TURN))
+        session.on_step(functools.partial(self._hear, name))
+        self._all[name] = session
+        self._dials.add(name)
+        try:
+            return await session.__aenter__()
+        except BaseException:
+            self._forget(name)
+            raise
+
+    async def remove(self, name: str) -> None:
+        """Stop a session, and forget it; its keys stay. Raises KeyError if there is none."""
+        session = self._all[name]
+        try:
+            await session.__aexit__(None, None, None)
+        finally:
+            self._forget(name)
+
+    async def restart(self, name: str, **options: Any) -> Supervisor:  # noqa: ANN401
+        """Stop a session and begin it anew, with the same settings and these options."""
+        settings = self._all[name].settings
+        await self.remove(name)
+        return await self.add(settings, **options)
+
+    async def __aenter__(self) -> Self:
+        """Begin with the sessions that were handed in. If one cannot be had, none is begun."""
+        self._pacing = asyncio.create_task(self._pace(), name="pace of dials")
+        try:
+            for settings in self._first:
+                await self.add(settings)
+        except BaseException as error:
+            await self.__aexit__(type(error), error, error.__traceback__)
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop all, and wait until everything has ended."""
+        ends = [asyncio.create_task(self.remove(name)) for name in self._all]
+        try:
+            if ends:
+                await asyncio.wait(ends)
+        finally:
+            if self._pacing is not None:
+                self._pacing.cancel()
+                await asyncio.gather(self._pacing, return_exceptions=True)
+                self._pacing = None
+            await self._looks.aclose()
+            await self._launcher.aclose()
+        faults = [fault for end in ends if isinstance(fault := end.exception(), Exception)]
+        if faults and error is None:
+            raise ExceptionGroup("not all sessions ended well", faults)
+
+    # -- whose turn it is
+
+    def _hear(self, name: str, step: Step) -> None:
+        if self._dials.hear(name, step, self._clock.time()):
+            why = self.held
+            if why is None:
+                log.info("a session came up: the others follow, one after the other")
+            else:
+                log.error("all sessions wait: %s", why)
+            for session in self._all.values():
+                session.post(facts.DialsHeld(why or _ITS_TURN))
+        self._changed.set()
+
+    async def _pace(self) -> None:
+        while True:
+            self._changed.clear()
+            now = self._clock.time()
+            name = self._dials.grant(now, self._jitter())
+            if name is not None:
+                self._all[name].post(facts.DialAllowed())
+                continue
+            with contextlib.suppress(TimeoutError):
+                async with self._clock.timeout_at(self._dials.deadline(now)):
+                    await self._changed.wait()
+
+    def _forget(self, name: str) -> None:
+        self._all.pop(name, None)
+        self._dials.remove(name)
+        self._changed.set()
+
+
+def _needs_a_person(status: Status) -> bool:
+    who = status.reason.explanation.who if status.reason else Who.NOBODY
+    return status.state is State.PAIRING or who is not Who.NOBODY

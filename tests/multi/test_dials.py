@@ -1,0 +1,178 @@
+"""Whose turn it is, in virtual time: real cores, a server that answers, and nothing else."""
+
+from __future__ import annotations
+
+import heapq
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wa_supervisor.lifecycle import Policy, Reason, SessionCore, State, effects, facts
+from wa_supervisor.multi.dials import LONGEST_TURN, Dials, Pace
+
+UP = 0.5  # seconds from a dial to WhatsApp's answer
+
+
+class Crowd:
+    """So many sessions under one `Dials`; `answer` is what WhatsApp says to each dial."""
+
+    def __init__(self, count: int, pace: Pace, seed: int = 0) -> None:
+        self.random = random.Random(seed)
+        self.now = 0.0
+        self.dials = Dials(pace)
+        self.names = [f"s{number}" for number in range(count)]
+        jitter = self.random.random
+        self.cores = {name: SessionCore(policy=Policy(), jitter=jitter) for name in self.names}
+        self.dialled: list[tuple[float, str]] = []
+        self.soon: list[tuple[float, int, str, facts.Fact]] = []
+        self.refused = False
+        self.silent = False
+        for name in self.names:
+            self.dials.add(name)
+            self.take(name, facts.DialsHeld("in turn"))
+            self.take(name, facts.Start())
+
+    def take(self, name: str, fact: facts.Fact | None) -> None:
+        core = self.cores[name]
+        step = core.handle(fact, self.now) if fact else core.tick(self.now)
+        assert step is not None
+        self.dials.hear(name, step, self.now)
+        for effect in step.effects:
+            match effect:
+                case effects.StartChild(generation=generation):
+                    self.dialled.append((self.now, name))
+                    answer: facts.Fact = facts.Connected(generation)
+                    if self.refused:
+                        answer = facts.ConnectFailure(generation, 500)
+                    if not self.silent:
+                        self.later(UP, name, answer)
+                case effects.StopChild(generation=generation):
+                    self.later(0.1, name, facts.ChildExited(generation, 0, None))
+
+    def later(self, seconds: float, name: str, fact: facts.Fact) -> None:
+        entry = (self.now + seconds, len(self.dialled) + len(self.soon), name, fact)
+        heapq.heappush(self.soon, entry)
+
+    def go_on(self, until: float) -> None:
+        while True:
+            alarms = [(c.deadline, n) for n, c in self.cores.items() if c.deadline is not None]
+            due = min((at for at, _ in alarms), default=until)
+            turn = self.dials.deadline(self.now)
+            at = min(due, self.soon[0][0] if self.soon else until, until if turn is None else turn)
+            if at >= until:
+                self.now = until
+                return
+            self.now = max(self.now, at)
+            if self.soon and self.soon[0][0] <= self.now:
+                _, _, name, fact = heapq.heappop(self.soon)
+                self.take(name, fact)
+            elif due <= self.now:
+                self.take(min(alarms)[1], None)
+            else:
+                name_or_none = self.dials.grant(self.now, self.random.random())
+                if name_or_none is not None:
+                    self.take(name_or_none, facts.DialAllowed())
+
+    def count(self, state: State) -> int:
+        return sum(core.session.phase.state is state for core in self.cores.values())
+
+
+def most_within(dialled: list[tuple[float, str]], seconds: float) -> int:
+    times = [at for at, _ in dialled]
+    return max(sum(at <= each < at + seconds for each in times) for at in times)
+
+
+def test_all_come_up_one_after_the_other() -> None:
+    crowd = Crowd(60, Pace(at_once=4, apart=0.1))
+    crowd.go_on(60 * UP / 4 + 5)
+    assert crowd.count(State.CONNECTED) == 60
+    assert most_within(crowd.dialled, UP * 0.99) <= 4
+
+
+def test_those_that_crash_at_once_do_not_come_back_at_once() -> None:
+    crowd = Crowd(60, Pace(at_once=100, apart=0.2))
+    crowd.go_on(60.0)
+    crowd.dialled.clear()
+    for name, core in crowd.cores.items():
+        crowd.take(name, facts.ChildExited(core.session.generation, None, 9))
+    crowd.go_on(120.0)
+    assert crowd.count(State.CONNECTED) == 60
+    assert most_within(crowd.dialled, 1.0) <= 11
+
+
+def test_a_dial_that_comes_to_nothing_keeps_the_others_waiting_for_a_while_only() -> None:
+    crowd = Crowd(3, Pace(at_once=1, apart=0.0))
+    crowd.silent = True
+    crowd.go_on(LONGEST_TURN + 1)
+    assert [name for _, name in crowd.dialled] == ["s0", "s1"]
+
+
+def test_when_all_are_refused_one_at_a_time_tries_and_none_is_given_up_for_that() -> None:
+    crowd = Crowd(50, Pace(at_once=4, apart=0.1))
+    crowd.refused = True
+    crowd.go_on(3600.0)
+    assert crowd.dials.breaker.reason is Reason.CONNECT_REFUSED
+    assert crowd.count(State.GAVE_UP) == 0
+    late = [at for at, _ in crowd.dialled if at > 60]
+    assert 3 < len(late) < 20, "an hour of growing pauses"
+    crowd.refused = False
+    crowd.go_on(3600.0 + 900 + 60)
+    assert crowd.count(State.CONNECTED) == 50
+
+
+def test_a_session_that_is_removed_leaves_its_turn_to_the_next() -> None:
+    crowd = Crowd(3, Pace(at_once=1, apart=0.0))
+    crowd.silent = True
+    crowd.go_on(1.0)
+    crowd.dials.remove("s0")
+    crowd.cores.pop("s0")
+    crowd.go_on(2.0)
+    assert [name for _, name in crowd.dialled] == ["s0", "s1"]
+
+
+@given(
+    count=st.integers(1, 12),
+    at_once=st.integers(1, 5),
+    seed=st.integers(0, 2**16),
+    crashes=st.lists(st.tuples(st.floats(0.1, 5.0), st.integers(0, 11)), max_size=12),
+)
+def test_whatever_crashes_when_no_more_dial_at_once_than_may_and_all_come_up(
+    count: int, at_once: int, seed: int, crashes: list[tuple[float, int]]
+) -> None:
+    crowd = Crowd(count, Pace(at_once=at_once, apart=0.05), seed)
+    for seconds, number in crashes:
+        crowd.go_on(crowd.now + seconds)
+        name = crowd.names[number % count]
+        session = crowd.cores[name].session
+        if session.phase.state is State.CONNECTED:
+            crowd.take(name, facts.ChildExited(session.generation, None, 9))
+    crowd.go_on(crowd.now + 3600.0)
+    assert crowd.count(State.CONNECTED) == count
+    assert most_within(crowd.dialled, UP * 0.99) <= at_once
+
+
+@pytest.mark.parametrize("count", [10_000])
+def test_ten_thousand_come_up_at_the_pace_that_is_set(count: int) -> None:
+    dials = Dials(Pace(at_once=4, apart=0.1))
+    core = SessionCore(jitter=lambda: 0.5)
+    core.handle(facts.DialsHeld("in turn"), 0.0)
+    core.handle(facts.Start(), 0.0)
+    waits = core.tick(0.0)
+    assert waits is not None
+    for number in range(count):
+        dials.add(str(number))
+        dials.hear(str(number), waits, 0.0)
+    up = core.handle(facts.DialAllowed(), 0.0)
+    connected = core.handle(facts.Connected(1), 0.0)
+    now, dice = 0.0, random.Random(1)
+    for number in range(count):
+        due = dials.deadline(now)
+        assert due is not None
+        now = max(now, due)
+        name = dials.grant(now, dice.random())
+        assert name == str(number)
+        dials.hear(name, up, now)
+        dials.hear(name, connected, now)
+    assert now == pytest.approx(0.1 * count, rel=0.05)
