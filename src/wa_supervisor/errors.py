@@ -4,6 +4,7 @@ SupervisorError
 ├── ConfigError           a setting is wrong; nothing was started
 │   └── WrongSettings     it is one of `Settings`; each is named
 ├── TooFewDescriptors     the process may have too few files open for one more session
+├── TooManySessions       a limit of the machine leaves no room for one more session
 ├── Misused               an object was used in a way it cannot be
 ├── Hopeless              what is waited for cannot come about without an operator
 ├── WaitTimeout           what was waited for did not come about in time
@@ -20,7 +21,7 @@ SupervisorError
 │   ├── BotUnusable       there is no such bot, or what has its name cannot be one
 │   ├── FrameError        it said what is no frame
 │   ├── NeonizeUnusable   neonize is missing, incomplete or not the one we know
-│   ├── TooManySessions            there is no memory or descriptor to load neonize with
+│   ├── NoRoom            there is no memory or descriptor to load neonize with
 │   └── PatchError        neonize's library is not laid out as a test server needs it
 └── MessagesError         of what flows through a session, see `messages.errors`
 
