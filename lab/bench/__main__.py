@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from . import core, inbox, kills, message_kills, messages, outages, session, verbs
+from . import core, inbox, kills, message_kills, messages, outages, session, traffic, verbs
 
 FIGURES: dict[str, Callable[[int], Awaitable[list[str]]]] = {
     "core": core.steps,
@@ -18,6 +18,7 @@ FIGURES: dict[str, Callable[[int], Awaitable[list[str]]]] = {
     "receive": messages.receive,
     "hear": messages.hear,
     "send": messages.send,
+    "traffic": traffic.traffic,
     "inbox": inbox.append,
     "inbox-read": inbox.read,
     "inbox-start": inbox.start,
@@ -28,8 +29,8 @@ FIGURES: dict[str, Callable[[int], Awaitable[list[str]]]] = {
 }
 
 
-LONG = {"outages", "kills", "message-kills", "inbox-start"}
-"""Half an hour, ten minutes, some six and some two: measured when they are named."""
+LONG = {"outages", "kills", "message-kills", "traffic", "inbox-start"}
+"""Half an hour, ten minutes, some twenty, five and two: measured when they are named."""
 
 
 async def main() -> None:

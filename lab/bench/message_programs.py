@@ -40,6 +40,23 @@ _GATE = {
 }
 
 
+def settings_of(server: LoopbackServer, where: Path) -> dict[str, object]:
+    """The settings of a session on this server, as JSON; everybody may write to it."""
+    endpoint = server.endpoint
+    return {
+        "session": "bench",
+        "data_dir": str(where),
+        "pairing": {"qr": []},
+        "policy": _POLICY,
+        "gate": _GATE,
+        "endpoint": {
+            "proxy": endpoint.proxy,
+            "ca_file": str(endpoint.ca_file),
+            "noise_root": endpoint.noise_root,
+        },
+    }
+
+
 class Broken(Exception):
     """Raised when a process ended otherwise than it was made to."""
 
@@ -70,20 +87,8 @@ class Ours:
         self.phone = server.phone()
         self._server = server
         self._witness = where / "witness"
-        endpoint = server.endpoint
-        settings = {
-            "session": "bench",
-            "data_dir": str(where),
-            "pairing": {"qr": []},
-            "policy": _POLICY,
-            "gate": _GATE,
-            "bot": f"{witness.__name__}:{witness.register.__name__}",
-            "endpoint": {
-                "proxy": endpoint.proxy,
-                "ca_file": str(endpoint.ca_file),
-                "noise_root": endpoint.noise_root,
-            },
-        }
+        bot = f"{witness.__name__}:{witness.register.__name__}"
+        settings = settings_of(server, where) | {"bot": bot}
         self._settings = json.dumps(settings)
         self._lives = 0
         self._process: Process | None = None
