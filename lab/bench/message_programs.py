@@ -132,8 +132,9 @@ class Ours:
         }[victim]
         if not struck:
             raise Broken(f"there is no {victim} to be killed")
-        for each in struck:
-            os.kill(each, signal.SIGKILL)
+        for each in struck:  # one dies of the other's death
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(each, signal.SIGKILL)
         # A session process ends with its fork server, too.
         await _gone(family if pid in struck else [*struck, *sessions])
         if pid in struck:
