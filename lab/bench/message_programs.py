@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -83,9 +84,10 @@ class Ours:
     name = "ours"
     victims: tuple[Victim, ...] = tuple(Victim)
 
-    def __init__(self, server: LoopbackServer, where: Path) -> None:
+    def __init__(self, server: LoopbackServer, where: Path, *, prefix: Sequence[str] = ()) -> None:
         self.phone = server.phone()
         self._server = server
+        self._prefix = prefix
         self._witness = where / "witness"
         bot = f"{witness.__name__}:{witness.register.__name__}"
         settings = settings_of(server, where) | {"bot": bot}
@@ -100,11 +102,16 @@ class Ours:
     async def start(self) -> None:
         """Start it if it is not there, and wait until its client has logged in."""
         if self._process is None:
-            own = {"HTTPS_PROXY": self._server.endpoint.proxy, witness.FILE: str(self._witness)}
+            own = {
+                "HTTPS_PROXY": self._server.endpoint.proxy,
+                "PYTHONPATH": str(_ROOT),
+                witness.FILE: str(self._witness),
+            }
             ack = "manual" if self._lives % 2 else "auto"
             self._lives += 1
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", f"{__package__}.message_reader", self._settings, ack),
+                *(*self._prefix, sys.executable, "-m", f"{__package__}.message_reader"),
+                *(self._settings, ack),
                 cwd=_ROOT,
                 env=os.environ | own,
                 stdin=DEVNULL,
@@ -154,6 +161,11 @@ class Ours:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
             await self._end()
+
+    @property
+    def handed(self) -> int:
+        """How many messages it was handed so far."""
+        return sum("handed" in line for line in self._said)
 
     async def received(self) -> Received:
         found = Received()
