@@ -21,6 +21,7 @@ from wa_loopback import (
     StreamError,
 )
 from wa_loopback.answers import LoginAnswer, RegistrationAnswer
+from wa_loopback.nodes import Node
 
 from .fault import Act
 from .rig import Rig
@@ -96,6 +97,15 @@ def typing(times: int = 1) -> Act:
             rig.connection.typing(rig.phone.jid)
 
     return act
+
+
+async def unknown_receipt(rig: Rig) -> None:
+    """Send a receipt of a kind that neonize has no word for, and again until it is acknowledged."""
+    assert rig.device is not None
+    mailbox = rig.device.mailbox
+    mailbox.lose_receipts = True
+    sender = rig.server.contact("Ann").lid
+    mailbox.post(Node("receipt", {"from": sender, "id": "A1B2", "t": "1", "type": "novel"}))
 
 
 def flood(times: int) -> Act:

@@ -43,6 +43,12 @@ def crashes(client: Any) -> None:
     _on_typing(client, lambda *_: os._exit(70))
 
 
+def listens(client: Any) -> None:
+    """Want to hear of receipts."""
+    events = import_module("neonize.events")
+    client.event(events.ReceiptEv)(lambda *_: None)
+
+
 def refuses(client: Any) -> None:
     """Fail before the client connects."""
     raise LookupError(f"there is no token for {type(client).__name__}")

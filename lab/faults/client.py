@@ -155,4 +155,12 @@ CLIENT: tuple[Fault, ...] = (
         bot="crashes",
         records="BotFailed",
     ),
+    Fault(
+        "bot/unknown-receipt",
+        "the bot wants receipts, and one comes that neonize cannot hand over, at each login again",
+        (acts.unknown_receipt,),
+        Recovers(6),
+        bot="listens",
+        records="BotEventUnusable",
+    ),
 )
