@@ -222,3 +222,8 @@ def test_no_address_of_a_policy_is_printed_by_accident() -> None:
     shown = f"{full} {full!r} {full.model_dump()} {full.model_dump_json()} {full.allow}"
     assert ANN not in shown
     assert "<phone>" in shown
+
+
+def test_a_gate_is_given_once_any_of_it_is_be_it_the_default() -> None:
+    assert not GatePolicy().is_given
+    assert GatePolicy(direct=GatePolicy().direct).is_given

@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from wa_supervisor.lifecycle import Budget, Clock, Phase, Policy, Reason, facts
+import pytest
+
+from wa_supervisor.lifecycle import (
+    Budget,
+    Clock,
+    DeadKeysPlan,
+    Phase,
+    Policy,
+    Reason,
+    Session,
+    SessionCore,
+    State,
+    facts,
+)
+from wa_supervisor.lifecycle.guards import reason_of
 from wa_supervisor.testing import VirtualSession
 
 
@@ -39,3 +53,37 @@ def test_a_process_that_could_not_be_started_is_no_crash() -> None:
         play.happen(facts.Start())
         play.hear(facts.ChildExited, returncode, signal)
         assert len(play.session.spent.get(Budget.CRASHES, ())) == crashes
+
+
+def test_a_relink_taken_up_at_a_start_is_not_called_what_went_wrong() -> None:
+    owed = Session(
+        dead_keys_plan=DeadKeysPlan.PURGE,
+        dead_keys_reason=Reason.RELINK,
+        cause=Reason.KEEPALIVE_LOST,
+    )
+    play = VirtualSession(session=owed)
+    play.happen(facts.Start())
+    assert (play.session.reason, play.session.cause) == (Reason.RELINK, Reason.KEEPALIVE_LOST)
+
+
+def test_new_numbers_count_from_the_next_decision() -> None:
+    core = SessionCore(policy=Policy(start_timeout=5.0), jitter=lambda: 0.0)
+    core.update_policy(Policy(start_timeout=7.0))
+    core.handle(facts.Start(), 0.0)
+    assert core.deadline == 7.0
+
+
+def test_a_step_says_where_the_session_was() -> None:
+    step = SessionCore(jitter=lambda: 0.0).handle(facts.Stop(), 0.0)
+    assert (step.before, step.after) == (State.INIT, State.STOPPED)
+
+
+def test_two_facts_cannot_have_one_name() -> None:
+    declare = facts.fact("Start", None)
+    with pytest.raises(ValueError, match="two facts are called Start"):
+        declare(type("Other", (facts.Fact,), {}))
+
+
+def test_what_is_no_reason_to_leave_a_state_is_refused_as_one() -> None:
+    with pytest.raises(ValueError, match="Start is no reason"):
+        reason_of(facts.Start())

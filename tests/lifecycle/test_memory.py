@@ -96,3 +96,20 @@ def test_no_wait_is_recalled_as_longer_than_the_longest_and_nothing_as_spent_lat
     found = kept.recalled(100.0, silence=10.0, longest=3600.0)
     assert (found.not_before, found.ban_until) == (3700.0, 140.0)
     assert found.spent == {Budget.DIALS: (85.0, 100.0 + 0.0)}
+
+
+def test_other_keys_owe_nothing_to_the_dead_and_the_session_before_is_untouched() -> None:
+    held = Session(
+        phase=Phase.GAVE_UP,
+        dead_keys_plan=DeadKeysPlan.HOLD,
+        dead_keys_reason=Reason.LOCKED,
+        strikes=2,
+        retries=3,
+    )
+    assert held.with_other_keys() == Session(phase=Phase.GAVE_UP, retries=3)
+    assert held.strikes == 2
+
+
+def test_what_has_no_end_has_none_after_a_restart() -> None:
+    found = Session(retries=1).remembered(50.0).recalled(100.0, silence=10.0, longest=3600.0)
+    assert (found.not_before, found.ban_until) == (None, None)

@@ -114,6 +114,9 @@ def test_every_reason_has_a_sentence_and_who_acts_has_an_action() -> None:
     for explanation in EXPLANATIONS.values():
         assert explanation.sentence.endswith(".")
         assert bool(explanation.hints) == (explanation.who.name != "NOBODY")
+        assert explanation.advice == ", then ".join(map(str, explanation.hints))
+        assert str(explanation).startswith(explanation.sentence)
+        assert str(explanation).endswith(explanation.advice)
 
 
 def test_ignored_facts_are_counted_by_phase_and_name() -> None:
