@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final
@@ -106,11 +107,11 @@ def _reasons(code: Exit) -> str:
 
 def _meaning(code: Exit) -> str:
     """Read the sentence below the member: an enum's members have no docstrings at run time."""
-    lines = iter(inspect.getsource(exits.Exit).splitlines())
-    for line in lines:
-        if line.strip() == f"{code.name} = {code.value}":
-            return next(lines).strip().strip('"')
-    raise ConfigError(f"exit code {code.name} has no sentence")
+    source = inspect.getsource(exits.Exit)
+    found = re.search(rf'\b{code.name} = {code.value}\n\s+"""(.*?)"""', source, re.DOTALL)
+    if found is None:
+        raise ConfigError(f"exit code {code.name} has no sentence")
+    return " ".join(found[1].split())
 
 
 def _table(head: list[str], rows: Iterable[list[str]]) -> list[str]:

@@ -60,7 +60,8 @@ class Home:
 
 HOMES: Final[Mapping[str, Home]] = {
     "run": Home("Supervise a session: pair it, and keep it connected.", "run:run"),
-    "status": Home("Say how a session stands, why, and what to do.", "control:status"),
+    "status": Home("Say how a session stands, why, and what to do.", "status:status"),
+    "sessions": Home("List the sessions there are, and how each stands.", "status:sessions"),
     "qr": Home("Show the code of a running supervisor, to be scanned.", "qr:qr"),
     "resume": Home("Try again now, with a fresh budget.", "control:resume"),
     "relink": Home("Log the device out and pair afresh.", "control:relink"),

@@ -1,35 +1,15 @@
-"""`status`, `resume`, `relink` and `stop`: orders to a running supervisor."""
+"""`resume`, `relink`, `restart` and `stop`: orders to a running supervisor."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from ..control import Order, ask
 from ..errors import NotRunning
-from ..redaction import printable
 from ..store import SessionFiles
-from .explain import explanation
-from .session_options import ConfigOption, DataDirOption, JsonOption, SessionOption, SessionOptions
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from ..status import Status
-
-
-def status(
-    session: SessionOption = None,
-    data_dir: DataDirOption = None,
-    config: ConfigOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Say how a session stands, why, who must act and what to type."""
-    options = SessionOptions(session, data_dir, config)
-    with options.advising():
-        found = ask(options.files(), Order.STATUS)
-    print(found.model_dump_json() if json else "\n".join(_lines(found, options)))
+from .session_options import ConfigOption, DataDirOption, SessionOption, SessionOptions
 
 
 def resume(
@@ -102,21 +82,3 @@ def _order(order: Order, options: SessionOptions) -> bool:
                 raise
             return False
         return True
-
-
-def _lines(status: Status, options: SessionOptions) -> Iterator[str]:
-    state = status.state.value
-    if status.substate:
-        state += f" ({status.substate})"
-    yield f"{status.session}: {state}"
-    if status.reason:
-        lines = explanation(status.reason, status.detail, options)
-        yield from (f"  {line}" for line in lines)
-    if status.cause and status.cause != status.reason:
-        yield f"  It began with: {status.cause.value}."
-    if status.not_before:
-        yield f"  Next dial: {status.not_before.astimezone():%Y-%m-%d %H:%M:%S %Z}"
-    if status.retries:
-        yield f"  Retries without a stable connection since: {status.retries}"
-    if status.journal:
-        yield f"  Steps cannot be recorded: {printable(status.journal)}"

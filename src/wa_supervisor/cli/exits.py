@@ -17,12 +17,13 @@ class Exit(enum.IntEnum):
     OK = 0
     """Stopped by an operator, or done."""
     FAILED = 1
-    """A demo or simulation did not go as promised; `health`: the session is not connected;
-    `doctor`: no session can run here."""
+    """A demo or simulation did not go as promised; `health`: it is not connected or, with
+    `--live`, no supervisor answers; `doctor`: no session can run here."""
     USAGE = 2
     """A command line or a setting is wrong."""
     STORE = 3
-    """The session's files cannot be used, or another supervisor holds them."""
+    """The session's files cannot be used, or another supervisor holds them; `status`: none runs, or
+    it does not answer."""
     PAIRING = 69
     """GaveUp: a person must pair (nobody scanned, or the account wants a passkey)."""
     STORAGE = 74

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from ..pairing.terminal import TerminalSink, redrawing
 from ..pairing.view import PairingView
+from .times import span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -140,16 +141,7 @@ def status_line(status: Status) -> Text:
     if status.retries:
         line.append(f", retry {status.retries}")
     if status.not_before is not None:
-        line.append(f", next dial in {_span(status.not_before)}")
+        line.append(f", next dial in {span(status.not_before - datetime.now(UTC))}")
     if status.sentence:
         line.append(f" - {status.sentence}")
     return line
-
-
-def _span(until: datetime) -> str:
-    seconds = max(0, round((until - datetime.now(UTC)).total_seconds()))
-    minutes, seconds = divmod(seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes:02} min"
-    return f"{minutes} min {seconds:02} s" if minutes else f"{seconds} s"
