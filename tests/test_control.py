@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import stat
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -94,7 +95,17 @@ async def test_the_socket_of_a_killed_supervisor_is_replaced(
     assert taken == [Order.STOP]
 
 
-@pytest.mark.parametrize("line", [b"resume\n", b"{}\n", b'{"order": "purge"}\n', b"\xff" * 5000])
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"resume\n",
+        b"{}\n",
+        b'{"order": "purge"}\n',
+        b'{"order": "resume", "twice": true}\n',
+        b"\xff" * 5000,
+        b'{"order": "resume"' + b" " * 5000 + b"}",
+    ],
+)
 async def test_nonsense_is_refused_and_does_no_harm(
     files: SessionFiles, taken: list[Order], line: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,6 +117,31 @@ async def test_nonsense_is_refused_and_does_no_harm(
         writer.close()
         assert not answer or "an order is one of" in json.loads(answer)["error"]
         await asyncio.to_thread(ask, files, Order.STATUS)
+    assert taken == []
+
+
+async def test_who_asks_and_says_nothing_is_not_waited_for(
+    files: SessionFiles, taken: list[Order], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "EXCHANGE_TIMEOUT", 0.1)
+    monkeypatch.chdir(files.directory)
+    async with listening(files, orders(taken), status):
+        reader, writer = await asyncio.open_unix_connection("control.sock")
+        assert await asyncio.wait_for(reader.read(), 10) == b""
+        writer.close()
+    assert taken == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the socket is spoken to by its path")
+async def test_a_link_in_the_place_of_the_directory_is_not_followed(
+    files: SessionFiles, taken: list[Order], tmp_path: Path
+) -> None:
+    elsewhere = SessionFiles.at("link", tmp_path)
+    elsewhere.directory.parent.mkdir()
+    elsewhere.directory.symlink_to(files.directory)
+    async with listening(files, orders(taken), status):
+        with pytest.raises(NotRunning):
+            await asyncio.to_thread(ask, elsewhere, Order.RESUME)
     assert taken == []
 
 

@@ -2,34 +2,63 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..mutants.mutation import Suite, judge
-from ..mutants.power_cut import POWER_CUT
+from ..mutants.mutation import Misfit, Mutant, workshop
+from ..mutants.rooms import ROOMS, Room
 
-SUITES: Final[dict[str, Suite]] = {"power-cut": POWER_CUT}
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..mutants.mutation import Workshop
 
 
 def mutants(
-    suite: Annotated[str, typer.Argument(help=f"One of: {', '.join(SUITES)}.")],
-    words: Annotated[
-        list[str] | None, typer.Argument(help="Only those with one of these in their names.")
+    rooms: Annotated[
+        list[str] | None, typer.Argument(help=f"Some of: {', '.join(ROOMS)}. All by default.")
     ] = None,
+    *,
+    only: Annotated[str, typer.Option(help="Only those with this in their names.")] = "",
+    general: Annotated[
+        int, typer.Option(help="How many that nobody chose are drawn for each room.")
+    ] = 20,
+    seed: Annotated[int, typer.Option(help="Of the drawing.")] = 1,
 ) -> None:
-    """Try the nets: minutes. Exit 1 if a mutant survives, 2 if the tests fail by themselves."""
-    chosen = SUITES[suite]
-    if caught := judge(None, chosen.tests).caught_by:
-        typer.echo(f"the tests fail by themselves, so no verdict would mean anything: {caught}")
-        raise typer.Exit(2)
-    survivors = 0
-    selected = [m for m in chosen.mutants if not words or any(word in m.name for word in words)]
-    for mutant in selected:
-        verdict = judge(mutant, chosen.tests)
-        survivors += verdict.caught_by is None
-        result = verdict.caught_by or "SURVIVED"
-        typer.echo(f"{mutant.name:60} {verdict.seconds:5.1f} s  {result}")
-    typer.echo(f"{len(selected) - survivors} of {len(selected)} mutants were caught")
-    if survivors:
+    """Try the nets: minutes a room. Exit 1 if a mutant survives, 2 if no verdict means anything."""
+    scores = []
+    with workshop() as shop:
+        for name in rooms or ROOMS:
+            room = Room.load(name)
+            for kind, tried in (("chosen", room.chosen), ("general", room.drawn(general, seed))):
+                selected = [mutant for mutant in tried if only in mutant.name]
+                if selected:
+                    scores.append((f"{name}, {kind}", _try(shop, selected), len(selected)))
+    for what, caught, count in scores:
+        typer.echo(f"{what}: {caught} of {count} mutants were caught")
+    if any(caught < count for _, caught, count in scores):
         raise typer.Exit(1)
+
+
+def _try(shop: Workshop, selected: list[Mutant]) -> int:
+    """Say how many were caught."""
+    _check_tests(shop, dict.fromkeys(mutant.tests for mutant in selected))
+    caught = 0
+    for mutant in selected:
+        try:
+            verdict = shop.judge(mutant)
+        except Misfit as misfit:
+            typer.echo(f"{mutant.name:72} MISFIT: {misfit}")
+            continue
+        caught += verdict.caught_by is not None
+        typer.echo(f"{mutant.name:72} {verdict.seconds:5.1f} s  {verdict.caught_by or 'SURVIVED'}")
+    return caught
+
+
+def _check_tests(shop: Workshop, known: Iterable[tuple[str, ...]]) -> None:
+    for tests in known:
+        failing = shop.run(tests).caught_by
+        if failing:
+            typer.echo(f"{' '.join(tests)} fails by itself: {failing}")
+            raise typer.Exit(2)

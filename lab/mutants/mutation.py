@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -11,14 +12,20 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT: Final = Path(__file__).parents[2]
 TIMEOUT: Final = 300.0
 """Seconds; a mutant that hangs the tests is noticed, too."""
 
-_COPIED: Final = ("src", "tests", "lab", "loopback", "pyproject.toml")
-_FAILED: Final = re.compile(r"^FAILED \S+::(\S+)", re.MULTILINE)
+_COPIED: Final = ("src", "tests", "lab", "loopback", "docs", "pyproject.toml")
+_PACKAGE: Final = Path("src", "wa_supervisor")
+_FAILED: Final = re.compile(r"^(?:FAILED|ERROR) \S+?::(\S+)", re.MULTILINE)
+_NO_TESTS: Final = 5
+"""pytest's exit code if no test has such a name: nothing was tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,35 +36,41 @@ class Mutant:
     file: str
     """Relative to `src/wa_supervisor`."""
     old: str
-    """Must be there exactly once."""
     new: str
-
-
-@dataclass(frozen=True, slots=True)
-class Suite:
-    """Mutants, and the tests that must notice each of them."""
-
     tests: tuple[str, ...]
-    mutants: tuple[Mutant, ...]
+    """What pytest is to be called with: paths, and `-k` with its words."""
+    at: int | None = None
+    """Where in the file `old` begins, in bytes; None: it must be there exactly once."""
+
+    def apply(self, text: bytes) -> bytes:
+        """Change a file's text. Raises Misfit if the place to change is not there."""
+        old, new = self.old.encode(), self.new.encode()
+        if self.at is None:
+            if text.count(old) != 1:
+                raise Misfit(f"found {text.count(old)} times in {self.file}")
+            return text.replace(old, new)
+        if text[self.at :][: len(old)] != old:
+            raise Misfit(f"not found in {self.file}")
+        return text[: self.at] + new + text[self.at + len(old) :]
+
+
+class Misfit(ValueError):
+    """Raised when the sources have changed and a mutant fits them no longer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What became of a mutant."""
 
-    mutant: Mutant
     caught_by: str | None
     """The first test that failed; None: it survived."""
     seconds: float
 
 
-def judge(mutant: Mutant | None, tests: tuple[str, ...]) -> Verdict:
-    """Run the tests on a mutated copy; without a mutant, on an unchanged one.
-
-    Raises ValueError if the place to change is not there exactly once.
-    """
-    began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="mutant-") as directory:
+@contextlib.contextmanager
+def workshop() -> Iterator[Workshop]:
+    """Copy the sources to a place where they may be broken."""
+    with tempfile.TemporaryDirectory(prefix="mutants-") as directory:
         here = Path(directory)
         for name in _COPIED:
             source = ROOT / name
@@ -66,37 +79,48 @@ def judge(mutant: Mutant | None, tests: tuple[str, ...]) -> Verdict:
                 shutil.copytree(source, here / name, ignore=ignored)
             else:
                 shutil.copy(source, here / name)
-        if mutant is not None:
-            _apply(mutant, here)
-        caught = _run(here, tests)
-    unchanged = Mutant("(nothing is changed)", "", "", "")
-    return Verdict(mutant or unchanged, caught, time.monotonic() - began)
+        yield Workshop(here)
 
 
-def _apply(mutant: Mutant, here: Path) -> None:
-    path = here / "src" / "wa_supervisor" / mutant.file
-    text = path.read_text(encoding="utf-8")
-    if text.count(mutant.old) != 1:
-        raise ValueError(f"{mutant.name}: found {text.count(mutant.old)} times in {mutant.file}")
-    path.write_text(text.replace(mutant.old, mutant.new), encoding="utf-8")
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """A copy of the sources in which one mutant lives at a time."""
 
+    here: Path
 
-def _run(here: Path, tests: tuple[str, ...]) -> str | None:
-    options = ("-q", "-x", "-n0", "-p", "no:cacheprovider", "--no-header", "-rf")
-    paths = ":".join(str(here / name) for name in ("src", ".", "tests"))
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "pytest", *options, *tests],
-            cwd=here,
-            env={**os.environ, "PYTHONPATH": paths},
-            check=False,
-            timeout=TIMEOUT,
-            capture_output=True,
-            text=True,
-        )
-    except subprocess.TimeoutExpired:
-        return "time-out"
-    if not done.returncode:
-        return None
-    found = _FAILED.search(done.stdout)
-    return found[1] if found else "refused: it cannot even be collected"
+    def run(self, tests: tuple[str, ...]) -> Verdict:
+        """Run these tests on the copy as it is."""
+        began = time.monotonic()
+        caught = self._run(tests)
+        return Verdict(caught, time.monotonic() - began)
+
+    def judge(self, mutant: Mutant) -> Verdict:
+        """Run its tests on a mutant. Raises Misfit."""
+        path = self.here / _PACKAGE / mutant.file
+        text, found = path.read_bytes(), path.stat()
+        path.write_bytes(mutant.apply(text))
+        try:
+            return self.run(mutant.tests)
+        finally:
+            path.write_bytes(text)
+            os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))  # its bytecode is good again
+
+    def _run(self, tests: tuple[str, ...]) -> str | None:
+        options = ("-q", "-x", "-n0", "-p", "no:cacheprovider", "--no-header", "-rfE")
+        paths = ":".join(str(self.here / name) for name in ("src", ".", "tests"))
+        try:
+            done = subprocess.run(
+                [sys.executable, "-m", "pytest", *options, *tests],
+                cwd=self.here,
+                env={**os.environ, "PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": ""},
+                check=False,
+                timeout=TIMEOUT,
+                capture_output=True,
+                text=True,
+            )
+        except subprocess.TimeoutExpired:
+            return "time-out"
+        if done.returncode in {0, _NO_TESTS}:
+            return None
+        found = _FAILED.search(done.stdout)
+        return found[1] if found else "refused: it cannot even be collected"

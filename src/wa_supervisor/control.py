@@ -248,7 +248,7 @@ def _address(files: SessionFiles) -> Iterator[str]:
     try:
         directory = os.open(files.directory, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError:
-        yield str(files.directory / _NAME)  # not there: connecting will say so
+        yield f"/proc/self/fd/-1/{_NAME}"  # nowhere, as connecting will say: a link is not followed
         return
     try:
         yield f"/proc/self/fd/{directory}/{_NAME}"

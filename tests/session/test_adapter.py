@@ -29,6 +29,12 @@ EVENTS: list[tuple[str, dict[str, Any], facts.ChildFact | None]] = [
     ("StreamReplaced", {}, facts.StreamReplaced(7)),
     ("ClientOutdated", {}, facts.ClientOutdated(7)),
     ("StreamError", {"Code": "516", "Raw": {"Tag": "x"}}, facts.StreamError(7, "516")),
+    ("StreamError", {"Code": "of +1 555 000 1111"}, facts.StreamError(7, "of <number>")),
+    (
+        "PairStatus",
+        {"Status": "ERROR", "Error": "of +1 555 000 1111"},
+        facts.PairingFailed(7, "of <number>"),
+    ),
     (
         "LoggedOut",
         {"OnConnect": False, "Reason": "LOGGED_OUT"},
