@@ -82,11 +82,12 @@ class BotFeed:
     def _steer(self) -> None:
         if self._link is not None:
             held = self._incoming is not None and self._incoming.is_held
-            gate = self._gate if self._gate.is_given else None
+            gate = self._gate if self._has_bot and self._gate.is_given else None
             self._link.steer(BotDoor(gate, held, self._count))
 
     def _count(self, reason: GateReason) -> None:
-        if self._incoming is not None:
+        # Where a program reads as well, the message is counted when its turn comes there.
+        if self._incoming is not None and not self._incoming.has_readers:
             self._incoming.admission.count(reason)
 
     async def _feed(self, reader: Reader, incoming: Incoming) -> None:

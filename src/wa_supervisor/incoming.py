@@ -125,7 +125,7 @@ class Incoming:
 
     @property
     def has_readers(self) -> bool:
-        """Whether anybody ever read, so that messages are kept. For tests."""
+        """Whether anybody ever read, so that messages are kept."""
         return self._inbox is not None and bool(self._inbox.state.depths)
 
     def heard(self, step: Step) -> None:
