@@ -19,6 +19,8 @@ from wa_supervisor.cli.doctor import client, finding, machine, network, session,
 from wa_supervisor.cli.doctor.finding import Finding, Look, Verdict, look
 from wa_supervisor.cli.exits import Exit
 from wa_supervisor.errors import StoreError
+from wa_supervisor.pairing.images import ImageStyle
+from wa_supervisor.pairing.terminal_query import Offer
 from wa_supervisor.session.parent.network_probe import reachable
 from wa_supervisor.session.shared.endpoint import Endpoint
 from wa_supervisor.store import SessionFiles, SessionLock
@@ -288,7 +290,12 @@ def _noting(asked: list[Any]) -> Any:
 )
 def test_it_says_how_a_qr_will_be_shown(columns: int, rows: int, said: str) -> None:
     screen = Terminal(columns, rows)
-    assert said in only(terminal.terminal(screen.console)).said
+    assert said in only(terminal.terminal(screen.console, Offer())).said
+
+
+def test_a_terminal_that_draws_images_is_told() -> None:
+    found = only(terminal.terminal(Terminal(80, 24).console, Offer(ImageStyle.KITTY)))
+    assert found.said == "80x24, and it draws images (kitty)"
 
 
 def test_the_test_pictures_are_read_by_a_camera_and_say_their_style() -> None:

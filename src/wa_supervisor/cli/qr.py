@@ -80,6 +80,7 @@ def _show(files: SessionFiles, png: Path | None) -> Status:
         raise ConfigError(
             "this is no terminal to show a code on", hint="wa-supervisor qr --png wa-qr.png"
         )
+    screen.in_style(None)
     standing = _Standing(status)
     with screen.live(standing):
         return _follow(files, standing, code, screen)
@@ -89,6 +90,8 @@ def _follow(files: SessionFiles, standing: _Standing, code: ShownCode | None, si
     shown: str | None = None
     while standing.status.state not in _OVER:
         text = None if code is None else code.text.get_secret_value()
+        if text != shown and code is not None and code.kind == "pair_code" and is_image(sink):
+            print("It is a pair code, which no image helps with: `wa-supervisor qr` shows it.")
         if text != shown:
             _hand_over(code, sink)
             shown = text
@@ -96,6 +99,11 @@ def _follow(files: SessionFiles, standing: _Standing, code: ShownCode | None, si
         standing.status, code = ask_code(files)
     sink.hide()
     return standing.status
+
+
+def is_image(sink: Sink) -> bool:
+    """Whether a sink has no room for a pair code, which is typed and not scanned."""
+    return isinstance(sink, PngFile)
 
 
 def _hand_over(code: ShownCode | None, sink: Sink) -> None:

@@ -51,7 +51,8 @@ def run(
         typer.Option(
             metavar="SINK",
             help="Where to show the QR: terminal, png:PATH, svg:PATH, payload:PATH. Repeatable. "
-            "terminal:half, :sextant or :octant chooses what it is drawn with.",
+            "terminal:half, :sextant or :octant chooses what it is drawn with, :kitty, :iterm2 or "
+            ":sixel the kind of image.",
         ),
     ] = None,
     bot: Annotated[

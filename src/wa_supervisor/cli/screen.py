@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Protocol
 from rich.live import Live
 from rich.text import Text
 
+from ..pairing.images import Cell
 from ..pairing.terminal import TerminalSink, redrawing
+from ..pairing.terminal_query import Offer, ask_terminal, cell_size
 from ..pairing.view import PairingView
 from .times import span
 
@@ -22,12 +24,23 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
 
     from ..pairing.sink import Sink
-    from ..pairing.styles import TerminalStyle
+    from ..pairing.spec import Style
     from ..status import Status
 
 _STYLES = {"Connected": "green", "Pairing": "cyan", "GaveUp": "bold red"}
 _REDRAWS = 4.0  # a second, so that a countdown never skips
 _NOTE_SECONDS = 15.0
+
+
+def offer_of(console: Console, style: Style | None) -> Offer:
+    """Find out which images the terminal draws; where the style is chosen, only its cells."""
+    try:
+        descriptor = console.file.fileno()
+    except (OSError, ValueError):  # it is none that could be asked
+        return Offer()
+    if style is None:
+        return ask_terminal(descriptor)
+    return Offer(None, cell_size(descriptor) or Cell())
 
 
 class HasStatus(Protocol):
@@ -62,9 +75,11 @@ class Screen:
         self._note: Text | None = None
         self._note_until = 0.0
 
-    def in_style(self, style: TerminalStyle | None) -> Screen:
-        """Draw a QR so from now on; None: with what fits."""
+    def in_style(self, style: Style | None) -> Screen:
+        """Draw a QR so from now on; None: with what fits, after asking the terminal for images."""
         self._view.style = style
+        if self.is_live:
+            self._view.offer = offer_of(self.console, style)
         return self
 
     @contextlib.contextmanager
@@ -120,8 +135,7 @@ class Screen:
     ) -> Iterator[RenderableType]:
         """Draw the code, if there is one, and the status."""
         del console
-        if self._view.visible:
-            yield self._view
+        yield self._view
         if self._supervisor is not None:
             note = self._note if time.monotonic() < self._note_until else None
             line = note or status_line(self._supervisor.status)

@@ -121,11 +121,7 @@ class FileSink(ABC):
             os.close(os.open(self._draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
             self._draft.unlink()
         except OSError as error:
-            raise ConfigError(
-                f"cannot show a QR in {self.path.name}: {self.path.parent} cannot be written to "
-                f"({error.strerror})",
-                hint=Hint(Action.SET, "pairing.qr"),
-            ) from error
+            raise self._unwritable(error) from error
 
     def _remove_leftovers(self) -> None:
         try:
@@ -138,7 +134,16 @@ class FileSink(ABC):
                 raise self._taken()
             self.path.unlink(missing_ok=True)
         except OSError as error:
+            if not os.path.lexists(self.path):  # nothing is there, or nobody lets us look
+                raise self._unwritable(error) from error
             raise self._taken(f" ({error.strerror})") from error
+
+    def _unwritable(self, error: OSError) -> ConfigError:
+        return ConfigError(
+            f"cannot show a QR in {self.path.name}: {self.path.parent} cannot be written to "
+            f"({error.strerror})",
+            hint=Hint(Action.SET, "pairing.qr"),
+        )
 
     def _taken(self, why: str = "") -> ConfigError:
         return ConfigError(

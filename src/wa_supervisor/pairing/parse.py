@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .sink import Sink
-    from .styles import TerminalStyle
+    from .spec import Style
 
 _FILES: dict[SinkKind, Callable[[Path], Sink]] = {
     SinkKind.PNG: PngFile,
@@ -22,9 +22,7 @@ _FILES: dict[SinkKind, Callable[[Path], Sink]] = {
 }
 
 
-def parse_sink(
-    text: str, *, terminal: Callable[[TerminalStyle | None], Sink] | None = None
-) -> Sink:
+def parse_sink(text: str, *, terminal: Callable[[Style | None], Sink] | None = None) -> Sink:
     """Make the sink that a `--qr` value asks for.
 
     `terminal` makes the sink for the value `terminal`, for example a PairingView that the caller

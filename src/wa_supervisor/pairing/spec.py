@@ -6,9 +6,13 @@ import difflib
 import enum
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from ..errors import ConfigError
+from .images import ImageStyle
 from .styles import TerminalStyle
+
+Style: TypeAlias = TerminalStyle | ImageStyle
 
 
 class SinkKind(enum.Enum):
@@ -20,7 +24,7 @@ class SinkKind(enum.Enum):
     PAYLOAD = "payload"
 
 
-CHOICES = "terminal[:half|sextant|octant], png:PATH, svg:PATH, payload:PATH"
+CHOICES = "terminal[:half|sextant|octant|kitty|iterm2|sixel], png:PATH, svg:PATH, payload:PATH"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,7 @@ class SinkSpec:
 
     kind: SinkKind
     path: Path | None = None
-    style: TerminalStyle | None = None
+    style: Style | None = None
     """What a terminal draws it with; None: what fits."""
 
     @classmethod
@@ -51,11 +55,16 @@ class SinkSpec:
         return cls(kind, Path(path).expanduser())
 
 
-def _style(text: str) -> TerminalStyle:
+_STYLES: dict[str, Style] = {each.value: each for each in (*TerminalStyle, *ImageStyle)}
+
+
+def _style(text: str) -> Style:
     try:
-        return TerminalStyle(text)
-    except ValueError:
-        known = ", ".join(each.value for each in TerminalStyle)
+        return _STYLES[text]
+    except KeyError:
+        close = difflib.get_close_matches(text, _STYLES, n=1)
+        guess = f"; did you mean {close[0]}?" if close else ""
         raise ConfigError(
-            f"'terminal' has no style {text[:20]!r}: it is one of {known}; choose from: {CHOICES}"
+            f"'terminal' has no style {text[:20]!r}{guess}: it is one of {', '.join(_STYLES)}; "
+            f"choose from: {CHOICES}"
         ) from None

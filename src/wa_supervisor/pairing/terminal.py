@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
     from rich.console import RenderableType
 
-    from .styles import TerminalStyle
+    from .spec import Style
+
 
 TICK = 1.0  # seconds between two redraws
 
@@ -38,7 +39,7 @@ class TerminalSink:
         *,
         tty: bool | None = None,
         command: str | None = None,
-        style: TerminalStyle | None = None,
+        style: Style | None = None,
     ) -> None:
         self._console = console or Console(file=bounded(sys.stdout))
         self._view = view or PairingView(command=command, reserve=0, style=style)

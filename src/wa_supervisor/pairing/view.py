@@ -14,11 +14,14 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
+from rich.segment import ControlType, Segment
 from rich.style import Style
 from rich.text import Text
 
+from .images import FORGET_KITTY, ImageStyle, fit, overlay
 from .matrix import TERMINAL_BORDER, make_matrix
 from .styles import TerminalStyle, draw, size
+from .terminal_query import Offer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
     from rich.console import Console, ConsoleOptions, RenderResult
 
+    from . import spec
+    from .images import Placement
     from .matrix import Matrix
 
 INK = Style(color="#000000", bgcolor="#ffffff", bold=False, dim=False)
@@ -63,6 +68,16 @@ class _Layout:
         return max(columns, len(_MENU)), rows + _FOOTER_ROWS + reserve
 
 
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """One way to draw the code as an image."""
+
+    style: ImageStyle
+    placed: Placement
+    beside: bool
+    """As of `_Layout`."""
+
+
 class PairingView:
     """The live QR or pair code with its countdown; a Sink, and a renderable for `rich.live.Live`.
 
@@ -70,7 +85,8 @@ class PairingView:
     second for the countdown, and only on a terminal: what it shows is a secret. `clock` counts
     seconds, `command` is what the advice tells people to type (None: there is nothing to type),
     `reserve` is how many rows the caller draws beside it (the cursor's row included). `style` is
-    what the QR is drawn with; None: half blocks where they fit, else sextants.
+    what the QR is drawn with; None: as an image where `offer` says that the terminal draws one,
+    else in half blocks where they fit, else in sextants.
     """
 
     def __init__(
@@ -79,9 +95,11 @@ class PairingView:
         clock: Callable[[], float] = time.monotonic,
         command: str | None = None,
         reserve: int = 1,
-        style: TerminalStyle | None = None,
+        style: spec.Style | None = None,
     ) -> None:
         self.style = style
+        self.offer = Offer()
+        self._in_kitty = False
         self._clock = clock
         self._command = command
         self._reserve = reserve
@@ -110,6 +128,8 @@ class PairingView:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         shown = self._shown  # read once: another thread may replace it
+        if (shown is None or shown.code is not None) and self._in_kitty:
+            yield _unseen(FORGET_KITTY)
         if shown is None:
             return
         left = shown.expires - self._clock()
@@ -122,9 +142,16 @@ class PairingView:
 
     def _qr(
         self, matrix: Matrix, left: float, console: Console, options: ConsoleOptions
-    ) -> Iterator[Text]:
-        layouts = _layouts() if self.style is None else _both(self.style)
+    ) -> Iterator[Text | Segment]:
         room = options.max_width, console.size.height
+        style = self.offer.style if self.style is None else self.style
+        if isinstance(style, ImageStyle):
+            if picture := self._picture(matrix, style, room):
+                yield from self._image(matrix, picture, left, options.max_width)
+                return
+            if self._in_kitty:
+                yield _unseen(FORGET_KITTY)
+        layouts = _both(self.style) if isinstance(self.style, TerminalStyle) else _layouts()
         fits = (each for each in layouts if _fits(each.needs(len(matrix), self._reserve), room))
         layout = next(fits, None)
         countdown = f"New code in {_seconds(left)}"
@@ -143,8 +170,36 @@ class PairingView:
         yield Text(_MENU, no_wrap=True, overflow="crop")
         yield Text(countdown, no_wrap=True, overflow="crop")
 
+    def _picture(self, matrix: Matrix, style: ImageStyle, room: tuple[int, int]) -> _Picture | None:
+        """Say how large an image can be, and where the words stand. A row below it is left free."""
+        columns, rows = room[0], room[1] - self._reserve - 1
+        narrow = columns - len(_GAP) - _SIDE_COLUMNS
+        ways = [
+            (fit(len(matrix), columns, rows - _FOOTER_ROWS, self.offer.cell), False),
+            (fit(len(matrix), narrow, rows, self.offer.cell), True),
+        ]
+        found = [_Picture(style, placed, beside) for placed, beside in ways if placed is not None]
+        return max(found, key=lambda each: each.placed.scale, default=None)
+
+    def _image(
+        self, matrix: Matrix, picture: _Picture, left: float, width: int
+    ) -> Iterator[Text | Segment]:
+        """Draw empty rows, the words beside or below them, and the image over the rows."""
+        self._in_kitty = picture.style is ImageStyle.KITTY
+        words = [_MENU, f"New code in {_seconds(left)}"]
+        empty = [" " * picture.placed.columns] * picture.placed.rows
+        *rows, last = _beside(empty, words if picture.beside else [], width, ground=Style())
+        yield from rows
+        last.end = ""
+        yield last
+        yield _unseen(overlay(matrix, picture.style, picture.placed))
+        yield Text("")
+        if not picture.beside:
+            for line in words:
+                yield Text(line, no_wrap=True, overflow="crop")
+
     def _too_small(self, matrix: Matrix, room: tuple[int, int]) -> str:
-        style = self.style or _layouts()[-1].style
+        style = self.style if isinstance(self.style, TerminalStyle) else _layouts()[-1].style
         beside, below = (each.needs(len(matrix), self._reserve) for each in reversed(_both(style)))
         needed = " or ".join(
             f"{columns} columns and {rows} rows" for columns, rows in (beside, below)
@@ -176,6 +231,11 @@ class PairingView:
         )
 
 
+def _unseen(text: str) -> Segment:
+    """Wrap what is for the terminal and takes no room; the kind of control is not looked at."""
+    return Segment(text, None, [(ControlType.BELL,)])
+
+
 def _both(style: TerminalStyle) -> tuple[_Layout, ...]:
     return _Layout(style, beside=False), _Layout(style, beside=True)
 
@@ -200,12 +260,14 @@ def _obstacle(console: Console, options: ConsoleOptions) -> str:
     return ""
 
 
-def _beside(rows: list[str], words: list[str], width: int) -> Iterator[Text]:
+def _beside(
+    rows: list[str], words: list[str], width: int, *, ground: Style = INK
+) -> Iterator[Text]:
     """Draw the code, and the words wrapped at its right."""
     room = width - len(rows[0]) - len(_GAP)
     lines = [line for text in words if text for line in ["", *textwrap.wrap(text, room)]]
     for row, line in zip_longest(rows, lines[: len(rows)], fillvalue=""):
-        yield Text.assemble((row, INK), _GAP, line, no_wrap=True, overflow="crop")
+        yield Text.assemble((row, ground), _GAP, line, no_wrap=True, overflow="crop")
 
 
 def _code(code: SecretStr, left: float) -> Iterator[Text]:

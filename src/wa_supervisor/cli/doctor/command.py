@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 from rich.console import Console
 
+from ...pairing.terminal_query import Offer
 from ...redaction import printable
 from ..exits import Exit
+from ..screen import offer_of
 from ..session_options import ConfigOption, DataDirOption, JsonOption, SessionOption, SessionOptions
 from . import client, machine, network, session, terminal
 from .finding import Look, Verdict, look
@@ -68,7 +70,8 @@ def _looks(options: SessionOptions, console: Console, *, with_network: bool) -> 
     yield Look("clock", machine.clock)
     yield Look("open files", machine.descriptors)
     yield Look("memory", machine.memory)
-    yield Look("terminal", partial(terminal.terminal, console))
+    offer = offer_of(console, None) if console.file.isatty() else Offer()
+    yield Look("terminal", partial(terminal.terminal, console, offer))
     if files is not None:
         endpoint = options.settings().endpoint
         yield Look("proxy", partial(network.proxy, endpoint))

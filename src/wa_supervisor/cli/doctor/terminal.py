@@ -19,13 +19,15 @@ from .finding import Finding, Verdict
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from ...pairing.terminal_query import Offer
+
 _GAP: Final = "   "
 _SEXTANTS: Final = (80, 24)
 _HALF_BLOCKS: Final = (69, 39)
 """Columns and rows for the longest payload of WhatsApp's (347 characters), with its words."""
 
 
-def terminal(console: Console) -> Iterator[Finding]:
+def terminal(console: Console, offer: Offer) -> Iterator[Finding]:
     """Say how a QR will be shown here."""
     name = "terminal"
     if not console.file.isatty():
@@ -35,6 +37,9 @@ def terminal(console: Console) -> Iterator[Finding]:
         return
     columns, rows = console.size
     size = f"{columns}x{rows}"
+    if offer.style is not None:
+        yield Finding(name, Verdict.OK, f"{size}, and it draws images ({offer.style.value})")
+        return
     if console.no_color or console.color_system is None:
         said = f"{size} without colours: a QR cannot be drawn"
         yield Finding(name, Verdict.WARNING, said, Hint(note="unset NO_COLOR, set TERM"))
