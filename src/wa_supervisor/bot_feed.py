@@ -61,12 +61,14 @@ class BotFeed:
     async def running(self, link: Link) -> AsyncIterator[None]:
         """Steer this link's session processes, and feed their bot, while this lasts."""
         self._link = link
-        self._steer()
         incoming = self._incoming
         if incoming is None:
+            self._steer()
             yield
             return
         incoming.on_held = self._steer
+        incoming.gate.on_change = self.update_gate
+        self.update_gate(incoming.gate.policy)
         reader = await incoming.read_for_bot(self._feeds)
         if reader is None:
             yield

@@ -5,6 +5,10 @@ One JSON object a line each way: `{"order": "resume"}` is answered by `{"status"
 `{"order": "health"}` by a line of text: `ready` or `live`, a space, and how things stand. The
 socket lies in the session's private directory, so whoever may read the session's keys may give
 orders, and nobody else.
+
+An order is over in `EXCHANGE_TIMEOUT`. What takes longer (`Talk`) begins the same way and then has
+the connection to itself, for as long as it likes; see `remote`. Both are counted, each on its own,
+so that those who listen cannot shut out an operator who wants to stop the session.
 """
 
 from __future__ import annotations
@@ -15,10 +19,10 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -31,7 +35,7 @@ from .session.shared.secret import ON_THE_WIRE, Secret
 from .status import Status
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Iterator
+    from collections.abc import AsyncIterator, Iterator
 
     from .store import SessionFiles
 
@@ -45,12 +49,18 @@ EXCHANGE_TIMEOUT: Final = 2.0
 MOST_CONNECTIONS: Final = 8
 """Exchanges at a time; who comes beyond that is turned away. Each holds a descriptor."""
 
+MOST_TALKS: Final = 32
+"""Conversations at a time, beside those exchanges."""
+
+LONGEST: Final = 512 << 10
+"""Bytes of a line to the supervisor; WhatsApp takes 65,536 characters in a message."""
+
 LOOK_EVERY: Final = 5.0
 """Seconds between two looks whether the socket is still there."""
 
 _NAME: Final = "control.sock"
-_LONGEST: Final = 4096  # bytes in an order
 _LONGEST_REPLY: Final = 1 << 18  # of a detail that quotes a client's last words
+_CLOSING: Final = 1.0  # seconds for the conversations at the end
 
 
 class Order(StrEnum):
@@ -64,6 +74,14 @@ class Order(StrEnum):
     RESUME = "resume"
     RELINK = "relink"
     STOP = "stop"
+
+
+class Talk(StrEnum):
+    """What another program may do through a running supervisor, beyond an order."""
+
+    LISTEN = "listen"
+    SEND = "send"
+    GATE = "gate"
 
 
 class ShownCode(BaseModel):
@@ -80,11 +98,24 @@ class ShownCode(BaseModel):
 Orders: TypeAlias = Mapping[Order, Callable[[], ShownCode | None]]
 """What is done for each order; CODE is answered by what is returned."""
 
+Arguments: TypeAlias = Mapping[str, Any]
+"""What a conversation is begun with."""
+
+Conversation: TypeAlias = Callable[
+    [Arguments, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]
+]
+"""Talks with another program until either has enough; that one may hang, lie or be gone."""
+
+Talks: TypeAlias = Mapping[Talk, Conversation]
+
+NO_TALKS: Final[Talks] = {}
+
 
 class _Request(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    order: Order
+    order: Order | Talk
+    arguments: dict[str, Any] = {}
 
 
 class _Reply(BaseModel):
@@ -93,52 +124,105 @@ class _Reply(BaseModel):
     status: Status | None = None
     code: ShownCode | None = None
     error: str | None = None
+    busy: bool = False
+    """The same may be asked again, later."""
 
 
-_TOO_MANY: Final = _Reply(error="too many others are asking; try again")
+_TOO_MANY: Final = _Reply(error="too many others are asking; try again", busy=True)
 
 
-def _line(reply: _Reply) -> bytes:
-    return reply.model_dump_json(context=ON_THE_WIRE).encode() + b"\n"
+class _Desk:
+    """Answers those who connect, so many at a time."""
+
+    def __init__(self, orders: Orders, status: Callable[[], Status], talks: Talks) -> None:
+        self._orders = orders
+        self._status = status
+        self._talks = talks
+        self._connections = 0
+        self._talking: set[asyncio.Task[None]] = set()
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one connection, and close it."""
+        # ValueError: a line of more than `LONGEST` bytes. The others: whoever asked is gone.
+        try:
+            with contextlib.suppress(OSError, TimeoutError, ValueError):
+                request = await self._exchange(reader, writer)
+                if request is not None:
+                    await self._talk(request, reader, writer)
+        finally:
+            writer.close()
+
+    async def aclose(self) -> None:
+        """End the conversations."""
+        for task in self._talking:
+            task.cancel()
+        if self._talking:
+            await asyncio.wait(self._talking, timeout=_CLOSING)
+
+    async def _exchange(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> _Request | None:
+        """Obey an order, or return what a conversation is begun with."""
+        self._connections += 1
+        try:
+            async with asyncio.timeout(EXCHANGE_TIMEOUT):
+                busy = self._connections > MOST_CONNECTIONS
+                answer = _line(_TOO_MANY) if busy else self._obey(await reader.readline())
+                if isinstance(answer, _Request):
+                    return answer
+                await write_line(writer, answer)
+        finally:
+            self._connections -= 1
+        return None
+
+    def _obey(self, line: bytes) -> str | _Request:
+        try:
+            request = _Request.model_validate_json(line)
+        except ValidationError:
+            return _line(_Reply(error=f"an order is one of: {', '.join((*Order, *Talk))}"))
+        if isinstance(request.order, Talk):
+            if request.order not in self._talks:
+                return _line(_Reply(error="this session has no inbox: `inbox.enabled` is off"))
+            return request if len(self._talking) < MOST_TALKS else _line(_TOO_MANY)
+        if request.order is Order.HEALTH:
+            found = self._status()
+            return f"{READY if found.is_ready else LIVE} {printable(found.summary)}"
+        code = None if request.order is Order.STATUS else self._orders[request.order]()
+        return _line(_Reply(status=self._status(), code=code))
+
+    async def _talk(
+        self, request: _Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._talking.add(task)
+        try:
+            await self._talks[Talk(request.order)](request.arguments, reader, writer)
+        finally:
+            self._talking.discard(task)
+
+
+async def write_line(writer: asyncio.StreamWriter, line: str) -> None:
+    """Write a line, and wait until whoever reads has taken most of it."""
+    writer.write(line.encode() + b"\n")
+    await writer.drain()
+
+
+def _line(reply: _Reply) -> str:
+    return reply.model_dump_json(context=ON_THE_WIRE)
 
 
 @contextlib.asynccontextmanager
 async def listening(
-    files: SessionFiles, orders: Orders, status: Callable[[], Status]
+    files: SessionFiles, orders: Orders, status: Callable[[], Status], talks: Talks = NO_TALKS
 ) -> AsyncIterator[None]:
     """Take orders for as long as this lasts. To be called with the session's lock held.
 
     Where no socket can be made (some network file systems) a warning is logged instead: a session
     that cannot be given orders is better than none.
     """
-    connections = 0
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal connections
-        connections += 1
-        # ValueError: a line of more than `_LONGEST` bytes. The others: whoever asked is gone.
-        try:
-            with contextlib.suppress(OSError, TimeoutError, ValueError):
-                async with asyncio.timeout(EXCHANGE_TIMEOUT):
-                    busy = connections > MOST_CONNECTIONS
-                    writer.write(_line(_TOO_MANY) if busy else _obey(await reader.readline()))
-                    await writer.drain()
-        finally:
-            connections -= 1
-            writer.close()
-
-    def _obey(line: bytes) -> bytes:
-        try:
-            order = _Request.model_validate_json(line).order
-        except ValidationError:
-            return _line(_Reply(error=f"an order is one of: {', '.join(Order)}"))
-        if order is Order.HEALTH:
-            found = status()
-            word = READY if found.is_ready else LIVE
-            return f"{word} {printable(found.summary)}\n".encode()
-        code = None if order is Order.STATUS else orders[order]()
-        return _line(_Reply(status=status(), code=code))
-
+    desk = _Desk(orders, status, talks)
+    answer = desk.answer
     with _address(files) as address:
         try:
             listener = _bind(address)
@@ -148,7 +232,7 @@ async def listening(
             return
         # It serves only from within the `try`: a cancellation meanwhile must not leave it open.
         server = await asyncio.start_unix_server(
-            answer, sock=listener, limit=_LONGEST, start_serving=False
+            answer, sock=listener, limit=LONGEST, start_serving=False
         )
         serving = [server]
         watching = asyncio.create_task(_keep_there(address, serving, answer))
@@ -159,6 +243,7 @@ async def listening(
             watching.cancel()
             await asyncio.wait({watching})
             serving[0].close()
+            await desk.aclose()
             _unlink(address)
 
 
@@ -173,7 +258,7 @@ async def _keep_there(address: str, serving: list[asyncio.Server], answer: _Answ
         except OSError:
             continue  # its directory is gone, too
         serving[0].close()
-        serving[0] = await asyncio.start_unix_server(answer, sock=listener, limit=_LONGEST)
+        serving[0] = await asyncio.start_unix_server(answer, sock=listener, limit=LONGEST)
         log.warning("%s was deleted; it was made anew", _NAME)
 
 
@@ -216,27 +301,52 @@ def ask_code(files: SessionFiles) -> tuple[Status, ShownCode | None]:
 
 
 def _exchange(files: SessionFiles, order: Order, within: float) -> tuple[Status, ShownCode | None]:
+    with connected(files, order, within=within) as line, line.makefile("rb") as replies:
+        try:
+            reply = _Reply.model_validate_json(replies.readline(_LONGEST_REPLY))
+        except (OSError, ValidationError) as error:
+            raise no_answer(files) from error
+    if reply.status is None:
+        raise ControlError(f"the supervisor refused the order: {reply.error}")
+    return reply.status, reply.code
+
+
+def no_answer(files: SessionFiles) -> ControlError:
+    """Return what to raise where a supervisor says nothing, or nothing that can be read."""
+    return ControlError(
+        f"the supervisor of session {files.name!r} did not answer",
+        hint="its process may be stopped or hang: its log says more",
+    )
+
+
+@contextlib.contextmanager
+def connected(
+    files: SessionFiles,
+    order: Order | Talk,
+    arguments: Arguments | None = None,
+    *,
+    within: float = EXCHANGE_TIMEOUT,
+) -> Iterator[socket.socket]:
+    """Connect to the session's running supervisor, and begin with this.
+
+    Every call on the socket has `within` seconds, until it is given another bound. Raises
+    NotRunning if no supervisor runs, ControlError if it does not take what is said.
+    """
+    said = _Request(order=order, arguments=dict(arguments or {})).model_dump_json().encode()
     with _address(files) as address, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
         line.settimeout(within)
         try:
             line.connect(address)
             with contextlib.suppress(BrokenPipeError):  # it may turn us away before it listens
-                line.sendall(_Request(order=order).model_dump_json().encode() + b"\n")
-            with line.makefile("rb") as replies:
-                reply = _Reply.model_validate_json(replies.readline(_LONGEST_REPLY))
+                line.sendall(said + b"\n")
         except (FileNotFoundError, ConnectionRefusedError):
             raise NotRunning(
                 f"no supervisor runs for session {files.name!r}",
                 hint=Hint(Action.RUN, session=files.name),
             ) from None
-        except (OSError, ValidationError) as error:
-            raise ControlError(
-                f"the supervisor of session {files.name!r} did not answer",
-                hint="its process may be stopped or hang: its log says more",
-            ) from error
-    if reply.status is None:
-        raise ControlError(f"the supervisor refused the order: {reply.error}")
-    return reply.status, reply.code
+        except OSError as error:
+            raise no_answer(files) from error
+        yield line
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from .control import Orders
+    from .control import Orders, Talks
     from .crashes import CrashReport
     from .settings import Settings
     from .status import Status
@@ -99,11 +99,13 @@ class DiskStore:
         crashes.write(self.files.directory, crash)
 
     @contextlib.asynccontextmanager
-    async def control(self, orders: Orders, status: Callable[[], Status]) -> AsyncIterator[None]:
+    async def control(
+        self, orders: Orders, status: Callable[[], Status], talks: Talks
+    ) -> AsyncIterator[None]:
         """Listen at a socket in the directory, and make anew what is deleted there meanwhile."""
         watching = asyncio.create_task(self._watch())
         try:
-            async with listening(self.files, orders, status):
+            async with listening(self.files, orders, status, talks):
                 yield
         finally:
             watching.cancel()

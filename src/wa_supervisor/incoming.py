@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from .errors import Misused
 from .gate import Address, Identity, Lid, Phone, parse
 from .lifecycle import facts
+from .live_gate import LiveGate
 from .messages.admission import Admission
 from .messages.delivery import Deliveries, Download
 from .messages.inbox import Inbox, InboxOptions, InboxState
@@ -45,6 +46,7 @@ class Incoming:
 
     def __init__(self, directory: Path, options: InboxSettings, gate: GatePolicy) -> None:
         self.admission = Admission(gate, self._phone_of)
+        self.gate = LiveGate(directory, gate, self.admission)
         self._directory = directory
         self._options = options
         self._inbox: Inbox | None = None
@@ -60,8 +62,9 @@ class Incoming:
 
     @contextlib.asynccontextmanager
     async def opened(self, post: Callable[[Fact], None]) -> AsyncIterator[Self]:
-        """Read what comes in while this lasts. Raises InboxError or LogError."""
+        """Read what comes in while this lasts. Raises InboxError, LogError or StoreError."""
         self._post = post
+        await self.gate.open()
         options = self._options
         self._inbox = await Inbox.open(
             self._directory,
@@ -110,12 +113,16 @@ class Incoming:
             return None
         state = self._inbox.state
         return Received(
+            total=state.received,
+            admitted=self.admission.admitted,
             waiting=state.depth,
+            readers=dict(state.depths),
             oldest=state.oldest,
             is_full=state.full,
             trouble=state.trouble,
             refused=self.admission.rejections.by_reason(),
             set_aside=state.set_aside,
+            refused_lately=self.gate.lately(),
         )
 
     @property
@@ -161,6 +168,12 @@ class Incoming:
             log.info("messages are not kept for the bot any more (inbox.bot_delivery is neonize)")
             await self._inbox.forget(BOT_READER)
         return None
+
+    async def forget(self, reader: str) -> None:
+        """Keep nothing for this reader any more. Raises ReaderBusy if it reads now, InboxError."""
+        if self._inbox is None:
+            raise Misused("readers are forgotten within the session's context")
+        await self._inbox.forget(reader)
 
     def _changed(self, state: InboxState) -> None:
         if state.held is not self.is_held:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-    from .control import Orders
+    from .control import Orders, Talks
     from .crashes import CrashReport
     from .lifecycle.facts import Fact
     from .session.parent.calls import Answer
@@ -162,6 +162,6 @@ class Store(Protocol):
         """Keep a report of a session process that died. Raises StoreError."""
 
     def control(
-        self, orders: Orders, status: Callable[[], Status]
+        self, orders: Orders, status: Callable[[], Status], talks: Talks
     ) -> AbstractAsyncContextManager[None]:
-        """Take orders from other programs while this lasts."""
+        """Take orders from other programs, and talk with them, while this lasts."""

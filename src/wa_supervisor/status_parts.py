@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
+from .gate_answers import GateExplanation
 from .session.shared.secret import Secret
 
 if TYPE_CHECKING:
@@ -31,10 +32,16 @@ class Part(BaseModel):
 
 
 class Received(Part):
-    """What was received. It names nobody."""
+    """What was received. It names nobody, but for secrets in what was refused of late."""
 
+    total: int
+    """Messages received since the inbox was begun."""
+    admitted: int
+    """Messages that the gate let through since the start, counted for each reader."""
     waiting: int
     """Messages that the slowest reader has not acknowledged."""
+    readers: dict[str, int]
+    """The same for each reader, by name."""
     oldest: datetime | None
     """When the oldest of them arrived."""
     is_full: bool
@@ -44,6 +51,8 @@ class Received(Part):
     """Messages that the gate refused since the start, by reason."""
     set_aside: int = 0
     """Messages on which the bot's handlers have failed too often, see `inbox.bot_tries`."""
+    refused_lately: tuple[GateExplanation, ...] = ()
+    """The refusals of late, newest first, with what would lift each; at most twenty."""
 
 
 class Spending(Part):

@@ -27,6 +27,7 @@ from .messages.reader import KINDS
 from .outgoing import Outgoing
 from .pairing.current import CurrentCode
 from .pairing.parse import parse_sink
+from .remote.talks import talks
 from .sending import Sending
 from .session.parent.link import SessionLink
 from .session.shared import bot_names
@@ -256,11 +257,15 @@ class Supervisor(Sending):
         return ShownCode(kind=kind, text=text, left=left)
 
     def update_gate(self, gate: GatePolicy) -> None:
-        """Judge by this gate from the next message on. On the supervisor's loop."""
+        """Judge by this gate from the next message on, and by what was changed by command.
+
+        On the supervisor's loop.
+        """
         self.settings = self.settings.model_copy(update={"gate": gate})
         if self._incoming is not None:
-            self._incoming.admission.policy = gate
-        self._bot.update_gate(gate)
+            self._incoming.gate.use(gate)
+        else:
+            self._bot.update_gate(gate)
 
     def post(self, fact: Fact) -> None:
         """Say that something happened. From any thread."""
@@ -363,7 +368,8 @@ class Supervisor(Sending):
             if incoming is not None:
                 incoming.use(link)
             await stack.enter_async_context(self._bot.running(link))
-            await stack.enter_async_context(store.control(orders, lambda: self.status))
+            others = talks(self, incoming)
+            await stack.enter_async_context(store.control(orders, lambda: self.status, others))
             yield Surroundings(
                 store=store,
                 link=link,

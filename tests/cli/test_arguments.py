@@ -1,4 +1,4 @@
-"""A phone number is not in the list of processes."""
+"""Numbers, addresses and texts are not in the list of processes."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ NUMBER = "+15550001111"
 SCRIPT = """
 import sys
 from pathlib import Path
-from wa_supervisor.cli.arguments import hide_phone
-assert hide_phone()
+from wa_supervisor.cli.arguments import hide_private
+assert hide_private()
 print(Path("/proc/self/cmdline").read_text().split("\\0"))
 print(sys.argv[1:])
 """
@@ -31,6 +31,12 @@ print(sys.argv[1:])
         (["run", f"--phone={NUMBER}"], ["run", "--phone=" + "x" * 12]),
         (["run", "--phone", "-", NUMBER], ["run", "--phone", "-", NUMBER]),
         (["run", "--session", "shop"], ["run", "--session", "shop"]),
+        (["send", NUMBER, "hello", "--key", "k"], ["send", "x" * 12, "xxxxx", "--key", "k"]),
+        (["send", "--json", NUMBER, "-"], ["send", "--json", "x" * 12, "-"]),
+        (
+            ["gate", "explain", NUMBER, "--text=hé", "--session", "shop"],
+            ["gate", "explain", "x" * 12, "--text=xxx", "--session", "shop"],
+        ),
     ],
 )
 def test_the_kernel_shows_it_no_longer_and_we_still_have_it(

@@ -10,7 +10,10 @@ from types import SimpleNamespace
 from gate.cases import SWITCHES
 from gate.wire import Source, lid
 from wa_supervisor import gate
+from wa_supervisor.cli.gate import explanation_lines
+from wa_supervisor.cli.session_options import SessionOptions
 from wa_supervisor.gate import Envelope, GatePolicy, GateReason, Identity, Lid, explain, parse_entry
+from wa_supervisor.gate_answers import GateExplanation
 
 PAGE = (Path(__file__).parents[2] / "docs" / "gate.md").read_text("utf-8")
 
@@ -52,7 +55,8 @@ def test_the_explanation_is_the_one_that_is_given() -> None:
     sender = Identity(lid=Lid("98765432109876"))
     policy = GatePolicy.model_validate({"allow": ["+4915112345678"]})
     shown = PAGE.partition("$ wa-supervisor gate explain 98765432109876@lid\n")[2]
-    assert shown.startswith(explain(policy, Envelope(sender, sender)).reveal() + "\n```\n")
+    found = GateExplanation.of(explain(policy, Envelope(sender, sender)))
+    assert shown.startswith("\n".join(explanation_lines(found, SessionOptions())) + "\n```\n")
 
 
 def test_the_code_of_the_page_runs() -> None:

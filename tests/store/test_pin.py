@@ -228,7 +228,7 @@ async def test_what_is_deleted_is_noticed_while_nothing_happens(
     monkeypatch.setattr(disk_store, "WATCH_EVERY", 0.02)
     journal, _ = store.open_journal()
     journal.append(make_record(0), make_memory(0))
-    async with store.control({}, lambda: pytest.fail("nobody asks")):
+    async with store.control({}, lambda: pytest.fail("nobody asks"), {}):
         store.files.lock.unlink()
         store.files.journal.unlink()
         await until(lambda: store.files.lock.exists() and store.files.journal.exists())

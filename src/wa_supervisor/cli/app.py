@@ -11,7 +11,7 @@ import typer
 from ..errors import BotUnusable, ConfigError, ControlError, StoreError, SupervisorError
 from ..output import finish, is_of_a_stream, open_standard_streams
 from ..redaction import printable
-from .arguments import hide_phone
+from .arguments import hide_private
 from .commands import HOMES, TYPER, Commands
 from .exits import Exit
 
@@ -29,9 +29,9 @@ for name, home in HOMES.items():
 def main() -> NoReturn:
     """Run a command; an error of ours is a sentence and a hint, not a traceback."""
     open_standard_streams()
-    if not hide_phone():
+    if not hide_private():
         print(
-            "warning: the number is in the list of processes; --phone - asks for it",
+            "warning: what was typed is in the list of processes; - asks for it, or reads it",
             file=sys.stderr,
         )
     code = _call()

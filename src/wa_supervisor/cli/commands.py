@@ -30,7 +30,10 @@ TYPER: Final[dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """A command that is not imported: its line in the list of commands, and its function."""
+    """A command that is not imported: its line in the list of commands, and its function.
+
+    In place of a function there may be a `typer.Typer` of commands below it.
+    """
 
     summary: str
     """At most 65 letters, so that the list fits 80 columns."""
@@ -39,7 +42,7 @@ class Home:
     extra: str | None = None
     """The extra of this package that brings what the command needs."""
 
-    def load(self) -> TyperCommand:
+    def load(self) -> TyperCommand | TyperGroup:
         """Import the command. Raises ConfigError if its extra is not installed."""
         module, _, function = self.function.partition(":")
         alone = typer.Typer(**TYPER)
@@ -52,9 +55,12 @@ class Home:
                 f"this command needs {missing.name}, which is not installed",
                 hint=Hint(Action.INSTALL, f"wa-supervisor[{self.extra}]"),
             ) from missing
-        alone.command(cls=WordedCommand)(getattr(home, function))
-        command = get_command(alone)
-        assert isinstance(command, TyperCommand)
+        found = getattr(home, function)
+        if not isinstance(found, typer.Typer):
+            alone.command(cls=WordedCommand)(found)
+            found = alone
+        command = get_command(found)
+        assert isinstance(command, TyperCommand | TyperGroup)
         return command
 
 
@@ -66,6 +72,9 @@ HOMES: Final[Mapping[str, Home]] = {
     "resume": Home("Try again now, with a fresh budget.", "control:resume"),
     "relink": Home("Log the device out and pair afresh.", "control:relink"),
     "stop": Home("Stop a session's supervisor, keeping the session.", "control:stop"),
+    "listen": Home("Print what is received, for a program in any language.", "listen:listen"),
+    "send": Home("Send a text, once for its key.", "send:send"),
+    "gate": Home("Say who may write and why; allow or deny somebody.", "gate:gate"),
     "history": Home("Show the steps a session took, oldest first.", "history:history"),
     "crashes": Home("Show how the session's processes died.", "crashes:crashes"),
     "health": Home("Exit 0 if the session is connected now, else 1.", "health:health"),
@@ -91,7 +100,7 @@ class Commands(TyperGroup):
         self,
         ctx: Any,  # noqa: ANN401 - click's, which typer keeps private
         args: list[str],
-    ) -> tuple[str | None, TyperCommand, list[str]]:
+    ) -> tuple[str | None, TyperCommand | TyperGroup, list[str]]:
         """Find the command that the arguments name."""
         name, listed, rest = super().resolve_command(ctx, args)
         assert listed is not None

@@ -18,12 +18,25 @@ class Exit(enum.IntEnum):
     """Stopped by an operator, or done."""
     FAILED = 1
     """A demo or simulation did not go as promised; `health`: it is not connected or, with
-    `--live`, no supervisor answers; `doctor`: no session can run here."""
+    `--live`, no supervisor answers; `doctor`: no session can run here;
+    `gate explain`: refused."""
     USAGE = 2
     """A command line or a setting is wrong."""
     STORE = 3
-    """The session's files cannot be used, or another supervisor holds them; `status`: none runs, or
-    it does not answer."""
+    """The session's files cannot be used, or another supervisor holds them; none runs,
+    or it does not answer."""
+    RATE_LIMITED = 63
+    """`send`: WhatsApp was asked too often; nothing was sent."""
+    UNKNOWN = 64
+    """`send`: the message may have been sent. It is not sent again; look into the chat."""
+    REFUSED = 65
+    """`send`: WhatsApp refused the message; nothing was sent."""
+    RESTRICTED = 66
+    """`send`: WhatsApp lets this account write to no new contacts (463); nothing was sent."""
+    NOBODY = 67
+    """`send`: nobody can be reached at this address; nothing was sent."""
+    OFFLINE = 68
+    """`send`: the session is not connected, or linked to no account; nothing was sent."""
     PAIRING = 69
     """GaveUp: a person must pair (nobody scanned, or the account wants a passkey)."""
     STORAGE = 74
@@ -37,6 +50,19 @@ class Exit(enum.IntEnum):
     OUTDATED = 78
     """GaveUp: another neonize must be installed: WhatsApp or this program refuses this one."""
 
+
+SENDING: dict[str, Exit] = {
+    "rate_limited": Exit.RATE_LIMITED,
+    "send_unknown": Exit.UNKNOWN,
+    "send_timeout": Exit.UNKNOWN,
+    "refused": Exit.REFUSED,
+    "restricted": Exit.RESTRICTED,
+    "not_on_whatsapp": Exit.NOBODY,
+    "not_connected": Exit.OFFLINE,
+    "not_paired": Exit.OFFLINE,
+    "client_gone": Exit.OFFLINE,
+}
+"""Every end of a send but success, by the code of its `SendError`."""
 
 GIVE_UP: dict[Reason, Exit] = {
     Reason.PAIRING_EXPIRED: Exit.PAIRING,

@@ -58,7 +58,7 @@ _TYPED: Final[dict[Action, str]] = {
 _COMMAND: Final = re.compile(
     r"\bwa-supervisor "
     r"(run|status|qr|resume|relink|stop|history|crashes|health|snapshots|restore|purge"
-    r"|config show|config check)\b"
+    r"|config show|config check|listen|send|gate (?:show|explain|allow|deny))\b"
     r"( --session [\w.-]+)?",
     re.ASCII,
 )

@@ -57,6 +57,8 @@ class Admission:
         self.policy = policy
         self.rejections = Rejections()
         """How many messages were refused, by reason. It names nobody."""
+        self.admitted = 0
+        """How many were admitted. A message is judged once for each reader."""
         self._phone_of = phone_of
         self._clock = clock
         self._phones: OrderedDict[Lid, Phone] = OrderedDict()
@@ -71,7 +73,9 @@ class Admission:
         verdict = decide(self.policy, envelope)
         if not verdict.admitted:
             self._refuse(verdict, envelope)
-        elif isinstance(message.chat, Group):
+            return verdict
+        self.admitted += 1
+        if isinstance(message.chat, Group):
             self._admitted[message.chat, message.id] = None
             if len(self._admitted) > _ADMITTED:
                 self._admitted.popitem(last=False)
@@ -81,6 +85,12 @@ class Admission:
         """Count a message that was refused in the session process, before the bot."""
         self.rejections.add(Verdict(reason))
         self._warn_of_nobody(reason)
+
+    async def resolve(self, person: Identity) -> Identity:
+        """Return a person with the phone number, if there is a LID and the client knows it."""
+        if person.phone is not None or person.lid is None:
+            return person
+        return Identity(person.lid, await self._phone(person.lid))
 
     def refused(self) -> list[Explanation]:
         """Explain the refusals of late, newest first, one for each kind of sender and place.

@@ -59,6 +59,8 @@ DEFAULTS: Final = InboxOptions()
 class InboxState:
     """What `status` says of the inbox."""
 
+    received: int
+    """Messages since it was begun, each once."""
     depth: int
     """Messages that the slowest reader has not acknowledged."""
     depths: Mapping[str, int]
@@ -180,6 +182,7 @@ class Inbox:
         figures, counts = self.index.figures, self.index.figures.counts
         oldest = figures.oldest
         return InboxState(
+            received=figures.received,
             depth=max(figures.depths.values(), default=0),
             depths=figures.depths,
             oldest=None if oldest is None else datetime.fromtimestamp(oldest / 1e9, UTC),

@@ -63,6 +63,8 @@ class Ingested:
 class Figures:
     """How things stood after the last change, for any thread to look at."""
 
+    received: int
+    """The number of the newest item."""
     depths: Mapping[str, int]
     """What each reader has not acknowledged."""
     oldest: int | None
@@ -91,7 +93,7 @@ class Index:
         """The number of the newest item."""
         self.cursors: dict[str, Cursor] = {}
         self.counts: dict[str, int] = {}
-        self.figures = Figures({}, None, 0, {}, 0)
+        self.figures = Figures(0, {}, None, 0, {}, 0)
         self._bytes = 0
         self._oldest: int | None = None
         self.was_lost = False
@@ -318,6 +320,7 @@ class Index:
 
     def _publish(self) -> None:
         self.figures = Figures(
+            received=self.number,
             depths={
                 name: self.number - cursor.acknowledged - len(cursor.ahead)
                 for name, cursor in self.cursors.items()

@@ -56,6 +56,12 @@ class Source:
         self._handed = index.register(name).handed
         self._ready: list[Item] = []
 
+    def acknowledge(self, numbers: Collection[int]) -> None:
+        """Acknowledge what was handed out, to this reader or to one of its name before it."""
+        handed = self._index.register(self._name).handed
+        self._index.advance(self._name, [each for each in numbers if each <= handed], 0)
+        self._ready = [item for item in self._ready if item.number not in numbers]
+
     def take(self, acknowledged: Iterable[int], after: int) -> Item | None:
         """Acknowledge, and return the first item after a number; None if there is none yet."""
         numbers = list(acknowledged)
@@ -185,9 +191,11 @@ class Reader:
 
     async def acknowledge(self, item: Item) -> None:
         """Never hand this item out again. Raises InboxError if that could not be kept."""
-        await self._inbox.call(
-            self.name, lambda: self._inbox.index.advance(self.name, [item.number], 0)
-        )
+        await self.acknowledge_numbers({item.number})
+
+    async def acknowledge_numbers(self, numbers: Collection[int]) -> None:
+        """As `acknowledge`, by `Item.number`; numbers that were not handed out are passed over."""
+        await self._inbox.call(self.name, lambda: self._source.acknowledge(numbers))
 
     async def fail(self, item: Item) -> int:
         """Count that an item could not be dealt with; return how often. Raises InboxError."""

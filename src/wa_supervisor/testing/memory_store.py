@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager, AbstractContextManager
     from datetime import datetime
 
-    from ..control import Orders
+    from ..control import Orders, Talks
     from ..crashes import CrashReport
     from ..journal import Memory
     from ..status import Status, StepRecord
@@ -91,10 +91,10 @@ class MemoryStore:
         self.crashes.append(crash)
 
     def control(
-        self, orders: Orders, status: Callable[[], Status]
+        self, orders: Orders, status: Callable[[], Status], talks: Talks
     ) -> AbstractAsyncContextManager[None]:
         """Do nothing: no other program can ask."""
-        del orders, status
+        del orders, status, talks
         return contextlib.nullcontext()
 
 

@@ -1,0 +1,27 @@
+"""The conversations that a running supervisor can have."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from ..control import Talk
+from .gate import gate
+from .handed_out import HandedOut
+from .listen import listen
+from .send import send
+
+if TYPE_CHECKING:
+    from ..control import Talks
+    from ..incoming import Incoming
+    from ..sending import Sending
+
+
+def talks(session: Sending, incoming: Incoming | None) -> Talks:
+    """Return what other programs may do through this session; without an inbox they may send."""
+    handed_out = HandedOut()
+    found = {Talk.SEND: partial(send, session, handed_out)}
+    if incoming is not None:
+        found[Talk.LISTEN] = partial(listen, incoming, handed_out)
+        found[Talk.GATE] = partial(gate, incoming)
+    return found
