@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from pydantic import SecretStr, ValidationError
@@ -33,16 +34,24 @@ if TYPE_CHECKING:
 
     from ..control import Arguments
     from ..incoming import Incoming
-    from ..messages.delivery import Deliveries
+    from ..messages.delivery import Deliveries, Download
     from .handed_out import HandedOut
 
 WRITE_TIMEOUT: Final = 10.0
 """Seconds for a listener to read the message that it has asked for."""
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a listener's messages come from, and where they are remembered."""
+
+    incoming: Incoming
+    download: Download
+    handed_out: HandedOut
+
+
 async def listen(
-    incoming: Incoming,
-    handed_out: HandedOut,
+    source: Source,
     arguments: Arguments,
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
@@ -54,11 +63,12 @@ async def listen(
         await _refuse(writer, "a reader's name has 1 to 64 letters, digits, '.', '_' and '-'")
         return
     if request.forget:
-        await _forget(incoming, request.reader, writer)
+        await _forget(source.incoming, request.reader, writer)
         return
     kinds = KINDS if request.kinds is None else request.kinds
-    with contextlib.closing(incoming.messages(request.reader, kinds=kinds, ack="manual")) as given:
-        listener = _Listener(given, handed_out, reader, writer)
+    messages = source.incoming.messages(source.download, request.reader, kinds=kinds, ack="manual")
+    with contextlib.closing(messages) as given:
+        listener = _Listener(given, source.handed_out, reader, writer)
         try:
             await given.begin()
             await say(writer, ToListener(begun=True))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..control import Talk
 from .gate import gate
 from .handed_out import HandedOut
-from .listen import listen
+from .listen import Source, listen
 from .send import send
 
 if TYPE_CHECKING:
@@ -22,6 +22,6 @@ def talks(session: Sending, incoming: Incoming | None) -> Talks:
     handed_out = HandedOut()
     found = {Talk.SEND: partial(send, session, handed_out)}
     if incoming is not None:
-        found[Talk.LISTEN] = partial(listen, incoming, handed_out)
+        found[Talk.LISTEN] = partial(listen, Source(incoming, session.download, handed_out))
         found[Talk.GATE] = partial(gate, incoming)
     return found
