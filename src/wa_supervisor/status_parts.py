@@ -34,13 +34,13 @@ class Part(BaseModel):
 class Received(Part):
     """What was received. It names nobody, but for secrets in what was refused of late."""
 
-    total: int
+    total: int = 0
     """Messages received since the inbox was begun."""
-    admitted: int
+    admitted: int = 0
     """Messages that the gate let through since the start, counted for each reader."""
     waiting: int
     """Messages that the slowest reader has not acknowledged."""
-    readers: dict[str, int]
+    readers: dict[str, int] = {}
     """The same for each reader, by name."""
     oldest: datetime | None
     """When the oldest of them arrived."""
