@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import pkgutil
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import TypeGuard
 
@@ -20,6 +23,35 @@ from wa_supervisor.messages import errors as messages
 def test_every_public_name_is_there() -> None:
     assert sorted(wa_supervisor.__all__) == wa_supervisor.__all__
     assert all(getattr(wa_supervisor, name) is not None for name in wa_supervisor.__all__)
+
+
+PAGE = Path(__file__).parents[1] / "docs/embedding.md"
+
+
+def table(heading: str) -> set[str]:
+    """The names in the first column of the table that begins with this heading."""
+    _, found, after = PAGE.read_text("utf-8").partition(f"| {heading} |")
+    assert found
+    rows = after.partition("\n\n")[0].splitlines()[2:]
+    return {name for row in rows for name in re.findall(r"`(\w+)", row.split("|")[1])}
+
+
+def test_the_page_lists_every_public_name_and_no_other() -> None:
+    assert table("names") == {*wa_supervisor.__all__}
+
+
+def test_the_page_lists_every_field_of_a_message_and_no_other() -> None:
+    fields = {field.name for field in dataclasses.fields(wa_supervisor.Delivery)} - {"acknowledge"}
+    assert table("field of a message") == fields | {"is_group", "ack"}
+
+
+def test_the_page_says_of_every_error_whether_it_is_retriable() -> None:
+    for base in (wa_supervisor.SendError, wa_supervisor.OutboxError, wa_supervisor.MediaError):
+        for error in (base, *base.__subclasses__()):
+            if error in {wa_supervisor.SendError, wa_supervisor.MediaError}:
+                continue
+            word = "yes" if error.retriable else "no"
+            assert f"| `{error.__name__}` | {word} |" in PAGE.read_text("utf-8")
 
 
 def test_every_error_that_a_caller_may_meet_can_be_caught_by_its_public_name() -> None:

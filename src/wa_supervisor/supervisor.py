@@ -76,7 +76,8 @@ class Supervisor(Sending):
             await session.wait_for(State.CONNECTED, timeout=120)
 
     The context has the session's lock and runs it, which is not yet to be connected; leaving it
-    stops within 5 s, also on cancellation. `run` is for a program that does nothing else.
+    stops within 5 s and those of `stop.drain`, also on cancellation. `run` is for a program that
+    does nothing else.
 
     `sinks` say where a QR or pair code is shown; without them `settings.pairing.qr` does. With
     `on_give_up="wait"` the supervisor rests in GaveUp until an operator calls `resume`, `relink`

@@ -102,7 +102,6 @@ class FakeSession(Supervisor):
             jitter=jitter,
         )
         self._at_whatsapp: list[bytes] = []
-        self._received = 0
         self.on_step(self._hand_over)
 
     async def happen(self, fact: Fact) -> None:
@@ -158,12 +157,12 @@ class FakeSession(Supervisor):
         While the session is not online the message waits at WhatsApp, and is late. Raises Misused
         if nobody has begun to read: nothing is kept then.
         """
-        self._received += 1
+        self.store.received += 1
         mentions = (OWN,) if mentions_me else ()
         event = message_event(
             text_content(text, mentions=mentions, reply_to=reply_to),
             at=self.clock.wall(),
-            id=id or f"FAKE-IN-{self._received}",
+            id=id or f"FAKE-IN-{self.store.received}",
             sender=sender,
             group=group,
             from_me=from_me,

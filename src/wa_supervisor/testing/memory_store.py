@@ -45,6 +45,8 @@ class MemoryStore:
         self.keys = MemoryKeys(paired=paired)
         self.journal = MemoryJournal()
         self.crashes: list[CrashReport] = []
+        self.received = 0
+        """How many messages somebody wrote: an id is never used twice."""
         self._held = False
         self._directory: Path | None = None
 
