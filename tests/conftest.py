@@ -113,6 +113,8 @@ MAY_BE_MISSING = (
     "mounting is not allowed here",
     "no mount namespace here",
     "no network namespace here",
+    "no volume can be mounted here",
+    "only root can become nobody",
 )
 """How the reasons begin for which CI may skip a test."""
 

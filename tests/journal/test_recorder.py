@@ -66,6 +66,18 @@ async def test_a_step_is_on_the_disk_when_it_is_kept(files: SessionFiles) -> Non
         assert past.memory.session.retries == 3
 
 
+@pytest.mark.parametrize("days", [-400.0, -1 / 24, 31.0, 400.0])
+async def test_a_reserved_dial_of_a_clock_that_was_wrong_counts_from_now(
+    files: SessionFiles, days: float
+) -> None:
+    """It lies ahead, or so far back that only a clock which was set can say so."""
+    room = Reserve(files.reserve)
+    room.prepare()
+    room.write((datetime.now(UTC) - timedelta(days=days),))
+    async with aclosing(await open_recorder(files, 500.0)) as recorder:
+        assert begun(recorder).spent[Budget.DIALS] == (500.0,)
+
+
 @pytest.mark.parametrize("restarted", ["the machine", "the supervisor"])
 async def test_a_ban_is_waited_out_though_the_clock_was_set_and_who_cannot_know_says_so(
     files: SessionFiles,

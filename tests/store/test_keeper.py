@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from store.sessions import mark_of, seen, write_session
+from store.test_intent import PURGE, RESTORE, half_done
 from wa_supervisor.errors import Damaged, KeysGone, StoreError
 from wa_supervisor.store import CredentialKeeper, SessionFiles, SqliteVault
 from wa_supervisor.store.sqlite.device import is_paired
@@ -124,6 +125,26 @@ def test_keys_that_no_purge_took_are_not_dialled_with_before_the_core_knows(
     aside = (("restored", "-b"),) if how == "row" else ()
     assert seen(files) == ("a", ("a",), aside)
     assert keeper.before_dial(3) is True
+
+
+def test_what_a_crash_left_half_done_is_finished_before_a_dial(
+    files: SessionFiles, keeper: CredentialKeeper
+) -> None:
+    write_session(files.database, "a")
+    half_done(files, PURGE)
+    assert keeper.before_dial(2) is False
+    assert not files.intent.exists()
+    assert seen(files)[:2] == (None, ())
+
+
+def test_what_a_crash_left_half_done_is_finished_before_a_restore(
+    files: SessionFiles, keeper: CredentialKeeper
+) -> None:
+    write_session(files.database, "a")
+    half_done(files, RESTORE)
+    assert keeper.restore() is True
+    assert not files.intent.exists()
+    assert mark_of(files.database) == "b"
 
 
 def test_after_a_purge_the_old_keys_stay_away(

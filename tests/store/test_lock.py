@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import platform
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -17,6 +19,7 @@ import pytest
 from wa_supervisor.errors import LockHeld, StoreError
 from wa_supervisor.hints import Action
 from wa_supervisor.store import SessionFiles, SessionLock, read_holder
+from wa_supervisor.store import lock as lock_module
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -190,6 +193,25 @@ def test_a_look_does_not_make_a_starter_fail(files: SessionFiles) -> None:
         finally:
             looking.kill()
             looking.wait(10)
+
+
+@pytest.mark.parametrize("by", ["a look", "a client that is about to die"])
+def test_a_lock_that_is_about_to_be_free_is_waited_for(
+    files: SessionFiles, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    """Who looks has it for a moment; a client that outlives its supervisor dies by itself."""
+    died = by != "a look"
+    monkeypatch.setattr(lock_module, "READER_TIMEOUT", 0.05 if died else 20.0)
+    monkeypatch.setattr(lock_module, "DYING_TIMEOUT", 20.0)
+    with SessionLock(files):
+        record = files.lock.read_text("utf-8")
+    files.lock.write_text(record.replace(f'"pid":{os.getpid()}', f'"pid":{2**22}') if died else "")
+    held = os.open(files.lock, os.O_RDWR)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    letting_go = threading.Timer(0.5, os.close, [held])
+    letting_go.start()
+    with SessionLock(files):
+        letting_go.join()
 
 
 def test_releasing_twice_is_fine(files: SessionFiles) -> None:
