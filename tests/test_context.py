@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
 from wa_supervisor import (
+    GatePolicy,
     Hopeless,
     LockHeld,
     Logout,
     Misused,
+    ReaderBusy,
     Reason,
+    Settings,
     State,
     Step,
     WaitTimeout,
@@ -221,3 +225,102 @@ async def test_a_session_is_entered_once() -> None:
     with pytest.raises(Misused, match="runs once"):
         async with session:
             raise AssertionError("never")
+
+
+# -- messages --------------------------------------------------------------------------------------
+
+
+async def test_messages_outlive_kills_and_giving_up_and_end_with_the_session() -> None:
+    taken: list[str] = []
+
+    async def read(session: FakeSession) -> str:
+        async for message in session.messages():
+            taken.append(message.text)  # noqa: PERF401 - each as it comes
+        return "the end"
+
+    async with FakeSession() as session:
+        reading = asyncio.create_task(read(session))
+        await session.receive("one")
+        session.played.exit(None, 9)
+        await session.receive("two")
+        await session.advance(60)
+        assert session.played.generation == 2
+        assert taken == ["one", "two"]
+        await session.hear(facts.ClientOutdated)
+        assert state_of(session) is State.GAVE_UP
+        await session.receive("three")
+        session.resume()
+        await session.settle()
+        assert taken == ["one", "two", "three"]
+        assert not reading.done()
+    assert await asyncio.wait_for(reading, 5) == "the end"
+
+
+async def test_messages_end_where_giving_up_ends_the_run() -> None:
+    async with FakeSession(on_give_up="exit") as session:
+        reading = asyncio.create_task(anext(session.messages()))
+        await session.settle()
+        session.played.say(facts.ClientOutdated)
+        with pytest.raises(StopAsyncIteration):
+            await asyncio.wait_for(reading, 5)
+
+
+async def test_a_wait_for_a_message_that_is_cancelled_loses_none() -> None:
+    class Slow(PlayedLink):
+        go_on = asyncio.Event()
+
+        async def ask(self, what: Any, **options: Any) -> Any:
+            if what == "phone_of":
+                await self.go_on.wait()
+            return await super().ask(what, **options)
+
+    link = Slow()
+    link.phones["777@lid"] = "4915112345678@s.whatsapp.net"
+    settings = Settings(gate={"allow": ["+4915112345678"]})
+    async with FakeSession(settings, link=link) as session:
+        messages = session.messages()
+        await messages.begin()
+        await session.receive("hello", sender="777@lid")
+        with pytest.raises(TimeoutError):  # the gate waits for the number of that LID
+            await asyncio.wait_for(anext(messages), 0.1)
+        waiting = asyncio.create_task(anext(messages))
+        await asyncio.sleep(0)
+        with pytest.raises(ReaderBusy):
+            await anext(messages)
+        link.go_on.set()
+        assert (await asyncio.wait_for(waiting, 5)).text == "hello"
+
+
+async def test_messages_are_for_the_context_and_sessions_do_not_see_each_other() -> None:
+    one, two = FakeSession(), FakeSession()
+    with pytest.raises(Misused, match="within the session's context"):
+        await anext(one.messages())
+    async with one, two:
+        mine, others = one.messages(), two.messages()
+        await others.begin()
+        reading = asyncio.create_task(anext(mine))
+        await one.receive("for one")
+        assert (await asyncio.wait_for(reading, 5)).text == "for one"
+        assert two.status.received is not None
+        assert two.status.received.waiting == 0
+        two.update_gate(GatePolicy())
+        assert one.settings.gate != GatePolicy()
+    with pytest.raises(Misused, match="within the session's context"):
+        await anext(one.messages())
+
+
+async def test_a_program_that_fails_over_a_message_gets_it_again_after_a_restart() -> None:
+    store = MemoryStore(paired=True)
+
+    async def fail(session: FakeSession) -> None:
+        async for _ in session.messages():
+            raise LookupError
+
+    async with FakeSession(store=store) as session:
+        failing = asyncio.create_task(fail(session))
+        await session.receive("hello")
+        with pytest.raises(LookupError):
+            await failing
+    async with FakeSession(store=store) as session:
+        again = await asyncio.wait_for(anext(session.messages()), 5)
+        assert (again.text, again.redelivered) == ("hello", True)

@@ -153,7 +153,7 @@ class Incoming:
         """Return the messages for this reader, see `Supervisor.messages`."""
 
         async def begin() -> Reader:
-            if self._inbox is None:
+            if self._inbox is None or self._inbox.is_closed:
                 raise Misused("messages are read within the session's context")
             return await self._inbox.read(reader, kinds=kinds, ack=ack, own=lambda: self._own)
 

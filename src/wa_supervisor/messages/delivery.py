@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
+from .errors import ReaderBusy
 from .message import Message
 
 if TYPE_CHECKING:
@@ -69,20 +70,35 @@ class Deliveries:
         self._reader: Reader | None = None
         self._admission = admission
         self._download = download
+        self._asked = False
+        self._taken: Item | None = None
+        """What the gate has not judged yet. If that was cancelled, it is judged again: to ask for
+        the next would acknowledge what nobody has seen."""
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Delivery:
-        """Wait for the next message that is admitted; errors as `Reader.__anext__`."""
-        reader = await self.begin()
-        while True:
-            item = await anext(reader)
-            verdict = await self._admission.judge(item.message)
-            if verdict.admitted:
-                return Delivery.of(item, reader, self._download)
-            if reader.is_manual:  # else it is acknowledged as the next is asked for
-                await reader.acknowledge(item)
+        """Wait for the next message that is admitted; errors as `Reader.__anext__`.
+
+        Cancelled, as by a timeout, it loses nothing.
+        """
+        if self._asked:
+            raise ReaderBusy("two tasks wait for the next message of one reader")
+        self._asked = True
+        try:
+            reader = await self.begin()
+            while True:
+                item = self._taken if self._taken is not None else await anext(reader)
+                self._taken = item
+                verdict = await self._admission.judge(item.message)
+                if not verdict.admitted and reader.is_manual:
+                    await reader.acknowledge(item)  # else as the next is asked for
+                self._taken = None
+                if verdict.admitted:
+                    return Delivery.of(item, reader, self._download)
+        finally:
+            self._asked = False
 
     async def begin(self) -> Reader:
         """Take the reader's name, if that was not done: from now on messages are kept for it.
