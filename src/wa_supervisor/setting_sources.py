@@ -107,6 +107,20 @@ def read_file(path: Path) -> Tree:
         ) from error
 
 
+def sections(from_file: Tree) -> dict[str, Tree]:
+    """Take the tables of single sessions, `[sessions.NAME]`, out of a file's settings.
+
+    Raises ConfigError if they are no tables, or say of which session they are.
+    """
+    tables = from_file.pop("sessions", {})
+    if not isinstance(tables, dict) or not all(isinstance(each, dict) for each in tables.values()):
+        raise ConfigError("sessions: write a table for each session, [sessions.NAME]")
+    for name, table in tables.items():
+        if "session" in table:
+            raise ConfigError(f"sessions.{name}.session: the name of the table is the session's")
+    return tables
+
+
 def _of(error: OSError, path: Path) -> Hint:
     if isinstance(error, FileNotFoundError):
         return Hint(note=f"name a file that exists, or make one by `wa-supervisor init` ({path})")

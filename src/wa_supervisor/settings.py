@@ -53,6 +53,7 @@ from .setting_sources import (
     Sources,
     merge,
     read_file,
+    sections,
     unknown_key,
     variables,
     without_none,
@@ -216,17 +217,22 @@ class Loaded:
 def load_settings(config: Path | None = None, overrides: Mapping[str, Any] | None = None) -> Loaded:
     """Read the settings from `overrides`, the environment and the TOML file `config`.
 
-    Without `config` the user's file is read if there is one (`default_config`). `overrides` is
+    Without `config` the user's file is read if there is one (`default_config`). What the file's
+    table `[sessions.NAME]` says holds for the session of that name alone. `overrides` is
     nested like the settings; a None in it means "not given". Raises one ConfigError that names
     every wrong key as it was written.
     """
-    file = config or (default_config() if default_config().is_file() else None)
+    file = _file(config)
+    environment, options = EnvSettingsSource(Settings)(), without_none(overrides or {})
+    from_file = read_file(file) if file else {}
+    own = sections(from_file)
+    name = merge(merge(from_file, environment), options).get("session", "default")
     sources = Sources(
         file=file,
         variables=variables(Settings),
-        environment=EnvSettingsSource(Settings)(),
-        from_file=read_file(file) if file else {},
-        options=without_none(overrides or {}),
+        environment=environment,
+        from_file=merge(from_file, own.get(name, {})),
+        options=options,
     )
     try:
         settings = Settings(**sources.tree())
@@ -235,6 +241,19 @@ def load_settings(config: Path | None = None, overrides: Mapping[str, Any] | Non
         raise ConfigError("\n".join(problems)) from None
     _require_ca_file(settings, sources)
     return Loaded(settings, sources, (*settings.warnings(), *_about_the_file(sources)))
+
+
+def session_names(config: Path | None = None) -> tuple[str, ...]:
+    """Return the names of the sessions that the file has a table for, `[sessions.NAME]`.
+
+    Raises ConfigError.
+    """
+    file = _file(config)
+    return tuple(sections(read_file(file))) if file else ()
+
+
+def _file(config: Path | None) -> Path | None:
+    return config or (default_config() if default_config().is_file() else None)
 
 
 def _problems(error: ValidationError) -> Iterator[tuple[Key, str]]:

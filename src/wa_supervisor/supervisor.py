@@ -23,6 +23,7 @@ from .incoming import Incoming
 from .journal import Recorder
 from .lifecycle import State, facts
 from .listeners import Listeners
+from .log_context import SESSION
 from .messages.reader import KINDS
 from .outgoing import Outgoing
 from .pairing.current import CurrentCode
@@ -323,6 +324,7 @@ class Supervisor(Sending):
         if self._loop is not None:
             raise Misused("a Supervisor runs once; make a new one")
         self._loop = asyncio.get_running_loop()
+        named = SESSION.set(self.settings.session)
         check_descriptors()
         if self.settings.bot is not None:
             bot_names.check(self.settings.bot)
@@ -336,6 +338,7 @@ class Supervisor(Sending):
                         closing.create_task(each.aclose(within=LISTENERS_BOUND))
         finally:
             self._end()
+            SESSION.reset(named)
         session = shell.core.session
         return Outcome(session.phase.state, session.reason, session.detail)
 

@@ -252,6 +252,7 @@ class Reference:
                 self.not_before = None
                 self._wait(soon - self.now)
             case "Backoff", "DialAllowed" if self.reason == "held" and not self.inbox_full:
+                self.reason = self.cause
                 self._launch()
             # WhatsApp's word
             case phase, _ if phase in UP | {"Backoff"} and name in HOPELESS:
@@ -321,6 +322,7 @@ class Reference:
         elif self.held:
             self.reason = "held"
             self._enter("Backoff", pause=0)
+            self.clocks["retry"] = self.now + self.policy.backoff.cap
         else:
             self._launch()
 

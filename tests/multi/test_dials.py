@@ -158,9 +158,7 @@ def test_ten_thousand_come_up_at_the_pace_that_is_set(count: int) -> None:
     dials = Dials(Pace(at_once=4, apart=0.1))
     core = SessionCore(jitter=lambda: 0.5)
     core.handle(facts.DialsHeld("in turn"), 0.0)
-    core.handle(facts.Start(), 0.0)
-    waits = core.tick(0.0)
-    assert waits is not None
+    waits = core.handle(facts.Start(), 0.0)
     for number in range(count):
         dials.add(str(number))
         dials.hear(str(number), waits, 0.0)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
 
+from ..log_context import SESSION
 from ..redaction import printable, redact
 from .explain import indented
 
@@ -32,13 +33,16 @@ def configure_logging(
     as_json: bool,
     verbose: bool = False,
     typed: Callable[[str], str] = str,
+    several: bool = False,
 ) -> None:
     """Send the package's log to `console`, as JSON lines or for a person.
+
+    With `several` sessions each line says which one it is about.
 
     `typed` makes the commands that a line names ones that can be typed as they stand.
     """
     logger = logging.getLogger("wa_supervisor")
-    logger.handlers = [_JsonHandler(console, typed) if as_json else _Handler(console, typed)]
+    logger.handlers = [(_JsonHandler if as_json else _Handler)(console, typed, several=several)]
     logger.propagate = False
     logger.setLevel(logging.DEBUG if verbose else logging.INFO)
 
@@ -46,17 +50,23 @@ def configure_logging(
 class _Handler(logging.Handler):
     """Writes lines for a person, above a live display instead of through it."""
 
-    def __init__(self, console: Console, typed: Callable[[str], str]) -> None:
+    def __init__(self, console: Console, typed: Callable[[str], str], *, several: bool) -> None:
         super().__init__()
+        self._several = several
         self._console = console
         self._typed = typed
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record. A log line never raises: that is logging's own rule."""
         try:
-            self.write(record, self._typed(redact(record.getMessage())), _traceback(record))
+            message = self._typed(redact(record.getMessage()))
+            self.write(record, f"{self._whose(message)}{message}", _traceback(record))
         except Exception:  # noqa: BLE001 - see above
             self.handleError(record)
+
+    def _whose(self, message: str) -> str:
+        name = SESSION.get() if self._several else None
+        return f"{name}: " if name and not message.startswith(f"{name}: ") else ""
 
     def write(self, record: logging.LogRecord, message: str, traceback: str) -> None:
         # The time comes after the scrubbing, which takes some times for phone numbers.

@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from ..exit_record import note_exit
+from ..errors import ConfigError
 from ..lifecycle import PROFILES, State
 from ..output import take_over
-from ..settings import load_settings
-from ..store.layout import SessionFiles
+from ..settings import Loaded, load_settings, session_names
 from ..supervisor import Supervisor
 from .exits import GIVE_UP, Exit
 from .explain import explanation
 from .session_options import SessionOptions
-from .supervise import OnGiveUp, RunOptions, supervise
+from .supervise import OnGiveUp, RunOptions, leave_note, supervise
+from .supervise_many import ManyOptions, supervise_many
 from .workers import Workers
-
-if TYPE_CHECKING:
-    from ..settings import Settings
 
 
 def run(
-    session: Annotated[str | None, typer.Option(metavar="NAME", help="The session's name.")] = None,
+    session: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="The session's name. Repeatable: all in one program."),
+    ] = None,
+    all_: Annotated[
+        bool,
+        typer.Option("--all", help="Every session that the settings have a table for."),
+    ] = False,
     data_dir: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Where sessions are kept (default: the state directory)."),
@@ -84,43 +87,55 @@ def run(
     pairing: dict[str, Any] = {"phone": phone, "qr": qr or None}
     if phone is not None:
         pairing["mode"] = "code"
-    read = partial(
-        load_settings,
-        config,
-        {
-            "session": session,
-            "data_dir": data_dir,
-            "profile": profile,
-            "pairing": pairing,
-            "bot": bot,
-        },
-    )
+    given = {"data_dir": data_dir, "profile": profile, "pairing": pairing, "bot": bot}
+
+    def read(name: str | None) -> Loaded:
+        return load_settings(config, {**given, "session": name})
+
+    def read_all() -> dict[str, Loaded]:
+        names = session_names(config) if all_ else tuple(session or ())
+        if not names:
+            raise ConfigError(
+                "--all takes the sessions that the settings file has tables for, and it has none",
+                hint="write [sessions.NAME] for each, or name them by --session",
+            )
+        return {name: read(name) for name in names}
+
+    first_order = Supervisor.relink if relink else Supervisor.resume if resume else None
     take_over()  # nothing that is printed from here on may wait for its reader
+    workers, code = Workers(), Exit.OK
+    if all_ or len(session or ()) > 1:
+        many = ManyOptions(
+            of=SessionOptions(None, data_dir, config),
+            read=read_all,
+            on_give_up=on_give_up,
+            first_order=first_order,
+            as_json=json,
+            verbose=verbose,
+        )
+        with many.of.advising():
+            code = supervise_many(many, workers)
+        workers.leave(code)
+        raise typer.Exit(code)
+    name = session[0] if session else None
     options = RunOptions(
-        session=SessionOptions(session, data_dir, config),
-        read=read,
+        session=SessionOptions(name, data_dir, config),
+        read=partial(read, name),
         on_give_up=on_give_up,
-        first_order=Supervisor.relink if relink else Supervisor.resume if resume else None,
+        first_order=first_order,
         as_json=json,
         verbose=verbose,
     )
-    workers, code = Workers(), Exit.OK
     with options.session.advising():
-        loaded = read()
+        loaded = options.read()
         outcome = supervise(loaded, options, workers)
     if outcome.state is State.GAVE_UP and outcome.reason is not None:
         lines = explanation(outcome.reason, outcome.detail, options.session)
         print("wa-supervisor: gave up: " + "\n  ".join(lines), file=sys.stderr)
         code = GIVE_UP.get(outcome.reason, Exit.FAILED)
-    workers.submit(_note_exit, loaded.settings, code)
+    workers.submit(leave_note, loaded.settings, code)
     workers.leave(code)
     raise typer.Exit(code)
-
-
-def _note_exit(settings: Settings, code: Exit) -> None:
-    """Leave a note of our end for `status`. A disk that takes none costs no more than that."""
-    with contextlib.suppress(OSError):
-        note_exit(SessionFiles.at(settings.session, settings.data_dir).directory, code)
 
 
 def _ask_for_phone() -> str:

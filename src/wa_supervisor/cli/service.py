@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..lifecycle import State
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from ..lifecycle import Step
     from ..sdnotify import Notifier
@@ -19,53 +19,70 @@ if TYPE_CHECKING:
 
 @contextlib.asynccontextmanager
 async def reporting(supervisor: Supervisor, notifier: Notifier | None) -> AsyncIterator[None]:
-    """Report the supervisor for as long as this lasts; without a notifier do nothing.
-
-    READY from the first step on: then the session's files are ours. STATUS with each step that
-    changes it. WATCHDOG twice in each period, from this loop and never from a thread, so that a
-    loop that hangs is found out.
-    """
+    """Report one supervisor, with which the program ends, for as long as this lasts."""
     if notifier is None:
         yield
         return
-    report = _Report(supervisor, notifier)
-    supervisor.on_step(report.step)
-    alive = None
-    if notifier.watchdog is not None:
-        faulthandler.enable()  # systemd ends a hung program by SIGABRT: let it say where it hung
-        alive = asyncio.create_task(report.stay_alive(notifier.watchdog / 2))
-    try:
+    async with reports(lambda: supervisor.status.summary, notifier) as report:
+        supervisor.on_step(report.step_of_the_only_one)
         yield
+
+
+@contextlib.asynccontextmanager
+async def reports(summary: Callable[[], str], notifier: Notifier | None) -> AsyncIterator[Report]:
+    """Report what `summary` says for as long as this lasts; without a notifier do nothing.
+
+    READY from the first report on: then the session's files are ours. STATUS with each that is
+    news. WATCHDOG twice in each period, from this loop and never from a thread, so that a loop that
+    hangs is found out.
+    """
+    report = Report(summary, notifier)
+    alive = None
+    if notifier is not None and notifier.watchdog is not None:
+        faulthandler.enable()  # systemd ends a hung program by SIGABRT: let it say where it hung
+        alive = asyncio.create_task(report.stay_alive(notifier, notifier.watchdog / 2))
+    try:
+        yield report
     finally:
         if alive is not None:
             alive.cancel()
         report.stopping()
 
 
-class _Report:
-    def __init__(self, supervisor: Supervisor, notifier: Notifier) -> None:
-        self._supervisor = supervisor
+class Report:
+    """What was said last, and what is to be said now."""
+
+    def __init__(self, summary: Callable[[], str], notifier: Notifier | None) -> None:
+        self._summary = summary
         self._notifier = notifier
         self._last: str | None = None
         self._stopping = False
 
-    def step(self, step: Step) -> None:
-        text = self._supervisor.status.summary
+    def news(self, step: Step) -> None:
+        """Say how things stand, after a step of whichever session."""
+        del step
+        if self._notifier is None:
+            return
+        text = self._summary()
         if text != self._last:
             self._last = text
             self._notifier.send(READY="1", STATUS=text)
+
+    def step_of_the_only_one(self, step: Step) -> None:
+        """Say how the only session stands; with it the program stops."""
+        self.news(step)
         if step.after is State.STOPPED:
             self.stopping()
 
     def stopping(self) -> None:
         """Say so once, and only if it was ever ready: else the exit code says it all."""
-        if self._last is not None and not self._stopping:
+        if self._notifier is not None and self._last is not None and not self._stopping:
             self._stopping = True
             self._notifier.send(STOPPING="1")
 
-    async def stay_alive(self, every: float) -> None:
+    async def stay_alive(self, notifier: Notifier, every: float) -> None:
         """Give signs of life; each repeats what was said, which may have met a full queue."""
         while True:
             said = {} if self._last is None else {"READY": "1", "STATUS": self._last}
-            self._notifier.send(**said, WATCHDOG="1")
+            notifier.send(**said, WATCHDOG="1")
             await asyncio.sleep(every)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -16,10 +17,12 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
+from ..exit_record import note_exit
 from ..lifecycle import Reason
 from ..output import Output
 from ..pairing.parse import parse_sink
 from ..sdnotify import Notifier
+from ..store.layout import SessionFiles
 from ..supervisor import Outcome, Supervisor
 from .explain import details, explanation
 from .logs import configure_logging, notice_of_loss
@@ -31,7 +34,7 @@ from .signals import on_hang_up, stop_on_signals
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..settings import Loaded
+    from ..settings import Loaded, Settings
     from ..status import StepRecord
     from .session_options import SessionOptions
     from .workers import Workers
@@ -79,7 +82,7 @@ def supervise(loaded: Loaded, options: RunOptions, workers: Workers) -> Outcome:
         options.first_order(supervisor)
     supervisor.on_record(_particulars(supervisor, options.session))
     if options.as_json:
-        supervisor.on_record(_json_lines(screen))
+        supervisor.on_record(json_lines(screen))
     # Of a terminal that was closed SIGHUP says just that, and the session must not outlive it.
     hang_up = supervisor.stop if screen.is_live else partial(reload, supervisor, options.read)
     notifier = Notifier.from_environment(os.environ)
@@ -108,7 +111,7 @@ def _particulars(supervisor: Supervisor, options: SessionOptions) -> Callable[[S
     return tell
 
 
-def _json_lines(screen: Screen) -> Callable[[StepRecord], None]:
+def json_lines(screen: Screen | None) -> Callable[[StepRecord], None]:
     """Make a listener that prints each step that was taken as a JSON object on standard output.
 
     The first step is printed in any case: it says where the session stands after a restart. A
@@ -128,7 +131,7 @@ def _json_lines(screen: Screen) -> Callable[[StepRecord], None]:
             return
         begun = True
         line = record.model_dump_json(exclude={"taken"})
-        if screen.is_live and out.isatty():
+        if screen is not None and screen.is_live and out.isatty():
             screen.console.print(Text(line), soft_wrap=True)  # above the display
         else:
             out.write(f"{line}\n")
@@ -160,3 +163,9 @@ async def _until_signalled(
                 return await supervisor.run()
     finally:
         loop.set_default_executor(ThreadPoolExecutor(1))  # asyncio waits for this one, not for ours
+
+
+def leave_note(settings: Settings, code: int) -> None:
+    """Leave a note of our end for `status`. A disk that takes none costs no more than that."""
+    with contextlib.suppress(OSError):
+        note_exit(SessionFiles.at(settings.session, settings.data_dir).directory, code)

@@ -132,6 +132,7 @@ ACTIONS: Mapping[str, str] = {
     "set_files_silent": "note the reason",
     "set_inbox_full": "note the reason",
     "set_held": "note the reason",
+    "set_turn_come": "note the reason",
     "set_exhausted": "retries used up",
     "count_retry": "count a retry",
     "count_flap": "count a drop",

@@ -84,6 +84,9 @@ class Actions(Guards):
 
     def begin_wait(self, fact: Fact) -> None:
         self.stop_child()
+        if self.session.reason is Reason.HELD:
+            self.look_again()
+            return
         # A start that comes too early goes on with the wait that it found.
         self._wait(0.0 if isinstance(fact, facts.Start) else self._pause())
         left = (self.session.not_before or 0.0) - self.now
@@ -298,6 +301,11 @@ class Actions(Guards):
         """Its own wait is over. What went wrong before stays known as the cause."""
         self.session.reason = Reason.HELD
         self.session.detail = self.session.dials_held or ""
+
+    def set_turn_come(self) -> None:
+        """What it waits for now is what it waited for before it was held."""
+        self.session.reason = self.session.cause
+        self.session.detail = ""
 
     def _forget_reasons(self) -> None:
         """WhatsApp has answered: what kept us from it is over."""

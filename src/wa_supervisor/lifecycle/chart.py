@@ -282,7 +282,7 @@ class SessionChart(Actions, StateChart[Slot]):
     # One of many: each dial waits until whoever runs them all allows it.
     backoff.to(None, cond="due_but_held", on=["set_held", "look_again"])
     dials_held = backoff.to(None, cond="waiting_for_turn", on="set_held")
-    dial_allowed = backoff.to(active, cond="waiting_for_turn", on="start_child")
+    dial_allowed = backoff.to(active, cond="waiting_for_turn", on=["set_turn_come", "start_child"])
 
     # The inbox is full: what comes now is better kept by WhatsApp.
     inbox_filled = backoff.from_(active, cond="child_alive", on="set_cause")

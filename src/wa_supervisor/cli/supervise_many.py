@@ -1,0 +1,227 @@
+"""What `run` does with several sessions: all in one program, until a signal or their operators."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from ..errors import ConfigError, SupervisorError
+from ..lifecycle import State
+from ..multi import Sessions
+from ..pairing.parse import parse_sink
+from ..pairing.spec import SinkSpec
+from ..sdnotify import Notifier
+from .exits import GIVE_UP, Exit
+from .logs import configure_logging
+from .reload import reload
+from .service import Report, reports
+from .signals import on_hang_up, stop_on_signals
+from .supervise import json_lines, leave_note
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from pydantic import SecretStr
+
+    from ..pairing.sink import Sink
+    from ..settings import Loaded
+    from ..supervisor import Supervisor
+    from .session_options import SessionOptions
+    from .supervise import OnGiveUp
+    from .workers import Workers
+
+log = logging.getLogger("wa_supervisor")
+
+
+@dataclass(frozen=True, slots=True)
+class ManyOptions:
+    """What is asked of `run` with several sessions."""
+
+    of: SessionOptions
+    read: Callable[[], Mapping[str, Loaded]]
+    """Reads the settings of all of them again, for SIGHUP."""
+    on_give_up: OnGiveUp
+    first_order: Callable[[Supervisor], None] | None
+    as_json: bool
+    verbose: bool
+
+
+def check_apart(all_: Iterable[Loaded]) -> None:
+    """Refuse two sessions that show their codes in one file. Raises ConfigError."""
+    taken: dict[str, str] = {}
+    for settings in (each.settings for each in all_):
+        for path in (SinkSpec.parse(text).path for text in settings.pairing.qr):
+            if path is not None and taken.setdefault(str(path), settings.session) != (
+                settings.session
+            ):
+                raise ConfigError(
+                    f"the sessions {taken[str(path)]!r} and {settings.session!r} would show their "
+                    f"codes in one file, {path.name}",
+                    hint=f"give each a file of its own, in [sessions.{settings.session}.pairing]",
+                )
+
+
+def supervise_many(options: ManyOptions, workers: Workers) -> Exit:
+    """Supervise all until a signal ends them, or an operator the last. Raises SupervisorError."""
+    wanted = options.read()
+    check_apart(wanted.values())
+    console = Console(file=sys.stderr)
+    configure_logging(
+        console,
+        as_json=options.as_json and not console.is_terminal,
+        verbose=options.verbose,
+        typed=options.of.repeat_in,
+        several=True,
+    )
+    return asyncio.run(_Many(options, workers).run(wanted))
+
+
+class _Many:
+    def __init__(self, options: ManyOptions, workers: Workers) -> None:
+        self._options = options
+        self._workers = workers
+        self._sessions = Sessions()
+        self._report = Report(self._summary, None)
+        self._ends: dict[str, asyncio.Task[None]] = {}
+        self._news = asyncio.Event()
+        self._stopping = False
+        self._code = Exit.OK
+
+    async def run(self, wanted: Mapping[str, Loaded]) -> Exit:
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(self._workers)
+
+        def stop() -> None:
+            loop.call_soon_threadsafe(self._stop)
+
+        try:
+            notifier = Notifier.from_environment(os.environ)
+            async with self._sessions, reports(self._summary, notifier) as self._report:
+                with stop_on_signals(stop), on_hang_up(self._news.set):
+                    await self._take(wanted)
+                    while any(not end.done() for end in self._ends.values()):
+                        await self._until_news()
+        finally:
+            loop.set_default_executor(ThreadPoolExecutor(1))
+        return self._code
+
+    async def _until_news(self) -> None:
+        """Wait until a session ends, or SIGHUP asks for the settings to be read again."""
+        hung_up = asyncio.ensure_future(self._news.wait())
+        ends = [end for end in self._ends.values() if not end.done()]
+        await asyncio.wait([hung_up, *ends], return_when=asyncio.FIRST_COMPLETED)
+        if hung_up.done() and not self._stopping:
+            self._news.clear()
+            await self._read_again()
+        hung_up.cancel()
+
+    def _stop(self) -> None:
+        self._stopping = True
+        self._report.stopping()
+        for session in self._sessions.values():
+            session.stop()
+        self._news.set()
+
+    async def _take(self, wanted: Mapping[str, Loaded]) -> None:
+        """Begin with all; one that cannot be had keeps no other from it."""
+        for name, loaded in wanted.items():
+            if self._stopping or name in self._sessions:
+                continue
+            try:
+                await self._add(name, loaded)
+            except SupervisorError as error:
+                with_hint = (
+                    f"{error}; {self._options.of.advice(error.hint)}" if error.hint else error
+                )
+                log.error("%s: %s", name, with_hint)  # noqa: TRY400 - a sentence, not a defect
+                self._code = self._code or Exit.STORE
+
+    async def _add(self, name: str, loaded: Loaded) -> None:
+        for warning in loaded.warnings:
+            log.warning("%s: %s", name, warning)
+        sinks: list[Sink] = [
+            parse_sink(text, terminal=lambda _: _Announced(name))
+            for text in loaded.settings.pairing.qr
+        ]
+        session = await self._sessions.add(
+            loaded.settings, sinks=sinks, on_give_up=self._options.on_give_up.value
+        )
+        if self._options.first_order is not None:
+            self._options.first_order(session)
+        if self._options.as_json:
+            session.on_record(json_lines(None))
+        session.on_step(self._report.news)
+        self._ends[name] = asyncio.create_task(self._end(session), name=f"end of {name}")
+
+    async def _end(self, session: Supervisor) -> None:
+        async for _ in session.steps():
+            pass
+        status, code = session.status, Exit.OK
+        if status.state is State.GAVE_UP and status.reason is not None:
+            code = GIVE_UP.get(status.reason, Exit.FAILED)
+        self._code = self._code or code
+        await asyncio.to_thread(leave_note, session.settings, code)
+
+    async def _read_again(self) -> None:
+        """Apply what changed: new sessions, those that are gone, and the numbers of the rest."""
+        try:
+            wanted = self._options.read()
+            check_apart(wanted.values())
+        except ConfigError as error:
+            log.error("the settings are wrong, the old ones stay: %s", error)  # noqa: TRY400
+            return
+        for name in [name for name in self._sessions if name not in wanted]:
+            log.info("%s: no longer among the sessions: stopped", name)
+            await self._sessions.remove(name)
+        for name, session in self._sessions.items():
+            reload(session, partial(wanted.__getitem__, name))
+        await self._take(wanted)
+
+    def _summary(self) -> str:
+        statuses = self._sessions.statuses()
+        up = sum(each.state is State.CONNECTED for each in statuses)
+        first = f"; {statuses[0].session}: {statuses[0].summary}" if up < len(statuses) else ""
+        return f"{up} of {len(statuses)} sessions connected{first}"
+
+
+class _Announced:
+    """A sink for where one terminal cannot show the codes of all: it says how to see this one."""
+
+    def __init__(self, session: str) -> None:
+        self._session = session
+        self._said = False
+
+    def show_qr(self, payload: SecretStr, lifetime: float) -> None:
+        """Say that there is a QR, once."""
+        del payload, lifetime
+        self._say("a QR to scan")
+
+    def show_code(self, code: SecretStr, lifetime: float) -> None:
+        """Say that there is a pair code, once."""
+        del code, lifetime
+        self._say("a pair code to type")
+
+    def hide(self) -> None:
+        """Say so again for the next."""
+        self._said = False
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def _say(self, what: str) -> None:
+        if not self._said:
+            log.warning(
+                "%s: there is %s; `wa-supervisor qr --session %s` shows it",
+                self._session,
+                what,
+                self._session,
+            )
+        self._said = True
