@@ -27,6 +27,7 @@ def files(tmp_path: Path) -> SessionFiles:
     return found
 
 
+@pytest.mark.usefixtures("files")
 def test_a_session_without_crashes_says_so(shop: Cli) -> None:
     answer = shop("crashes")
     assert (answer.code, answer.out) == (0, "shop: no session process has died\n")
@@ -67,3 +68,10 @@ def test_a_file_that_is_no_report_is_named_and_hides_no_other(
     assert "KeyError: 'TOKEN'" in answer.out
     assert f"cannot read the crash report {path.name}: it is no report of ours" in answer.err
     assert f"look at {path}, or remove it" in answer.err
+
+
+def test_a_session_that_was_never_run_is_no_session_without_crashes(shop: Cli) -> None:
+    answer = shop("crashes")
+    assert answer.code == 3
+    assert "session 'shop' was never run" in answer.err
+    assert "wa-supervisor sessions" in answer.err

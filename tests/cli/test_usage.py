@@ -64,6 +64,31 @@ def test_every_command_has_help(program: Cli, command: str) -> None:
     assert "--help" in answer.out
 
 
+@pytest.mark.parametrize("command", [[], ["status"], ["config"]])
+def test_a_short_option_shows_the_help_too(program: Cli, command: list[str]) -> None:
+    assert program(*command, "-h").out == program(*command, "--help").out
+
+
+def test_the_versions_are_printed_with_those_of_what_is_inside(program: Cli) -> None:
+    answer = program("--version")
+    assert answer.code == 0
+    names = [line.split()[0] for line in answer.out.splitlines()]
+    assert names == ["wa-supervisor", "neonize", "whatsmeow", "python"]
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [("wa-supervisor sess", "sessions"), ("wa-supervisor run --ses", "--session")],
+)
+def test_a_shell_completes_verbs_and_options(
+    program: Cli, monkeypatch: pytest.MonkeyPatch, words: str, offered: str
+) -> None:
+    monkeypatch.setenv("_WA_SUPERVISOR_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split()) - 1))
+    assert program().out.split() == [offered]
+
+
 # -- mistakes --------------------------------------------------------------------------------------
 
 
@@ -72,7 +97,8 @@ def test_every_command_has_help(program: Cli, command: str) -> None:
     [
         (["bogus"], "bogus"),
         (["run", "--bogus"], "--bogus"),
-        (["run", "--sesion", "shop"], "--session"),
+        (["statsu"], "Did you mean 'status'?"),
+        (["run", "--sesion", "shop"], "(Possible options: --session)"),
         (["run", "--session"], "--session"),
         (["run", "extra"], "unexpected extra argument"),
         (["run", "--on-give-up", "shrug"], "--on-give-up"),

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
+import termios
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -46,17 +49,60 @@ def filled(files: SessionFiles, rows: int) -> Journal:
     return journal
 
 
-def test_it_is_readable_on_a_screen_of_80_columns_and_24_lines(
+def test_it_is_readable_on_a_terminal_of_80_columns_and_24_lines(
     tmp_path: Path, files: SessionFiles
 ) -> None:
     with closing(filled(files, 40)):  # while it is being written
-        shown = history(tmp_path)
-    assert (shown.returncode, shown.stderr) == (0, "")
-    lines = shown.stdout.splitlines()
-    assert len(lines) <= 23
+        reading, writing = os.openpty()
+        termios.tcsetwinsize(writing, (24, 80))
+        shown = subprocess.run(
+            [sys.executable, "-m", "wa_supervisor", "history", "--data-dir", str(tmp_path)],
+            stdout=writing,
+            timeout=60,
+            env={**os.environ, "TZ": "UTC", "XDG_CONFIG_HOME": str(tmp_path / "config")},
+            check=False,
+        )
+        os.close(writing)
+        text = os.read(reading, 1 << 16).decode()
+        os.close(reading)
+    assert shown.returncode == 0
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()
+    assert 20 < len(lines) <= 23
     assert max(map(len, lines)) <= 80
     assert lines[0].startswith("06-01 12:00:20  Init -> Backoff")
     assert "(dial_failed), retry 39" in lines[19]
+
+
+def test_in_a_file_nothing_is_cut_and_each_time_has_its_zone(
+    tmp_path: Path, files: SessionFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    filled(files, 3).close()
+    shown = history(tmp_path)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert shown.stdout.splitlines()[2] == (
+        "2025-06-01 14:00:02 CEST  Init -> Backoff          DialFailed (dial_failed), retry 2, "
+        "until 2025-06-01 14:00:10 CEST: connection refused"
+    )
+    assert "times are of this machine (CE" in shown.stdout
+
+
+def test_followed_it_goes_on_with_each_new_step(tmp_path: Path, files: SessionFiles) -> None:
+    with closing(filled(files, 3)) as journal:
+        command = [sys.executable, "-m", "wa_supervisor", "history", "-f", "--json"]
+        with subprocess.Popen(
+            [*command, "--data-dir", str(tmp_path)], stdout=subprocess.PIPE, text=True
+        ) as following:
+            assert following.stdout is not None
+            try:
+                seen = [json.loads(following.stdout.readline())["generation"] for _ in range(3)]
+                for number in (3, 4):
+                    journal.append(make_record(number), make_memory(number))
+                seen += [json.loads(following.stdout.readline())["generation"] for _ in range(2)]
+            finally:
+                following.send_signal(signal.SIGINT)
+    assert seen == [0, 1, 2, 3, 4]
+    assert following.returncode == 130
 
 
 def test_as_json_it_gives_what_run_gives_and_nothing_else(

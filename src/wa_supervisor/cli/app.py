@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import sys
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -20,10 +20,35 @@ app = typer.Typer(
     help="Keeps one WhatsApp Web session alive and tells the truth about it.",
     cls=Commands,
     no_args_is_help=True,
-    **TYPER,
+    **TYPER | {"add_completion": True},
 )
 for name, home in HOMES.items():
     app.command(name, help=home.summary)(lambda: None)  # for the list; see Commands
+
+
+def _print_versions(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
+    if wanted:
+        from ..versions import versions  # noqa: PLC0415 - the list needs none
+
+        for name, number in versions().items():
+            print(f"{name} {number}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Print the versions and exit.",
+            is_eager=True,
+            callback=_print_versions,
+        ),
+    ] = False,
+) -> None:
+    """Keeps one WhatsApp Web session alive and tells the truth about it."""
+    del version  # its callback has answered
 
 
 def main() -> NoReturn:

@@ -24,6 +24,7 @@ TYPER: Final[dict[str, Any]] = {
     "add_completion": False,
     "pretty_exceptions_enable": False,  # a traceback with local variables could show a secret
     "rich_markup_mode": None,
+    "context_settings": {"help_option_names": ["-h", "--help"]},
 }
 """What is the same for all of them."""
 
@@ -75,6 +76,7 @@ HOMES: Final[Mapping[str, Home]] = {
     "listen": Home("Print what is received, for a program in any language.", "listen:listen"),
     "send": Home("Send a text, once for its key.", "send:send"),
     "gate": Home("Say who may write and why; allow or deny somebody.", "gate:gate"),
+    "explain": Home("Say what a reason means, who must act, what to type.", "reasons:explain"),
     "history": Home("Show the steps a session took, oldest first.", "history:history"),
     "crashes": Home("Show how the session's processes died.", "crashes:crashes"),
     "health": Home("Exit 0 if the session is connected now, else 1.", "health:health"),

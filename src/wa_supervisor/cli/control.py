@@ -1,15 +1,22 @@
-"""`resume`, `relink`, `restart` and `stop`: orders to a running supervisor."""
+"""`resume`, `relink` and `stop`: orders to a running supervisor."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..control import Order, ask
 from ..errors import NotRunning
+from ..lifecycle import State
 from ..store import SessionFiles
 from .session_options import ConfigOption, DataDirOption, SessionOption, SessionOptions
+from .status_view import headline
+
+if TYPE_CHECKING:
+    from ..status import Status
+
+_RESUMABLE = {State.BACKOFF, State.GAVE_UP}
 
 
 def resume(
@@ -22,7 +29,10 @@ def resume(
     Where no supervisor runs, the next one does so when it is started.
     """
     options = SessionOptions(session, data_dir, config)
-    if _order(Order.RESUME, options):
+    status = _order(Order.RESUME, options)
+    if status is not None and status.state not in _RESUMABLE:
+        print(f"There is nothing to resume: {headline(status)}.")
+    elif status is not None:
         print(options.repeat_in("Resuming; `wa-supervisor status` says how it goes."))
     else:
         print("No supervisor runs; the next one resumes when it is started,")
@@ -43,7 +53,7 @@ def relink(
     if not yes:
         typer.confirm("This unlinks the device; somebody must scan a new QR. Go on?", abort=True)
     options = SessionOptions(session, data_dir, config)
-    if _order(Order.RELINK, options):
+    if _order(Order.RELINK, options) is not None:
         print(
             options.repeat_in(
                 "Relinking; a fresh QR will appear where `wa-supervisor run` shows it."
@@ -68,17 +78,16 @@ def stop(
     print("Stopping.")
 
 
-def _order(order: Order, options: SessionOptions) -> bool:
-    """Give an order to the supervisor, or leave it for the next one: then the answer is False."""
+def _order(order: Order, options: SessionOptions) -> Status | None:
+    """Give an order to the supervisor, and say how it stood then; None if it waits for the next."""
     with options.advising():
         settings = options.settings()
         files = SessionFiles.at(settings.session, settings.data_dir)
         try:
-            ask(files, order)
+            return ask(files, order)
         except NotRunning:
             from .offline import leave  # noqa: PLC0415 - of the journal only who needs it knows
 
             if not leave(order, files, settings):
                 raise
-            return False
-        return True
+            return None

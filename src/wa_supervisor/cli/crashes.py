@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .. import crashes as reports
+from ..errors import StoreError
+from ..hints import Action, Hint
 from .explain import indented
 from .session_options import ConfigOption, DataDirOption, JsonOption, SessionOption, SessionOptions
 
@@ -31,6 +33,8 @@ def crashes(
     files = options.files()
     with options.advising():
         files.check_owner()
+        if not files.directory.is_dir():
+            raise StoreError(f"session {files.name!r} was never run", hint=Hint(Action.SESSIONS))
         found, unreadable = reports.read(files.directory)
     for each in unreadable:
         print(f"warning: {each}; look at {each.path}, or remove it", file=sys.stderr)

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import re
+import shutil
+import sys
+import time
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
 from ..errors import ConfigError
-from ..journal import read
+from ..journal.reader import read
+from ..redaction import printable
 from .explain import explanation
 from .session_options import ConfigOption, DataDirOption, SessionOption, SessionOptions
+from .times import local
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
     from ..journal import Entry, Memory, Past
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _AGO = re.compile(r"(\d{1,4})\s*([smhdw])", re.ASCII)
-_STYLES = {"Connected": "green", "GaveUp": "bold red", "LoggedOut": "yellow"}
+_COLOURS = {"Connected": "green", "GaveUp": "red", "LoggedOut": "yellow"}
+_EVERY: Final = 1.0  # seconds between two looks of --follow
+_INTERRUPTED: Final = 130  # as a shell says of Ctrl-C
 
 
 def history(
@@ -34,6 +42,9 @@ def history(
         ),
     ] = None,
     limit: Annotated[int, typer.Option(min=0, help="At most so many newest steps; 0: all.")] = 20,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on with each new step, until Ctrl-C.")
+    ] = False,
     json: Annotated[
         bool, typer.Option("--json", help="One JSON object for each step on standard output.")
     ] = False,
@@ -45,15 +56,33 @@ def history(
     with options.advising():
         files.check_owner()
         past = read(files.journal, since=after, limit=limit or None)
-    if json:
+        show = _print_json if json else _printer()
         for entry in past.entries:
-            print(entry.model_dump_json(exclude={"taken"}))
-        return
-    console = Console(highlight=False)
-    for entry in past.entries:
-        _print(console, entry)
-    for line in _closing(past, files.name, options):
-        console.print(Text(line, style="dim"), soft_wrap=True)
+            show(entry)
+        if follow:
+            _follow(files.journal, past.entries, show)
+    if not json:
+        for line in _closing(past, files.name, options):
+            typer.secho(line, dim=True)
+
+
+def _follow(journal: Path, shown: Sequence[Entry], show: Callable[[Entry], None]) -> None:
+    """Show what is recorded from now on, until Ctrl-C."""
+    begin = shown[-1].ts if shown else datetime.now(UTC)
+    known = [each for each in shown if each.ts == begin]
+    try:
+        while True:
+            found = read(journal, since=begin).entries
+            for entry in found:
+                if entry not in known:
+                    show(entry)
+            if found:
+                begin = found[-1].ts
+                known = [each for each in found if each.ts == begin]
+            sys.stdout.flush()
+            time.sleep(_EVERY)
+    except KeyboardInterrupt:
+        raise typer.Exit(_INTERRUPTED) from None
 
 
 def moment(text: str, now: datetime) -> datetime:
@@ -73,28 +102,50 @@ def moment(text: str, now: datetime) -> datetime:
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-def _print(console: Console, entry: Entry) -> None:
-    if entry.missed:
-        gap = f"  ... {entry.missed} steps could not be recorded ..."
-        console.print(Text(gap, style="yellow"), no_wrap=True, overflow="ellipsis")
+def _print_json(entry: Entry) -> None:
+    print(entry.model_dump_json(exclude={"taken"}))
+
+
+def _printer() -> Callable[[Entry], None]:
+    """Make what prints a step: on a terminal in one row of it, elsewhere whole, with the zone."""
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+    def show(entry: Entry) -> None:
+        if entry.missed:
+            gap = f"  ... {entry.missed} steps could not be recorded ..."
+            typer.secho(gap, fg="yellow")
+        line = _line(entry, written=short if columns else local)
+        if columns and len(line) > columns:
+            line = f"{line[: columns - 3]}..."
+        typer.secho(line, fg=_COLOURS.get(entry.after))
+
+    return show
+
+
+def short(moment: datetime) -> str:
+    """Write a time as `local` does, without the year and the zone."""
+    return f"{moment.astimezone():%m-%d %H:%M:%S}"
+
+
+def _line(entry: Entry, *, written: Callable[[datetime], str]) -> str:
     substate = f".{entry.substate}" if entry.substate not in {None, "online"} else ""
     moved = f"{entry.before} -> {entry.after}" if entry.before != entry.after else entry.after
-    line = Text(f"{entry.ts.astimezone(UTC):%m-%d %H:%M:%S}  ")
-    line.append(f"{moved + substate:24}", style=_STYLES.get(entry.after, ""))
-    line.append(f" {entry.fact}")
+    line = f"{written(entry.ts)}  {moved + substate:24} {entry.fact}"
     if entry.reason:
-        line.append(f" ({entry.reason})")
+        line += f" ({entry.reason})"
     if entry.retries:
-        line.append(f", retry {entry.retries}")
+        line += f", retry {entry.retries}"
     if entry.not_before and entry.not_before > entry.ts:
-        line.append(f", until {entry.not_before.astimezone(UTC):%H:%M:%S}")
-    console.print(line, no_wrap=True, overflow="ellipsis")
+        line += f", until {written(entry.not_before)}"
+    detail = " / ".join(entry.detail.split("\n")) if entry.detail else ""
+    return printable(f"{line}: {detail}" if detail else line)
 
 
 def _closing(past: Past, session: str, options: SessionOptions) -> list[str]:
     if past.memory is None:
         return [f"{session}: nothing is recorded yet"]
-    ignored = f"times are UTC; {past.ignored} facts were ignored"
+    zone = f"{datetime.now(UTC).astimezone():%Z, UTC%z}"
+    ignored = f"times are of this machine ({zone}); {past.ignored} facts were ignored"
     lines = [ignored, *_remembered(past.memory, options)]
     if not past.entries:
         lines.insert(0, f"{session}: no step in that time")
@@ -108,7 +159,7 @@ def _remembered(memory: Memory, options: SessionOptions) -> list[str]:
         "no dial before": memory.time(memory.session.not_before),
         "banned until": memory.time(memory.session.ban_until),
     }
-    parts = [f"{name} {at.astimezone(UTC):%Y-%m-%d %H:%M}" for name, at in times.items() if at]
+    parts = [f"{name} {local(at)}" for name, at in times.items() if at]
     lines = ["; ".join(parts)] if parts else []
     session = memory.session
     if session.given_up:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+import difflib
+from typing import Any, Final
 
 import typer
 from pydantic import ValidationError
 from typer.core import TyperCommand
 
 from ..setting_words import words
+
+_UsageError: Final[type[Exception]] = typer.BadParameter.__mro__[1]
+"""The base of all that click says of a command line. typer keeps its own, and no name of it."""
 
 
 class WordedCommand(TyperCommand):
@@ -25,4 +29,11 @@ class WordedCommand(TyperCommand):
         except typer.BadParameter as wrong:
             if isinstance(cause := wrong.__cause__, ValidationError):
                 wrong.message = words(cause.errors(include_url=False)[0]).rstrip(".")
+            raise
+        except _UsageError as wrong:
+            if name := getattr(wrong, "option_name", None):
+                # The closest, and no more than one: else what is similar is listed by the alphabet.
+                known = [option for each in self.params for option in each.opts]
+                closest = difflib.get_close_matches(str(name), known, n=1)
+                setattr(wrong, "possibilities", closest)  # noqa: B010 - of no type that we may name
             raise

@@ -41,6 +41,7 @@ _TYPED: Final[dict[Action, str]] = {
     Action.CRASHES: "wa-supervisor crashes",
     Action.HISTORY: "wa-supervisor history",
     Action.SNAPSHOTS: "wa-supervisor snapshots",
+    Action.SESSIONS: "wa-supervisor sessions",
     Action.PURGE: "wa-supervisor purge",
     Action.RESTORE: "wa-supervisor restore",
     Action.INSTALL: "pip install {}",
@@ -57,8 +58,8 @@ _TYPED: Final[dict[Action, str]] = {
 # The commands that are about one session and take all three options.
 _COMMAND: Final = re.compile(
     r"\bwa-supervisor "
-    r"(run|status|qr|resume|relink|stop|history|crashes|health|snapshots|restore|purge"
-    r"|config show|config check|listen|send|gate (?:show|explain|allow|deny))\b"
+    r"(run|status|sessions|qr|resume|relink|stop|explain|history|crashes|health|snapshots|restore"
+    r"|purge|config show|config check|listen|send|gate (?:show|explain|allow|deny))\b"
     r"( --session [\w.-]+)?",
     re.ASCII,
 )
