@@ -59,7 +59,7 @@ _TYPED: Final[dict[Action, str]] = {
 _COMMAND: Final = re.compile(
     r"\bwa-supervisor "
     r"(run|status|sessions|qr|resume|relink|stop|explain|history|crashes|health|snapshots|restore"
-    r"|purge|config show|config check|listen|send|gate (?:show|explain|allow|deny))\b"
+    r"|purge|doctor|config show|config check|listen|send|gate (?:show|explain|allow|deny))\b"
     r"( --session [\w.-]+)?",
     re.ASCII,
 )
