@@ -84,7 +84,16 @@ async def test_the_network_is_looked_for_while_waiting_for_it_and_no_longer() ->
         await session.advance(60)
         await session.wait_for(State.CONNECTED, timeout=1)
         assert link.looks <= looks + 1
-        await session.hear(facts.DialFailed, "refused")
+
+
+async def test_a_run_that_is_cancelled_leaves_nothing_running() -> None:
+    session = FakeSession(Settings(policy=SLOW), link=Watched())
+    running = asyncio.create_task(session.run())
+    await asyncio.sleep(0)
+    await session.hear(facts.DialFailed, "refused")
+    await session.advance(60)
+    running.cancel()
+    await asyncio.wait({running}, timeout=10)
     await asyncio.sleep(0)
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
