@@ -14,10 +14,11 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from e2e.processes import until
 from wa_supervisor import control
-from wa_supervisor.control import MOST_CONNECTIONS, Order, ask, listening
+from wa_supervisor.control import MOST_CONNECTIONS, Order, ShownCode, ask, ask_code, listening
 from wa_supervisor.errors import ControlError, NotRunning
 from wa_supervisor.hints import Action, Hint
 from wa_supervisor.lifecycle import Session, State
@@ -52,6 +53,14 @@ async def test_an_order_is_taken_and_answered_with_the_status(
     assert taken == [Order.RESUME]
     assert (found.session, found.state) == ("shop", State.INIT)
     assert (datetime.now(UTC) - found.ts).total_seconds() < 5
+
+
+async def test_the_code_that_shows_is_handed_over_with_the_status(files: SessionFiles) -> None:
+    shown = ShownCode(kind="qr", text=SecretStr("2@ref,keys"), left=7.5)
+    async with listening(files, {Order.CODE: lambda: shown}, status):
+        found, code = await asyncio.to_thread(ask_code, files)
+    assert found.session == "shop"
+    assert code == shown
 
 
 async def test_asking_for_the_status_orders_nothing(
@@ -103,7 +112,7 @@ async def test_the_socket_of_a_killed_supervisor_is_replaced(
         b'{"order": "purge"}\n',
         b'{"order": "resume", "twice": true}\n',
         b"\xff" * 5000,
-        b'{"order": "resume"' + b" " * 5000 + b"}",
+        b'{"order": "resume"' + b" " * control.LONGEST + b"}",
     ],
 )
 async def test_nonsense_is_refused_and_does_no_harm(
@@ -172,8 +181,10 @@ async def test_so_many_ask_at_a_time_and_no_more(
     monkeypatch.chdir(files.directory)
     async with listening(files, orders(taken), status):
         silent = [
-            await asyncio.open_unix_connection("control.sock") for _ in range(MOST_CONNECTIONS)
+            await asyncio.open_unix_connection("control.sock") for _ in range(MOST_CONNECTIONS - 1)
         ]
+        await asyncio.to_thread(ask, files, Order.STATUS)
+        silent.append(await asyncio.open_unix_connection("control.sock"))
         with pytest.raises(ControlError, match="too many others"):
             await asyncio.to_thread(ask, files, Order.STATUS)
         for _, writer in silent:
