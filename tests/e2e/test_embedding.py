@@ -13,7 +13,7 @@ import sys
 import textwrap
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -21,12 +21,15 @@ from e2e.processes import until
 from lab.faults.processes import alive, descendants_of, holds_neonize
 from wa_supervisor import LockHeld, State, Supervisor
 from wa_supervisor.session.parent.launch import SpawnLauncher
+from wa_supervisor.session.parent.link import SessionLink
 from wa_supervisor.store import CredentialKeeper, read_holder
+from wa_supervisor.supervisor import LEAVING_BOUND
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from e2e.harness import World
+    from wa_supervisor.lifecycle.facts import Fact
 
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
 
@@ -118,6 +121,41 @@ async def test_a_timeout_around_a_run_ends_it(world: World) -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(2):
             await supervisor.run()
+    assert world.started() == []
+
+
+async def test_a_context_is_left_within_its_bound_though_its_client_is_frozen(
+    world: World,
+) -> None:
+    """By a cancellation, in the body of `async for`, and by another one while it is left."""
+    run, _ = await world.paired()
+    await run.stop()
+    links: list[SessionLink] = []
+
+    def make(post: Callable[[Fact], None], **options: Any) -> SessionLink:
+        links.append(SessionLink(post, launcher=world.fork_servers, **options))
+        return links[-1]
+
+    settings = world.settings()
+
+    async def program() -> None:
+        async with Supervisor(settings, sinks=[], link=make) as session:
+            await session.wait_for(State.CONNECTED, timeout=30)
+            pid = links[0].pid
+            assert pid is not None
+            os.kill(pid, signal.SIGSTOP)
+            frozen.set()
+            async for _ in session.messages():
+                raise AssertionError("nobody has written")
+
+    frozen = asyncio.Event()
+    task = asyncio.create_task(program())
+    await asyncio.wait_for(frozen.wait(), 30)
+    for _ in range(2):
+        task.cancel()
+        await asyncio.sleep(0.1)
+    await asyncio.wait({task}, timeout=LEAVING_BOUND + settings.stop.drain + 1.0)
+    assert task.cancelled()
     assert world.started() == []
 
 
