@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 def test_help_names_the_commands(program: Cli) -> None:
     answer = program("--help")
     assert answer.code == 0
+    width = max(map(len, HOMES))
     for command, home in HOMES.items():
-        assert f"\n  {command:10} {home.summary}\n" in answer.out
+        assert f"\n  {command:{width}}  {home.summary}\n" in answer.out
+    assert max(map(len, answer.out.splitlines())) <= 80
 
 
 def test_no_command_shows_the_help_and_is_a_mistake(program: Cli) -> None:

@@ -87,6 +87,11 @@ HOMES: Final[Mapping[str, Home]] = {
     "demo": Home(
         "Show the whole lifecycle on the real neonize, offline.", "demo.command:demo", extra="demo"
     ),
+    "playground": Home(
+        "Try everything: a session, a phone, what can go wrong. Offline.",
+        "playground.command:playground",
+        extra="demo",
+    ),
     "diagram": Home("Print the lifecycle, drawn from the chart.", "diagram:diagram"),
     "snapshots": Home("List the copies of a session's keys.", "credentials:list_snapshots"),
     "restore": Home("Put a copy of a session's keys back.", "credentials:restore_session"),

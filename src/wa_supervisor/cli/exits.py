@@ -7,6 +7,7 @@ in `RestartPreventExitStatus=` does not undo a GaveUp.
 from __future__ import annotations
 
 import enum
+from typing import Final
 
 from ..lifecycle import Reason
 
@@ -63,6 +64,10 @@ SENDING: dict[str, Exit] = {
     "client_gone": Exit.OFFLINE,
 }
 """Every end of a send but success, by the code of its `SendError`."""
+
+
+INTERRUPTED: Final = 130
+"""Ctrl-C ended a command that has an end of its own, as a shell says of SIGINT."""
 
 GIVE_UP: dict[Reason, Exit] = {
     Reason.PAIRING_EXPIRED: Exit.PAIRING,

@@ -13,7 +13,7 @@ from ..control import ask_code
 from ..errors import ConfigError
 from ..lifecycle import Reason, State
 from ..pairing.files import PngFile
-from .exits import GIVE_UP, Exit
+from .exits import GIVE_UP, INTERRUPTED, Exit
 from .explain import explanation
 from .screen import Screen
 from .session_options import ConfigOption, DataDirOption, SessionOption, SessionOptions
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 _EVERY: Final = 0.5  # seconds between two looks
 _OVER: Final = {State.CONNECTED, State.GAVE_UP, State.STOPPED}
-_INTERRUPTED: Final = 130  # as a shell says of Ctrl-C
 
 
 def qr(
@@ -46,7 +45,7 @@ def qr(
         with options.advising():
             status = _show(options.files(), png)
     except KeyboardInterrupt:
-        raise typer.Exit(_INTERRUPTED) from None
+        raise typer.Exit(INTERRUPTED) from None
     if status.state is State.CONNECTED:
         print(f"{status.session}: paired and connected.")
         return

@@ -59,14 +59,13 @@ class Screen:
         console: Console,
         *,
         command: str | None = "wa-supervisor run",
-        transient: bool = True,
         reserve: int = 1,
+        view: PairingView | None = None,
     ) -> None:
         self.console = console
         # Asked of the file, not of rich: FORCE_COLOR must not bring a secret into a log file.
         self.is_live = console.file.isatty() and not console.is_dumb_terminal
-        self._transient = transient
-        self._view = PairingView(command=command, reserve=reserve)
+        self._view = view or PairingView(command=command, reserve=reserve)
         self._sink: Sink = (
             self._view if self.is_live else TerminalSink(console, tty=False, command=command)
         )
@@ -93,7 +92,7 @@ class Screen:
             console=self.console,
             get_renderable=redrawing(self.console, self, self._on_missed),
             refresh_per_second=_REDRAWS,
-            transient=self._transient,
+            transient=True,
             redirect_stdout=sys.stdout.isatty(),  # else what is for a file would be drawn here
         )
         with self._display:

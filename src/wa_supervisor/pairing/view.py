@@ -86,7 +86,8 @@ class PairingView:
     seconds, `command` is what the advice tells people to type (None: there is nothing to type),
     `reserve` is how many rows the caller draws beside it (the cursor's row included). `style` is
     what the QR is drawn with; None: as an image where `offer` says that the terminal draws one,
-    else in half blocks where they fit, else in sextants.
+    else in half blocks where they fit, else in sextants. `menu` says how a QR is scanned, in no
+    more letters than the usual words.
     """
 
     def __init__(
@@ -96,7 +97,9 @@ class PairingView:
         command: str | None = None,
         reserve: int = 1,
         style: spec.Style | None = None,
+        menu: str = _MENU,
     ) -> None:
+        self._menu = menu
         self.style = style
         self.offer = Offer()
         self._in_kitty = False
@@ -163,11 +166,11 @@ class PairingView:
         rows = draw(matrix, layout.style)
         note = "" if layout.style is TerminalStyle.HALF else self._note()
         if layout.beside:
-            yield from _beside(rows, [_MENU, countdown, note], options.max_width)
+            yield from _beside(rows, [self._menu, countdown, note], options.max_width)
             return
         for row in rows:
             yield Text(row, style=INK, no_wrap=True, overflow="crop")
-        yield Text(_MENU, no_wrap=True, overflow="crop")
+        yield Text(self._menu, no_wrap=True, overflow="crop")
         yield Text(countdown, no_wrap=True, overflow="crop")
 
     def _picture(self, matrix: Matrix, style: ImageStyle, room: tuple[int, int]) -> _Picture | None:
@@ -186,7 +189,7 @@ class PairingView:
     ) -> Iterator[Text | Segment]:
         """Draw empty rows, the words beside or below them, and the image over the rows."""
         self._in_kitty = picture.style is ImageStyle.KITTY
-        words = [_MENU, f"New code in {_seconds(left)}"]
+        words = [self._menu, f"New code in {_seconds(left)}"]
         empty = [" " * picture.placed.columns] * picture.placed.rows
         *rows, last = _beside(empty, words if picture.beside else [], width, ground=Style())
         yield from rows

@@ -18,11 +18,13 @@ from rich.text import Text
 from wa_loopback import LoopbackError, LoopbackServer
 
 from ...errors import SupervisorError
+from ...lifecycle import Reason
+from ...pairing.view import PairingView
 from ...session.shared.endpoint import Endpoint
 from ...setting_groups import PairingSettings
 from ...settings import Settings
 from ...supervisor import Supervisor
-from ..exits import Exit
+from ..exits import INTERRUPTED, Exit
 from ..screen import Screen
 from ..signals import stop_on_signals
 from .chart_view import chart
@@ -40,22 +42,34 @@ LIMIT = 60.0
 """Seconds after which the demo is called stuck. It takes about 15."""
 
 
+NO_REAL_PHONE = "Only this demo's own phone can scan this code; no real one can."
+
+_FACTS = {
+    "QrOffered": "WhatsApp offers a QR",
+    "PairSucceeded": "the phone has linked the device",
+    "Connected": "the login is complete",
+}
+"""Those of the story that come without a reason, in words."""
+
+
 class DemoScreen(Screen):
-    """The chart with the current state lit, the story so far, the last facts, the QR.
+    """The chart with the current state lit, the story so far, the last steps, the QR.
 
     On no terminal it prints a line for each instead.
     """
 
     def __init__(self, console: Console) -> None:
-        super().__init__(console, command=None, transient=False, reserve=2)
+        view = PairingView(command=None, reserve=2, menu=NO_REAL_PHONE)
+        super().__init__(console, command=None, view=view)
         self._started = time.monotonic()
         self._state = "Init"
-        self._facts: deque[str] = deque(maxlen=6)
-        self._sentence = ""
+        self._steps: deque[str] = deque(maxlen=6)
+        self._told: list[tuple[str, list[str]]] = [("", [])]
+        """Each sentence with its time, and the states that were reached after it."""
 
     def tell(self, sentence: str) -> None:
         """Show a sentence of the story."""
-        self._sentence = sentence
+        self._told.append((f"{self._clock()}  {sentence}", []))
         if self.is_live:
             self.refresh()
         else:
@@ -67,14 +81,29 @@ class DemoScreen(Screen):
             return
         self._state = record.after
         moved = record.before != record.after
+        if moved:
+            self._told[-1][1].append(record.after)
         what = f"{record.before} -> {record.after}" if moved else record.after
-        why = f" ({record.reason})" if record.reason else ""
-        fact = f"{what:24} {record.fact}{why}"
-        self._facts.append(f"{self._clock()}  {fact}")
+        why = _FACTS.get(record.fact, "")
+        if record.reason:
+            why = Reason(record.reason).explanation.sentence
+        step = f"{what:24} {why}".rstrip()
+        self._steps.append(f"{self._clock()}  {step}")
         if self.is_live:
             self.refresh()
         else:
-            self.line(fact)
+            self.line(step)
+
+    def summarise(self) -> None:
+        """Print the whole story, where the screen has shown only the last of it."""
+        if not self.is_live:
+            return
+        for sentence, states in self._told:
+            if sentence:
+                self.console.print(sentence, style="bold", markup=False, highlight=False)
+            if states:
+                indent = " " * len(f"{self._clock()}  ")
+                self.console.print(f"{indent}-> {' -> '.join(states)}", highlight=False)
 
     def line(self, text: str) -> None:
         """Print a line with the time since the start."""
@@ -88,11 +117,11 @@ class DemoScreen(Screen):
     def __rich_console__(
         self, console: Console, options: ConsoleOptions
     ) -> Iterator[RenderableType]:
-        """Draw the chart and the facts; while a QR needs their room, the story alone."""
+        """Draw the chart and the steps; while a QR needs their room, the story alone."""
         below = list(super().__rich_console__(console, options))
-        facts = [Text(fact, style="dim", no_wrap=True, overflow="ellipsis") for fact in self._facts]
-        story = Text(self._sentence, style="bold")
-        everything = [chart(self._state), Text(), story, Text(), *facts, Text()]
+        steps = [Text(step, style="dim", no_wrap=True, overflow="ellipsis") for step in self._steps]
+        story = Text(self._told[-1][0].partition("  ")[2].strip() or " ", style="bold")
+        everything = [chart(self._state), Text(), story, Text(), *steps, Text()]
         rows = sum(len(console.render_lines(part, options)) for part in (*everything, *below))
         yield from everything if rows < options.size.height else [story]
         yield from below
@@ -108,7 +137,7 @@ def demo(
     raise typer.Exit(asyncio.run(_demo(screen, pace=0.0 if fast else 1.0)))
 
 
-async def _demo(screen: DemoScreen, *, pace: float) -> Exit:
+async def _demo(screen: DemoScreen, *, pace: float) -> int:
     trail, codes = Trail(), CodeBox()
     async with LoopbackServer() as server:
         with tempfile.TemporaryDirectory(prefix="wa-supervisor-demo-") as directory:
@@ -126,8 +155,8 @@ async def _demo(screen: DemoScreen, *, pace: float) -> Exit:
             with screen.live(supervisor), stop_on_signals(interrupt):
                 broken = await _play(story, supervisor)
         if interrupted.is_set():
-            screen.line("The demo was interrupted.")
-            return Exit.FAILED
+            screen.line("Stopped before its end, as you wished; nothing of it is left.")
+            return INTERRUPTED
         if server.overlaps:
             broken = f"the server saw two clients of one device at once: {server.overlaps}"
     return _verdict(screen, trail, broken)
@@ -167,6 +196,7 @@ async def _play(story: Story, supervisor: Supervisor) -> str | None:
 
 
 def _verdict(screen: DemoScreen, trail: Trail, broken: str | None) -> Exit:
+    screen.summarise()
     went = tuple(trail.states)
     if broken is None and went == EXPECTED:
         screen.line(f"Every expected state was reached: {' -> '.join(went)}.")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ...errors import SupervisorError
+from ...lifecycle import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,6 +54,7 @@ class Trail:
 
     states: list[str] = field(default_factory=list)
     _read: int = 0
+    _given_up: str = ""
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
     def step(self, record: StepRecord) -> None:
@@ -60,12 +62,16 @@ class Trail:
         if not self.states or self.states[-1] != record.after:
             self.states.append(record.after)
             self._news.set()
+        if record.after == "GaveUp" and record.reason is not None:
+            self._given_up = f"{Reason(record.reason).explanation.sentence} {record.detail}".strip()
 
     async def reach(self, state: str) -> None:
         """Wait until `state` is entered, counting from the last one waited for."""
         try:
             async with asyncio.timeout(STATE_TIMEOUT):
                 while state not in self.states[self._read :]:
+                    if self._given_up:
+                        raise StoryBroke(f"the session gave up: {self._given_up}")
                     self._news.clear()
                     await self._news.wait()
         except TimeoutError:
