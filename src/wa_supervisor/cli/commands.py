@@ -88,7 +88,7 @@ HOMES: Final[Mapping[str, Home]] = {
         "Show the whole lifecycle on the real neonize, offline.", "demo.command:demo", extra="demo"
     ),
     "playground": Home(
-        "Try everything: a session, a phone, what can go wrong. Offline.",
+        "Try all of it, offline: a session, a phone, what can go wrong.",
         "playground.command:playground",
         extra="demo",
     ),
