@@ -116,6 +116,8 @@ class BotFeed:
         pause, redelivered = _AGAIN[0], item.redelivered
         while True:
             await self._online.wait()
+            if not await incoming.is_ours(item):
+                return
             if self._gate.is_given and not (await incoming.admission.judge(message)).admitted:
                 return
             dealt = await self._link.deliver(

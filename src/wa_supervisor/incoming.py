@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal, Self
 
 from pydantic import SecretStr
 
+from .account import Account
 from .errors import Misused
 from .gate import Address, Identity, Lid, Phone, parse
 from .lifecycle import facts
@@ -17,7 +17,6 @@ from .live_gate import LiveGate
 from .messages.admission import Admission
 from .messages.delivery import Deliveries, Download
 from .messages.inbox import Inbox, InboxOptions, InboxState
-from .messages.own import keep_own, read_own
 from .messages.reader import KINDS
 from .session.shared.spec import InboxSpec
 from .status_parts import Received
@@ -26,10 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Collection
 
     from .gate import GatePolicy
-    from .lifecycle import Step
     from .lifecycle.facts import Fact
     from .messages.message import Kind
-    from .messages.reader import Reader
+    from .messages.reader import Item, Reader
     from .seams import Link
     from .setting_groups import InboxSettings
 
@@ -51,14 +49,14 @@ class Incoming:
         self._options = options
         self._inbox: Inbox | None = None
         self._link: Link | None = None
-        self._own: Identity | None = None
+        self.account = Account(directory, self._who_am_i)
+        self.account.set_aside.append(self._set_aside)
         self._is_full = False
         self.is_held = False
         """Whether so much waits for the bot that nothing more is to be taken from WhatsApp."""
         self.on_held: Callable[[], None] = lambda: None
         """Called when that changes."""
         self._post: Callable[[Fact], None] = lambda _: None
-        self._asking: set[asyncio.Task[None]] = set()
 
     @contextlib.asynccontextmanager
     async def opened(self, post: Callable[[Fact], None]) -> AsyncIterator[Self]:
@@ -77,13 +75,12 @@ class Incoming:
             ),
             on_change=self._changed,
         )
-        self._own = await asyncio.to_thread(read_own, self._directory)
+        await self.account.open()
         try:
             yield self
         finally:
-            for task in self._asking:
-                task.cancel()
             await self._inbox.aclose()
+            self.account.close()
 
     def use(self, link: Link) -> None:
         """Ask this link's session process from now on."""
@@ -104,7 +101,7 @@ class Incoming:
     @property
     def own(self) -> Identity | None:
         """Who we are, once that is known."""
-        return self._own
+        return self.account.own
 
     @property
     def state(self) -> Received | None:
@@ -128,19 +125,22 @@ class Incoming:
     @property
     def is_idle(self) -> bool:
         """Whether the inbox is not at work, and nothing is asked. For tests."""
-        return not self._asking and (self._inbox is None or self._inbox.is_idle)
+        return self.account.is_idle and (self._inbox is None or self._inbox.is_idle)
 
     @property
     def has_readers(self) -> bool:
         """Whether anybody ever read, so that messages are kept."""
         return self._inbox is not None and bool(self._inbox.state.depths)
 
-    def heard(self, step: Step) -> None:
-        """Take note of a step: once connected, the client is asked who we are."""
-        if isinstance(step.fact, facts.Connected) and step.taken:
-            task = asyncio.create_task(self._learn_own())
-            self._asking.add(task)
-            task.add_done_callback(self._asking.discard)
+    async def is_ours(self, item: Item) -> bool:
+        """Say whether an item belongs to our account, as soon as that is known."""
+        await self.account.settled()
+        inbox = self._inbox
+        return inbox is not None and not inbox.is_closed and not inbox.is_passed_over(item.number)
+
+    async def _set_aside(self, generation: int, target: Path) -> None:
+        if self._inbox is not None:
+            await self._inbox.set_aside_before(generation, target)
 
     def messages(
         self,
@@ -155,15 +155,15 @@ class Incoming:
         async def begin() -> Reader:
             if self._inbox is None or self._inbox.is_closed:
                 raise Misused("messages are read within the session's context")
-            return await self._inbox.read(reader, kinds=kinds, ack=ack, own=lambda: self._own)
+            return await self._inbox.read(reader, kinds=kinds, ack=ack, own=lambda: self.own)
 
-        return Deliveries(begin, self.admission, download)
+        return Deliveries(begin, self.admission, download, self.is_ours)
 
     async def read_for_bot(self, wanted: bool) -> Reader | None:  # noqa: FBT001
         """Begin to read for the bot; unless it is wanted nothing is kept for it any more."""
         assert self._inbox is not None
         if wanted:
-            return await self._inbox.read(BOT_READER, own=lambda: self._own)
+            return await self._inbox.read(BOT_READER, own=lambda: self.own)
         if BOT_READER in self._inbox.state.depths:
             log.info("messages are not kept for the bot any more (inbox.bot_delivery is neonize)")
             await self._inbox.forget(BOT_READER)
@@ -187,15 +187,8 @@ class Incoming:
         found = await self._ask("phone_of", SecretStr(lid.reveal()))
         return next((each for each in found if isinstance(each, Phone)), None)
 
-    async def _learn_own(self) -> None:
-        own = Identity.of(*await self._ask("who_am_i"))
-        if own is None or own == self._own:
-            return
-        self._own = own
-        try:
-            await asyncio.to_thread(keep_own, self._directory, own)
-        except OSError as error:
-            log.warning("who we are could not be kept: %s", error.strerror)
+    async def _who_am_i(self) -> Identity | None:
+        return Identity.of(*await self._ask("who_am_i"))
 
     async def _ask(
         self, what: Literal["phone_of", "who_am_i"], about: SecretStr | None = None

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
+    from .account import Account
     from .seams import Link
     from .session.shared.protocol import Work
     from .status import Status
@@ -53,6 +54,7 @@ class Outgoing:
         self._path = path
         self._status = status
         self._connected = connected
+        self._account: Account | None = None
         self._link: Link | None = None
         self._outbox: Outbox | None = None
         self._opening = asyncio.Lock()
@@ -61,6 +63,34 @@ class Outgoing:
     def use(self, link: Link) -> None:
         """Send by this link's session process from now on."""
         self._link = link
+
+    def belong_to(self, account: Account) -> None:
+        """Send for this account: what one before it has sent is no other's."""
+        self._account = account
+        account.set_aside.append(self._set_aside)
+
+    async def _set_aside(self, _generation: int, target: Path) -> None:
+        async with self._opening:
+            outbox, self._outbox = self._outbox, None
+            if outbox is not None:
+                await outbox.aclose()
+            if self._path is not None:
+                await asyncio.to_thread(_move, self._path, target)
+
+    async def _be_ours(self, changes: int, within: float) -> None:
+        """See that the account is the one for which a message was meant, as soon as it is known."""
+        account = self._account
+        if account is None:
+            return
+        try:
+            async with asyncio.timeout(within):
+                await account.settled()
+        except TimeoutError:
+            raise _not_connected(self._status()) from None
+        if account.changes != changes:
+            raise NotPaired(
+                "the session was linked to another account before the message could be sent"
+            )
 
     @property
     def is_idle(self) -> bool:
@@ -85,9 +115,13 @@ class Outgoing:
         mark = fingerprint(what, json.dumps(arguments, sort_keys=True))
         loop = asyncio.get_running_loop()
         end = loop.time() + within
+        changes = self._account.changes if self._account is not None else 0
+        if self._account is not None and not self._account.is_settled:
+            await self._be_ours(changes, within if wait else 0.0)
         outbox = await self._open()
         if outbox is None or await outbox.state(key) in {None, SendState.RESERVED}:
             await self._be_connected(within if wait else 0.0)
+            await self._be_ours(changes, max(0.0, end - loop.time()))
 
         async def dispatch() -> Sent:
             answers = await self.request(what, arguments, within=max(0.0, end - loop.time()))
@@ -147,3 +181,10 @@ def _not_connected(status: Status) -> SendError:
 def _seconds(timestamp: int) -> float:
     """Return a time of neonize in seconds: it says milliseconds of some things."""
     return timestamp / 1000 if timestamp > 1e11 else float(timestamp)  # noqa: PLR2004 - year 5138
+
+
+def _move(database: Path, target: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        file = database.with_name(database.name + suffix)
+        if file.exists():
+            file.replace(target / file.name)

@@ -113,6 +113,8 @@ class Supervisor(Sending):
         self._outgoing = Outgoing(
             self._store.outbox, status=lambda: self.status, connected=self._be_online
         )
+        if self._incoming is not None:
+            self._outgoing.belong_to(self._incoming.account)
         self._standing = Standing(self._clock, self._code, self._incoming, self._outgoing)
         self._downloads = Downloads(self._store.inbox)
         self._facts = FactQueue()
@@ -390,7 +392,7 @@ class Supervisor(Sending):
     def _hand_on(self, step: Step, record: StepRecord) -> None:
         self._standing.heard(step, record)
         if self._incoming is not None:
-            self._incoming.heard(step)
+            self._incoming.account.heard(step)
         self._bot.heard(step)
         self._listeners.call(step)
         self._record_listeners.call(record)

@@ -374,14 +374,14 @@ async def test_full_survives_a_restart(tmp_path: Path) -> None:
 async def test_a_disk_that_hangs_holds_up_no_loop_is_told_and_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(worker, "DISK_TIMEOUT", 0.05)
-    monkeypatch.setattr(worker.Worker.run, "__defaults__", (0.05,))
     caplog.set_level(logging.INFO, "wa_supervisor")
     told: list[str | None] = []
     async with opened(
         tmp_path, InboxOptions(poll=0.02), on_change=lambda state: told.append(state.trouble)
     ) as inbox:
         reader = await inbox.read()
+        monkeypatch.setattr(worker, "DISK_TIMEOUT", 0.05)
+        monkeypatch.setattr(worker.Worker.run, "__defaults__", (0.05,))
         answers = threading.Event()
         real = inbox.index.ingest
 

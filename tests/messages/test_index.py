@@ -388,3 +388,22 @@ def test_what_a_reader_has_failed_on_is_counted_across_a_restart_and_set_aside(
         assert index.figures.counts == {"set_aside": 1}
         assert index.fail("@bot", 2) == 1
         assert unread(index, "@bot") == [b"fine"]
+
+
+def test_what_is_passed_over_comes_to_nobody_and_is_no_duplicate_of_what_follows(
+    tmp_path: Path,
+) -> None:
+    with closing(open_index(tmp_path)) as index:
+        index.register("bot")
+        with closing(writer(tmp_path, generation=1)) as log:
+            append(log, b"one", b"two", b"three")
+            ingest(index)
+        index.advance("bot", [2], 2)
+        last = index.last_in(segment_numbers(tmp_path)[-1])
+        index.pass_over(last)
+        with closing(writer(tmp_path, generation=2, after=index.figures.floor)) as log:
+            append(log, b"two")
+            ingest(index)
+            assert last == 3
+            assert unread(index, "bot") == [b"two"]
+            assert index.figures.depths == {"bot": 1}

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 Download: TypeAlias = Callable[..., Awaitable[Any]]
 """Downloads the file of a message, see `Supervisor.download`."""
+IsOurs: TypeAlias = Callable[["Item"], Awaitable[bool]]
+"""Says, once that is known, whether an item belongs to the account that is linked."""
 
 
 @dataclass(frozen=True, slots=True, repr=False, kw_only=True)
@@ -65,6 +67,7 @@ class Deliveries:
         begin: Callable[[], Awaitable[Reader]],
         admission: Admission,
         download: Download,
+        is_ours: IsOurs,
     ) -> None:
         self._begin = begin
         self._reader: Reader | None = None
@@ -74,6 +77,7 @@ class Deliveries:
         self._taken: Item | None = None
         """What the gate has not judged yet. If that was cancelled, it is judged again: to ask for
         the next would acknowledge what nobody has seen."""
+        self._is_ours = is_ours
 
     def __aiter__(self) -> Self:
         return self
@@ -91,11 +95,14 @@ class Deliveries:
             while True:
                 item = self._taken if self._taken is not None else await anext(reader)
                 self._taken = item
-                verdict = await self._admission.judge(item.message)
-                if not verdict.admitted and reader.is_manual:
+                admitted = (
+                    await self._is_ours(item)
+                    and (await self._admission.judge(item.message)).admitted
+                )
+                if not admitted and reader.is_manual and not reader.is_over:
                     await reader.acknowledge(item)  # else as the next is asked for
                 self._taken = None
-                if verdict.admitted:
+                if admitted:
                     return Delivery.of(item, reader, self._download)
         finally:
             self._asked = False

@@ -21,6 +21,7 @@ from .defaults import DURABILITY, MAX_MESSAGES, MAX_MIB, Durability
 from .errors import InboxError, InboxFull, LogError, ReaderBusy
 from .index import Index
 from .message import Kind
+from .other_account import set_aside
 from .parse import key_of
 from .reader import KINDS, Reader, Source
 from .worker import Worker
@@ -105,6 +106,7 @@ class Inbox:
 
     def __init__(
         self,
+        directory: Path,
         worker: Worker,
         index: Index,
         options: InboxOptions,
@@ -114,6 +116,8 @@ class Inbox:
         """For the inbox's own thread."""
         self.is_closed = False
         self._worker = worker
+        self._directory = directory
+        self._passed_over = 0
         self._options = options
         self._on_change = on_change
         self._readers: dict[str, Reader] = {}
@@ -161,7 +165,7 @@ class Inbox:
             raise
         if index.was_lost:
             log.warning("the inbox's index was unreadable: messages that are kept come again")
-        inbox = cls(worker, index, options, on_change)
+        inbox = cls(directory, worker, index, options, on_change)
         inbox._announce()
         inbox._task = asyncio.create_task(inbox._ingest(), name="inbox")
         return inbox
@@ -246,6 +250,20 @@ class Inbox:
         if name in self._readers:
             raise ReaderBusy(f"{name!r} reads now", hint="close it first")
         await self.call(name, lambda: self.index.forget(name))
+
+    async def set_aside_before(self, generation: int, target: Path) -> None:
+        """Put what earlier generations received for another account into `target`.
+
+        An item that is on its way to a reader is known by `is_passed_over`. Raises InboxError,
+        LogError.
+        """
+        self._passed_over = await self.call(
+            "account", lambda: set_aside(self.index, self._directory, generation, target)
+        )
+
+    def is_passed_over(self, number: int) -> bool:
+        """Whether this item belongs to another account."""
+        return number <= self._passed_over
 
     async def aclose(self) -> None:
         """End all readers and close the files, if the disk answers within a second."""

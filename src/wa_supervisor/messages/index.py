@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, Literal, Self
 
 from ..private_files import make_directory
 from ..sqlite_files import says_damaged, set_aside, transaction
-from . import failures
+from . import statements
+from .cursors import Cursor, Figures, Ingested
 from .database import connect, raised_as
 from .errors import InboxError, MalformedEvent
 from .index_layout import MIGRATIONS
@@ -32,49 +32,6 @@ _FETCH: Final = """
     AND NOT EXISTS (SELECT 1 FROM ahead WHERE reader = ? AND ahead.number = items.number)
     ORDER BY number LIMIT ?
 """
-_KEPT_UNREADABLE: Final = 100
-_MAX_UNREADABLE: Final = 64 << 10  # bytes of one
-
-
-@dataclass(slots=True)
-class Cursor:
-    """How far one reader has come."""
-
-    acknowledged: int
-    """Everything up to this number."""
-    handed: int
-    """The highest number that was handed out."""
-    ahead: set[int] = field(default_factory=set)
-    """What was acknowledged beyond `acknowledged`, out of turn."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ingested:
-    """What one look at the log has brought."""
-
-    added: int
-    more: bool
-    """There was more than was looked at."""
-    blocked: bool
-    """See `segments.Tail`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """How things stood after the last change, for any thread to look at."""
-
-    received: int
-    """The number of the newest item."""
-    depths: Mapping[str, int]
-    """What each reader has not acknowledged."""
-    oldest: int | None
-    """When the oldest item of those arrived (nanoseconds since 1970)."""
-    bytes: int
-    """Of the segments there are."""
-    counts: Mapping[str, int]
-    """`duplicates`, `unreadable`, `torn`, `damaged`, `lost`, `set_aside`, those that are not 0."""
-    floor: int
-    """The highest number of a segment that was looked at, see `LogWriter.open`."""
 
 
 class Index:
@@ -169,9 +126,8 @@ class Index:
             "UPDATE scan SET segment = ?, offset = ?, number = ?",
             (position.segment, position.offset, self.number),
         )
-        self._connection.execute(
-            "DELETE FROM seen WHERE number <= ?", (self.number - self._remember,)
-        )
+        oldest = self.number - self._remember
+        self._connection.execute("DELETE FROM seen WHERE number <= ?", (oldest,))
 
     def set_unreadable(self, record: Record, error: MalformedEvent) -> None:
         """Keep an item that turned out to be no message."""
@@ -180,16 +136,8 @@ class Index:
         self._publish()
 
     def _keep_unreadable(self, record: Record, error: MalformedEvent) -> None:
-        """Keep some of what should have been a message: it says what is wrong with us."""
         self._count("unreadable")
-        self._connection.execute(
-            "INSERT INTO unreadable (why, event, data) VALUES (?, ?, ?)",
-            (str(error), record.header.event, record.data[:_MAX_UNREADABLE]),
-        )
-        self._connection.execute(
-            "DELETE FROM unreadable WHERE id <= (SELECT max(id) FROM unreadable) - ?",
-            (_KEPT_UNREADABLE,),
-        )
+        statements.keep_unreadable(self._connection, str(error), record)
 
     # -- the readers -------------------------------------------------------------------------------
 
@@ -257,16 +205,30 @@ class Index:
             self._retire()
         self._publish()
 
+    def last_in(self, segment: int) -> int:
+        """Return the number of the last item up to this segment; 0 if there is none."""
+        with raised_as(InboxError, self._path, "read"):
+            return statements.last_in(self._connection, segment)
+
+    def pass_over(self, number: int) -> None:
+        """Have no reader get what is up to a number, nor be kept from what is the same as that."""
+        with self._changing("write"):
+            statements.pass_over(self._connection, number)
+        for cursor in self.cursors.values():
+            cursor.pass_over(number)
+        self._retire()
+        self._publish()
+
     def fail(self, name: str, number: int) -> int:
         """Count that a reader has failed on an item, and return how often in a row it has."""
         with self._changing("write"):
-            return failures.fail(self._connection, name, number)
+            return statements.fail(self._connection, name, number)
 
     def set_aside(self, name: str, number: int, data: bytes) -> None:
         """Keep an item on which a reader has failed too often, apart from the log."""
         with self._changing("write"):
             self._count("set_aside")
-            failures.keep_aside(self._connection, name, number, data)
+            statements.keep_aside(self._connection, name, number, data)
         self._publish()
 
     def lose(self, number: int) -> None:

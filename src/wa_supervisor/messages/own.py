@@ -9,6 +9,7 @@ from .. import private_files
 from ..gate import Identity, parse
 
 _NAME: Final = "own"
+_PAIRING: Final = "paired"
 _LONGEST: Final = 1024  # bytes of two addresses, and more
 
 
@@ -25,3 +26,21 @@ def keep_own(directory: Path, own: Identity) -> None:
     """Keep who we are, in a private file. Raises OSError."""
     addresses = (each.reveal() for each in own.addresses)
     private_files.replace(directory / _NAME, "\n".join(addresses).encode())
+
+
+def read_pairing(directory: Path) -> int | None:
+    """Return the generation that was paired since who we are was kept; None if none was."""
+    try:
+        return int(private_files.read(directory / _PAIRING, _LONGEST))
+    except (OSError, ValueError):
+        return None
+
+
+def keep_pairing(directory: Path, generation: int) -> None:
+    """Keep that this generation was paired, so that who we are is to be asked. Raises OSError."""
+    private_files.replace(directory / _PAIRING, str(generation).encode())
+
+
+def forget_pairing(directory: Path) -> None:
+    """Keep that who we are was asked since the last pairing. Raises OSError."""
+    (directory / _PAIRING).unlink(missing_ok=True)

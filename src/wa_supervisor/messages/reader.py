@@ -152,6 +152,11 @@ class Reader:
         self.news = asyncio.Event()
         """Set when there may be more, or nothing ever will be."""
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the inbox is closed, so that nothing can be acknowledged any more."""
+        return self._inbox.is_closed
+
     def __aiter__(self) -> Self:
         return self
 
