@@ -60,6 +60,7 @@ LOOK_EVERY: Final = 5.0
 
 _NAME: Final = "control.sock"
 _LONGEST_REPLY: Final = 1 << 18  # of a detail that quotes a client's last words
+_LONGEST_ORDER: Final = 4096  # bytes; what begins a conversation may have a text in it
 _CLOSING: Final = 1.0  # seconds for the conversations at the end
 
 
@@ -128,6 +129,7 @@ class _Reply(BaseModel):
     """The same may be asked again, later."""
 
 
+_NONE: Final = _Reply(error=f"an order is one of: {', '.join((*Order, *Talk))}")
 _TOO_MANY: Final = _Reply(error="too many others are asking; try again", busy=True)
 
 
@@ -139,16 +141,17 @@ class _Desk:
         self._status = status
         self._talks = talks
         self._connections = 0
-        self._talking: set[asyncio.Task[None]] = set()
+        self._talking: set[asyncio.Future[None]] = set()
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one connection, and close it."""
-        # ValueError: a line of more than `LONGEST` bytes. The others: whoever asked is gone.
+        request = None
         try:
+            # ValueError: a line of more than `LONGEST` bytes. The others: whoever asked is gone.
             with contextlib.suppress(OSError, TimeoutError, ValueError):
                 request = await self._exchange(reader, writer)
-                if request is not None:
-                    await self._talk(request, reader, writer)
+            if request is not None:
+                await self._talk(request, reader, writer)
         finally:
             writer.close()
 
@@ -179,11 +182,13 @@ class _Desk:
         try:
             request = _Request.model_validate_json(line)
         except ValidationError:
-            return _line(_Reply(error=f"an order is one of: {', '.join((*Order, *Talk))}"))
+            return _line(_NONE)
         if isinstance(request.order, Talk):
             if request.order not in self._talks:
                 return _line(_Reply(error="this session has no inbox: `inbox.enabled` is off"))
             return request if len(self._talking) < MOST_TALKS else _line(_TOO_MANY)
+        if len(line) > _LONGEST_ORDER:
+            return _line(_NONE)
         if request.order is Order.HEALTH:
             found = self._status()
             return f"{READY if found.is_ready else LIVE} {printable(found.summary)}"
@@ -193,13 +198,21 @@ class _Desk:
     async def _talk(
         self, request: _Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        task = asyncio.current_task()
-        assert task is not None
+        """Have a conversation, in a task of its own that may be cancelled.
+
+        asyncio's streams log it as an error when the connection's own task is, before Python 3.12.
+        """
+        talk = self._talks[Talk(request.order)](request.arguments, reader, writer)
+        task = asyncio.ensure_future(talk)
         self._talking.add(task)
         try:
-            await self._talks[Talk(request.order)](request.arguments, reader, writer)
+            await asyncio.wait({task})
         finally:
+            task.cancel()
             self._talking.discard(task)
+        if not task.cancelled():
+            with contextlib.suppress(OSError, TimeoutError):  # whoever talked is gone, or hangs
+                task.result()
 
 
 async def write_line(writer: asyncio.StreamWriter, line: str) -> None:

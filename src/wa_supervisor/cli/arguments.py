@@ -38,6 +38,8 @@ def hide_private() -> bool:
         arguments = Path("/proc/self/cmdline").read_bytes()
         fields = Path("/proc/self/stat").read_bytes().rpartition(b")")[2].split()
         start = int(fields[_ARG_START - 3])  # the number and the name stand before these
+        if not arguments.endswith(b"\0".join((b"", *words, b""))):
+            return False  # the memory has something else than we were given
         ours = len(arguments) - sum(len(word) + 1 for word in words)
         memory = os.open("/proc/self/mem", os.O_WRONLY)
         try:

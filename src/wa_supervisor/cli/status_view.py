@@ -119,7 +119,7 @@ def _rows(status: Status, options: SessionOptions, *, number: bool) -> Iterator[
     yield from _pairing(status, options)
     yield from _waits(status)
     yield from _account(status, number=number)
-    yield from _messages(status)
+    yield from _messages(status, options)
     yield from _budgets(status)
     if status.order:
         yield "order", f"`{status.order}` is kept for the next start"
@@ -176,12 +176,14 @@ def _account(status: Status, *, number: bool) -> Iterator[tuple[str, str]]:
         yield "device", f"{said}: {from_now(device.session_ends_unused, status.ts)}"
 
 
-def _messages(status: Status) -> Iterator[tuple[str, str]]:
+def _messages(status: Status, options: SessionOptions) -> Iterator[tuple[str, str]]:
     if status.bot_busy:
         yield "bot", "busy: a handler has been at work for too long; what came since waits for it"
     received = status.received
     if received is not None:
         said = f"{received.waiting} waiting"
+        if len(received.readers) > 1 and received.waiting:
+            said += f" for reader {max(received.readers, key=received.readers.__getitem__)!r}"
         if received.oldest and received.waiting:
             said += f", the oldest for {span(status.ts - received.oldest)}"
         if received.is_full:
@@ -190,6 +192,9 @@ def _messages(status: Status) -> Iterator[tuple[str, str]]:
         if received.refused:
             each = ", ".join(f"{count} {why}" for why, count in received.refused.items())
             yield "gate", f"refused since the start: {each}"
+            if received.refused_lately:
+                typed = options.repeat_in("`wa-supervisor gate show`")
+                yield "", f"{typed} says whom, and what would let them in"
     if status.restricted_at:
         ago = span(status.ts - status.restricted_at)
         yield "restricted", f"WhatsApp refused a message to a new contact (463) {ago} ago"

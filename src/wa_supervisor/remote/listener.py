@@ -203,6 +203,8 @@ class Listener:
         if said.problem is not None:
             self._fail(said.problem)
             return
+        if said.acknowledged or said.message is not None:
+            self._delay = 0.0  # not before: one that ends over a message would be asked at once
         for number in said.acknowledged:
             self._standing.unkept.pop(number, None)
         if said.begun:
@@ -213,7 +215,7 @@ class Listener:
     def _begin(self) -> None:
         if self._away:
             self._options.say("the supervisor is there")
-        self._away, self._delay, self._begun_by, self._busy_since = False, 0.0, None, None
+        self._away, self._begun_by, self._busy_since = False, None, None
         self._standing.unsaid = dict(self._standing.unkept)
         self._say(more=self._wants_more())
 

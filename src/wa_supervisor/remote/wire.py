@@ -15,7 +15,7 @@ from ..errors import SupervisorError
 from ..gate_answers import GateExplanation, GateQuestion, GateStanding
 from ..messages.errors import MessagesError, SendError
 from ..messages.message import Kind
-from ..session.shared.secret import ON_THE_WIRE, LongSecret, Secret
+from ..session.shared.secret import ON_THE_WIRE, AnySecret, LongSecret, Secret
 
 if TYPE_CHECKING:
     import asyncio
@@ -81,8 +81,8 @@ class ToListener(_Record):
 
     begun: bool = False
     """It has the reader's name now."""
-    message: LongSecret | None = None
-    """A message, as JSON (`message_json`)."""
+    message: AnySecret | None = None
+    """A message of any length, as JSON (`message_json`)."""
     acknowledged: tuple[int, ...] = ()
     """What was asked to be acknowledged is kept."""
     problem: Problem | None = None
