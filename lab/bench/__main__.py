@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from . import core, inbox, kills, message_kills, messages, outages, session, traffic, verbs
+from . import core, inbox, kills, many, message_kills, messages, outages, session, traffic, verbs
 
 FIGURES: dict[str, Callable[[int], Awaitable[list[str]]]] = {
     "core": core.steps,
@@ -26,10 +26,11 @@ FIGURES: dict[str, Callable[[int], Awaitable[list[str]]]] = {
     "kills": kills.kills,
     "message-kills": message_kills.kills,
     "outages": outages.outages,
+    "many": many.many,
 }
 
 
-LONG = {"outages", "kills", "message-kills", "traffic", "inbox-start"}
+LONG = {"many", "outages", "kills", "message-kills", "traffic", "inbox-start"}
 """Half an hour, ten minutes, some twenty, five and two: measured when they are named."""
 
 
