@@ -10,6 +10,7 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, Self
 
+from .audience import Audience
 from .bot_feed import BotFeed
 from .bounds import ending, finished, owned, running_loop
 from .clock import RealClock
@@ -22,7 +23,6 @@ from .fact_queue import FactQueue
 from .incoming import Incoming
 from .journal import Recorder
 from .lifecycle import State, facts
-from .listeners import Listeners
 from .log_context import SESSION
 from .messages.reader import KINDS
 from .outgoing import Outgoing
@@ -35,7 +35,6 @@ from .session.shared import bot_names
 from .shell import STOP_BOUND, OnGiveUp, Shell, Surroundings
 from .sinks import Sinks
 from .standing import Standing
-from .step_stream import StepStream, Waiting
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Collection, Iterable
@@ -51,6 +50,7 @@ if TYPE_CHECKING:
     from .seams import Clock, MakeLink, Store
     from .settings import Settings
     from .status import Status, StepRecord
+    from .step_stream import StepStream
 
 log = logging.getLogger("wa_supervisor")
 
@@ -118,14 +118,10 @@ class Supervisor(Sending):
         self._standing = Standing(self._clock, self._code, self._incoming, self._outgoing)
         self._downloads = Downloads(self._store.inbox)
         self._facts = FactQueue()
-        self._listeners: Listeners[Step] = Listeners("step")
-        self._record_listeners: Listeners[StepRecord] = Listeners("step")
-        self._streams: list[StepStream] = []
-        self._waiting: list[Waiting] = []
+        self._audience = Audience()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._shell: Shell | None = None
         self._opened = asyncio.Event()
-        self._ended = False
         self._running: asyncio.Task[Outcome] | None = None
 
     # -- how it stands
@@ -141,7 +137,7 @@ class Supervisor(Sending):
         A coroutine function is awaited, one step after the other; if it is a thousand steps behind
         it misses the oldest. What a listener raises is logged and ends nothing.
         """
-        self._listeners.add(listener)
+        self._audience.add(listener)
 
     def messages(
         self,
@@ -167,7 +163,7 @@ class Supervisor(Sending):
 
     def on_record(self, listener: Listener[StepRecord]) -> None:
         """As `on_step`, with each step as `--json` prints it and the journal keeps it."""
-        self._record_listeners.add(listener)
+        self._audience.add_for_records(listener)
 
     def steps(self) -> StepStream:
         """Return an async iterator of the steps from now on, across reconnects and new processes.
@@ -175,11 +171,7 @@ class Supervisor(Sending):
         It ends with the run. A reader that is a thousand steps behind misses the oldest; `missed`
         of the iterator says how many.
         """
-        stream = StepStream()
-        self._streams.append(stream)
-        if self._ended:
-            stream.end()
-        return stream
+        return self._audience.stream()
 
     async def wait_for(
         self,
@@ -202,24 +194,20 @@ class Supervisor(Sending):
                 raise Hopeless(status.story(f"it will not be {state.value}"))
             return False
 
-        waiting = Waiting(look)
-        self._waiting.append(waiting)
-        try:
-            waiting.check()
-            async with self._clock.timeout_at(self._clock.time() + timeout):
-                await waiting.over
-        except TimeoutError:
-            why = f"it was not {state.value} within {timeout:g} s"
-            raise WaitTimeout(self.status.story(why)) from None
-        finally:
-            self._waiting.remove(waiting)
+        with self._audience.waiting(look) as over:
+            try:
+                async with self._clock.timeout_at(self._clock.time() + timeout):
+                    await over
+            except TimeoutError:
+                why = f"it was not {state.value} within {timeout:g} s"
+                raise WaitTimeout(self.status.story(why)) from None
         return self.status
 
     async def _be_online(self, within: float) -> Status:
         return await self.wait_for(State.CONNECTED, substate="online", timeout=within)
 
     def _is_hopeless(self, status: Status) -> bool:
-        if self._ended or status.state is State.STOPPED:
+        if self._audience.ended or status.state is State.STOPPED:
             return True
         # What an operator has said meanwhile may lead out of there.
         return status.state is State.GAVE_UP and not self._facts.has_orders
@@ -228,7 +216,7 @@ class Supervisor(Sending):
     def is_idle(self) -> bool:
         """Whether nothing is to be done before a fact happens or time passes. For tests."""
         parts = (self._shell, self._outgoing, self._incoming or self._outgoing)
-        return self._ended or all(part is not None and part.is_idle for part in parts)
+        return self._audience.ended or all(part is not None and part.is_idle for part in parts)
 
     # -- what an operator says
 
@@ -335,11 +323,9 @@ class Supervisor(Sending):
                 shell = self._shell = Shell(self.settings, around)
                 self._opened.set()
                 await shell.run()
-                async with asyncio.TaskGroup() as closing:
-                    for each in (self._listeners, self._record_listeners):
-                        closing.create_task(each.aclose(within=LISTENERS_BOUND))
+                await self._audience.aclose(within=LISTENERS_BOUND)
         finally:
-            self._end()
+            self._audience.end()
             SESSION.reset(named)
         session = shell.core.session
         return Outcome(session.phase.state, session.reason, session.detail)
@@ -394,16 +380,4 @@ class Supervisor(Sending):
         if self._incoming is not None:
             self._incoming.account.heard(step)
         self._bot.heard(step)
-        self._listeners.call(step)
-        self._record_listeners.call(record)
-        for stream in self._streams:
-            stream.put(step)
-        for waiting in self._waiting:
-            waiting.check()
-
-    def _end(self) -> None:
-        self._ended = True
-        for stream in self._streams:
-            stream.end()
-        for waiting in self._waiting:
-            waiting.check()
+        self._audience.hear(step, record)

@@ -88,9 +88,9 @@ async def test_a_run_that_breaks_off_is_stopping(manager: Manager, walk: Walk) -
 
 
 async def test_without_a_service_manager_nobody_listens_to_steps(walk: Walk) -> None:
-    before = list(walk.supervisor._listeners._each)
+    before = list(walk.supervisor._audience._of_steps._each)
     async with reporting(walk.supervisor, None):
-        assert walk.supervisor._listeners._each == before
+        assert walk.supervisor._audience._of_steps._each == before
 
 
 async def test_the_watchdog_is_fed_twice_in_each_period(manager: Manager, walk: Walk) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from . import effects, facts
-from .facts import Alarm, Fact, Offer
+from .facts import Alarm, Fact, PairCodeOffered, QrOffered
 from .guards import Guards, crashed, detail_of, reason_of
 from .model import LOGOUTS, Child, Clock, DeadKeysPlan, Work
 from .policy import Budget
@@ -242,13 +242,13 @@ class Actions(Guards):
         self._count(Budget.WINDOWS)
         self._ring(Clock.PAIRING, self.policy.pairing_window)
 
-    def show_code(self, fact: Offer) -> None:
+    def show_code(self, fact: QrOffered | PairCodeOffered) -> None:
         self.session.offering = True
         self.session.code_until = self.now + CODE_SHARE * fact.lifetime
         match fact:
-            case facts.QrOffered(payload=payload, lifetime=lifetime):
+            case QrOffered(payload=payload, lifetime=lifetime):
                 self.outbox.append(effects.ShowQr(payload, lifetime))
-            case facts.PairCodeOffered(code=code, lifetime=lifetime):
+            case PairCodeOffered(code=code, lifetime=lifetime):
                 self.outbox.append(effects.ShowPairCode(code, lifetime))
             case _:
                 assert_never(fact)

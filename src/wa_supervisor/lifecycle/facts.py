@@ -1,9 +1,9 @@
 """What can happen to a session: every fact there is, and what the lifecycle needs to know of each.
 
-Facts are many, decisions are few. `@fact` says of each, as data: its public name, which is the
-word on the wire, in the journal and in `--json` (so a class may be renamed and a name may not);
-the *trigger* of the chart it pulls, None if it is only noted; and the reason it gives for leaving
-a state. Facts that lead to the same decision share a trigger.
+`@fact` says of each, as data: its public name, which is the word on the wire, in the journal and in
+`--json` (so a class may be renamed and a name may not); the *trigger* of the chart it pulls, None
+if it is only noted; and the reason it gives for leaving a state. Facts that lead to the same
+decision share a trigger.
 
 A `ChildFact` is said by a session process or seen of it, and carries that process's *generation*:
 one of an earlier process is stale and changes nothing. Names are neonize's where it has one.
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, TypeAlias, TypeVar, dataclass_transform
+from typing import ClassVar, TypeVar, dataclass_transform
 
 from pydantic import SecretStr
 
@@ -23,14 +23,11 @@ from .reasons import Reason
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Something that happened."""
+    """Something that happened; of its class attributes see above, and of reasons `reason_of`."""
 
     name: ClassVar[str]
-    """The public name."""
     trigger: ClassVar[str | None]
-    """The chart's event."""
     reason: ClassVar[Reason | None]
-    """Why a session waits or gave up that left its state because of this; see `reason_of`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -400,7 +397,3 @@ class StopTimedOut(Alarm):
 @fact("FilesTimedOut", "files_timed_out", Reason.PURGE_FAILED)
 class FilesTimedOut(Alarm):
     """A purge or a restore did not answer in time."""
-
-
-Offer: TypeAlias = QrOffered | PairCodeOffered
-"""Something for the phone to scan or type."""
