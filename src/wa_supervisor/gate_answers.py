@@ -52,7 +52,8 @@ class GateQuestion(_Record):
         entry = parse_entry(self.sender.get_secret_value())
         if not isinstance(entry, Phone | Lid):
             raise ConfigError(
-                "this names no person", hint="write +NUMBER or NUMBER@lid, and --group GROUP@g.us"
+                "this names no person",
+                hint="write +NUMBER or NUMBER@lid; its group (GROUP@g.us) goes beside it",
             )
         return entry
 

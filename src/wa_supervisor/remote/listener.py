@@ -228,7 +228,7 @@ class Listener:
                 self.close()
                 self._due = now + BACKOFF
                 return
-            raise ReaderBusy(problem.message, hint="choose another name with --reader")
+            raise ReaderBusy(problem.message, hint="choose another name for the reader")
         if problem.retriable:
             self._lose(f"messages cannot be read: {problem.message}")
             return
