@@ -33,6 +33,7 @@ from .status_parts import (
     Spending,
     Who,
 )
+from .step_words import in_words, shortened
 
 if TYPE_CHECKING:
     from .lifecycle import Session, Step
@@ -96,13 +97,22 @@ class StepRecord(_Record):
         return cls(taken=True, **json.loads(line))
 
     def __str__(self) -> str:
-        substate = f".{self.substate}" if self.substate else ""
-        why = f" ({self.reason})" if self.reason else ""
+        """Say in a line what happened, where that leads, why, and when it dials next."""
+        what = in_words(self.fact)
         if not self.taken:
-            return f"{self.session}: {self.fact} ignored in {self.before}"
-        if self.before == self.after and not substate:
-            return f"{self.session}: {self.fact} in {self.after}{why}"
-        return f"{self.session}: {self.before} -> {self.after}{substate} on {self.fact}{why}"
+            return f"{self.session}: {self.before}: {what}, which means nothing there"
+        where = f"{self.after}.{self.substate}" if self.substate else self.after
+        moved = where if self.before == self.after else f"{self.before} -> {where}"
+        text = f"{self.session}: {moved}: {what}"
+        if self.reason:
+            text += f" ({self.reason})"
+        if self.reason and self.detail:  # else it is of something that is over
+            text += f": {shortened(self.detail)}"
+        if self.retries:
+            text += f"; retry {self.retries}"
+        if self.not_before and self.not_before > self.ts:
+            text += f"; next dial {self.not_before.astimezone():%Y-%m-%d %H:%M:%S %Z}"
+        return text
 
 
 class Beside(TypedDict, total=False):
