@@ -48,6 +48,7 @@ def exit_codes() -> str:
             "",
             "After 3 a restart may help: the other supervisor may end, the disk may come back. It",
             "costs no dial. A code above 128, or death by a signal, is a crash or a kill: restart.",
+            "(130 of `qr` and `demo` is a Ctrl-C of yours.)",
             "",
         ]
     )
