@@ -38,6 +38,12 @@ class Downloads:
         self._is_clean = False
         self._link: Link | None = None
         self._slots = asyncio.Semaphore(AT_A_TIME)
+        self._under_way = 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is downloaded. For tests."""
+        return self._under_way == 0
 
     def use(self, link: Link) -> None:
         """Download by this link's session process from now on."""
@@ -59,6 +65,7 @@ class Downloads:
             raise Misused("files are downloaded within the session's context")
         if media.size > max_bytes:
             raise MediaTooLarge(f"the file has {media.size} bytes, more than {max_bytes}")
+        self._under_way += 1
         try:
             async with asyncio.timeout(timeout), self._slots, self._draft(to) as draft:
                 await self._fetch(link, message, draft, max_bytes, timeout)
@@ -69,6 +76,8 @@ class Downloads:
             raise MediaUnavailable(
                 f"the file cannot be written: {error.strerror}", hint="check the disk"
             ) from error
+        finally:
+            self._under_way -= 1
 
     @contextlib.asynccontextmanager
     async def _draft(self, to: Path | None) -> AsyncIterator[Path]:

@@ -215,8 +215,9 @@ class Supervisor(Sending):
     @property
     def is_idle(self) -> bool:
         """Whether nothing is to be done before a fact happens or time passes. For tests."""
-        parts = (self._shell, self._outgoing, self._incoming or self._outgoing)
-        return self._audience.ended or all(part is not None and part.is_idle for part in parts)
+        parts = (self._outgoing, self._downloads, self._incoming or self._outgoing)
+        here = self._shell is not None and self._shell.is_idle
+        return self._audience.ended or (here and all(part.is_idle for part in parts))
 
     # -- what an operator says
 

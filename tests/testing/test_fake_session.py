@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import hashlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,7 @@ from wa_supervisor.testing.events import message_event
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
 pytest_plugins = ["wa_supervisor.testing.pytest_plugin"]
 
@@ -215,6 +217,26 @@ async def test_every_kind_of_message_can_be_received(wa_session: FakeSession) ->
         assert (message.kind, message.text) == (Kind.IMAGE, "look")
         assert message.media is not None
         assert (message.media.mime, message.media.size) == ("image/png", 9)
+
+
+async def test_a_file_is_downloaded_before_the_test_goes_on(
+    wa_session: FakeSession, tmp_path: Path
+) -> None:
+    async def keep(session: Supervisor) -> None:
+        async for message in session.messages():
+            assert message.media is not None
+            await message.media.download(tmp_path / "picture.png")
+
+    wa_session.played.file = b"a picture"
+    wa_session.restrict()  # which is of messages to new contacts
+    async with wa_session as session:
+        program = asyncio.create_task(keep(session))
+        digest = hashlib.sha256(b"a picture").digest()
+        picture = {"mimetype": "image/png", "fileLength": 9, "fileSHA256": digest}
+        event = message_event({"imageMessage": picture}, at=wa_session.clock.wall())
+        await wa_session.receive_event(event)
+        assert (tmp_path / "picture.png").read_bytes() == b"a picture"
+    await program
 
 
 async def test_a_message_that_nobody_would_ever_see_is_an_error(wa_session: FakeSession) -> None:

@@ -32,6 +32,7 @@ QR = "https://wa.me/settings/linked_devices#CANARY-QR-PAYLOAD"
 """What is offered to scan: a string that is easy to look for where it must not be."""
 
 
+_MESSAGES: Final = frozenset({"send_text", "send_media", "react", "edit", "revoke"})
 _LOG: Final = LogOptions(reserve_bytes=0)
 
 
@@ -50,7 +51,7 @@ class PlayedLink:
         """What was done with the client: sent, reacted and so on."""
         self.refusals: list[SendError] = []
         self.refusal: SendError | None = None
-        """With what every request is answered, if it is to be refused."""
+        """With what every message is answered, if they are to be refused."""
         self.connects = False
         """Whether a process that is started says at once that it is connected, or shows a QR."""
         self.is_running = False
@@ -161,7 +162,9 @@ class PlayedLink:
         """Note what is to be done in `requests`, and do as if it was; see `refuse`."""
         del within
         asked = json.loads(arguments.get_secret_value())
-        error = self.refusals.pop(0) if self.refusals else self.refusal
+        error = self.refusals.pop(0) if self.refusals else None
+        if error is None and what in _MESSAGES:
+            error = self.refusal
         if error is not None:
             return Answer(str(error), error.code)
         if not self.is_running:
