@@ -36,6 +36,8 @@ BOT = """
             time.sleep(60)
         if text == "poison":
             raise LookupError("the bot has a bug")
+        if text == "deadly":
+            os._exit(70)
         if text.startswith("echo"):
             client.reply_message("echoed", message)
 """
@@ -95,6 +97,13 @@ async def test_what_handlers_had_not_finished_when_the_process_was_killed_comes_
     await until(lambda: handled(world.directory) == [*expected, "echo 5 01"], within=30)
     assert aside(again) == 1
     await until(lambda: waiting(again) == 0)
+
+    # Nor is one over which the process dies each time a loop of crashes.
+    for text in ("deadly", "echo 6"):
+        ann.say(phone, text)
+    expected += ["echo 5 01", "deadly 00", "deadly 10", "echo 6 00"]
+    await until(lambda: handled(world.directory) == expected, within=30)
+    assert aside(again) == 2
 
 
 async def test_what_the_gate_refuses_reaches_no_handler_and_the_gate_changes_while_it_runs(
