@@ -15,7 +15,7 @@ from .session.shared.spec import Place
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from .gate import GatePolicy, GateReason
+    from .gate import Envelope, GatePolicy, GateReason
     from .incoming import Incoming
     from .lifecycle import Step
     from .messages.reader import Item, Reader
@@ -87,10 +87,10 @@ class BotFeed:
             gate = self._gate if self._has_bot and self._gate.is_given else None
             self._link.steer(BotDoor(gate, held, self._count))
 
-    def _count(self, reason: GateReason) -> None:
+    def _count(self, reason: GateReason, envelope: Envelope) -> None:
         # Where a program reads as well, the message is counted when its turn comes there.
         if self._incoming is not None and not self._incoming.has_readers:
-            self._incoming.admission.count(reason)
+            self._incoming.admission.count(reason, envelope)
 
     async def _feed(self, reader: Reader, incoming: Incoming) -> None:
         """Hand the inbox's messages to the handlers, one after the other, each until it is done."""

@@ -126,6 +126,9 @@ async def test_what_the_gate_refuses_reaches_no_handler_and_the_gate_changes_whi
     expected = ["by number and LID plain", "by LID alone plain"]
     await until(lambda: handled(world.directory) == expected)
     await until(lambda: refused() == {"not_listed": 1})
+    received = run.supervisor.status.received
+    assert received is not None
+    assert len(received.refused_lately) == 1
 
     run.supervisor.update_gate(GatePolicy(allow=[str(eve.lid)]))
     ann.say(phone, "still?")

@@ -11,8 +11,18 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from wa_supervisor.errors import FrameError
+from wa_supervisor.gate import (
+    Envelope,
+    GateReason,
+    Group,
+    Identity,
+    Lid,
+    Newsletter,
+    Phone,
+    Status,
+)
 from wa_supervisor.lifecycle import Logout, facts
-from wa_supervisor.session.shared import protocol
+from wa_supervisor.session.shared import protocol, refusal
 from wa_supervisor.session.shared.inheritance import Inheritance
 from wa_supervisor.session.shared.spec import InboxSpec
 
@@ -56,7 +66,15 @@ FRAMES_UP = (
     st.builds(protocol.Hello, generation=GENERATION, pid=NUMBER, neonize=TEXT)
     | st.builds(protocol.Log, generation=GENERATION, level=NUMBER, logger=TEXT, message=TEXT)
     | st.builds(protocol.Reply, generation=GENERATION, id=NUMBER, problem=TEXT)
-    | st.builds(protocol.Refused, generation=GENERATION, reason=TEXT)
+    | st.builds(
+        protocol.Refused,
+        generation=GENERATION,
+        reason=TEXT,
+        chat=st.lists(TEXT.map(SecretStr), min_size=1, max_size=2).map(tuple),
+        sender=st.lists(TEXT.map(SecretStr), max_size=2).map(tuple),
+        from_me=st.booleans(),
+        to_me=st.booleans(),
+    )
     | st.builds(protocol.Bye, generation=GENERATION)
     | _facts().map(protocol.fact_frame)
 )
@@ -247,3 +265,22 @@ def test_an_endless_line_is_refused(end: bytes) -> None:
     assert lines.feed(b"x" * 100) == []
     with pytest.raises(FrameError):
         lines.feed(b"y" + end)
+
+
+@pytest.mark.parametrize(
+    "envelope",
+    [
+        Envelope(Identity(Lid("111"), Phone("49151000001")), Identity(Lid("111"))),
+        Envelope(Group("120363000000000001"), Identity(phone=Phone("49151000001")), from_me=True),
+        Envelope(Group("120363000000000001"), Identity(Lid("111")), mentions_me=True),
+        Envelope(Newsletter("120363000000000002"), None),
+        Envelope(Status(), Identity(Lid("111"))),
+    ],
+)
+def test_what_was_refused_is_told_and_shown_by_no_repr(envelope: Envelope) -> None:
+    frame = refusal.refused(1, GateReason.NOT_LISTED, envelope)
+    parsed = protocol.parse_up(protocol.encode(frame))
+    assert isinstance(parsed, protocol.Refused)
+    assert refusal.envelope_of(parsed) == envelope
+    assert refusal.reason_of(parsed) is GateReason.NOT_LISTED
+    assert "49151000001" not in repr(parsed)

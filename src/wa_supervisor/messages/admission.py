@@ -69,7 +69,7 @@ class Admission:
 
     async def judge(self, message: Message) -> Verdict:
         """Decide on one message, and count it if it is refused."""
-        envelope = await self._envelope(message)
+        envelope = await self.envelope(message)
         verdict = decide(self.policy, envelope)
         if not verdict.admitted:
             self._refuse(verdict, envelope)
@@ -81,10 +81,9 @@ class Admission:
                 self._admitted.popitem(last=False)
         return verdict
 
-    def count(self, reason: GateReason) -> None:
+    def count(self, reason: GateReason, envelope: Envelope) -> None:
         """Count a message that was refused in the session process, before the bot."""
-        self.rejections.add(Verdict(reason))
-        self._warn_of_nobody(reason)
+        self._refuse(Verdict(reason), envelope)
 
     async def resolve(self, person: Identity) -> Identity:
         """Return a person with the phone number, if there is a LID and the client knows it."""
@@ -105,14 +104,12 @@ class Admission:
         self._recent.move_to_end(envelope)
         if len(self._recent) > _RECENT:
             self._recent.popitem(last=False)
-        self._warn_of_nobody(verdict.reason)
-
-    def _warn_of_nobody(self, reason: GateReason) -> None:
-        if reason is GateReason.NOBODY_LISTED and not self._warned:
+        if verdict.reason is GateReason.NOBODY_LISTED and not self._warned:
             self._warned = True
             log.warning("messages are refused: nobody is allowed to write (gate.allow is empty)")
 
-    async def _envelope(self, message: Message) -> Envelope:
+    async def envelope(self, message: Message) -> Envelope:
+        """Return what is judged of a message, with the phone numbers that the client knows."""
         phones: dict[Lid, Phone] = {}
         for identity in (message.sender, message.chat):
             if not isinstance(identity, Identity) or identity.lid is None:

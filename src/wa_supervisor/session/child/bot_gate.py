@@ -32,7 +32,7 @@ class BotGate:
     """Judges what the bot is about to get, as the supervisor judges what a program gets.
 
     `own` returns who we are and `phone_of` the number of a LID, both None where nobody knows;
-    neither may raise. `refused` hears why a message was refused.
+    neither may raise. `refused` hears what was refused and why.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class BotGate:
         *,
         own: Callable[[], Identity | None],
         phone_of: Callable[[Lid], Phone | None],
-        refused: Callable[[GateReason], None],
+        refused: Callable[[GateReason, Envelope], None],
     ) -> None:
         async def ask(lid: Lid) -> Phone | None:
             return phone_of(lid)
@@ -79,7 +79,7 @@ class BotGate:
         verdict = _at_once(self._admission.judge(message))
         # What could not be decrypted comes again and is counted then.
         if not verdict.admitted and event == MESSAGE_EVENT:
-            self._refused(verdict.reason)
+            self._refused(verdict.reason, _at_once(self._admission.envelope(message)))
         return verdict.admitted
 
 

@@ -21,6 +21,7 @@ from ..shared.neonize_texts import (
     LoginStatus,
     MessageEvent,
 )
+from ..shared.refusal import refused
 from ..shared.spec import ExitCode
 from . import adapter, logs, preload, questions, requests
 from .addresses import Addresses
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-    from ...gate import GateReason
+    from ...gate import Envelope, GateReason
     from ...lifecycle.facts import ChildFact
     from .channel import Channel
 
@@ -255,8 +256,8 @@ class Client:
     def _report_log_trouble(self, trouble: str) -> None:
         self._report(facts.StorageUnavailable(self._generation, redact(trouble)))
 
-    def _report_refused(self, reason: GateReason) -> None:
-        self._channel.send(protocol.Refused(generation=self._generation, reason=reason.value))
+    def _report_refused(self, reason: GateReason, envelope: Envelope) -> None:
+        self._channel.send(refused(self._generation, reason, envelope))
 
     def _report_news(self) -> None:
         self._channel.send(protocol.Received(generation=self._generation))

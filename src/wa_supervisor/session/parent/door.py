@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ...gate import GatePolicy, GateReason
+    from ...gate import Envelope, GatePolicy, GateReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +20,10 @@ class BotDoor:
     """What the bot gets must be admitted by it; without one everything is."""
     is_held: bool = False
     """Whether nothing more is to be taken from WhatsApp, as the bot is far behind."""
-    refused: Callable[[GateReason], None] = field(default=lambda _: None, compare=False)
-    """Hears why the gate refused a message, on the loop."""
+    refused: Callable[[GateReason, Envelope], None] = field(
+        default=lambda _reason, _envelope: None, compare=False
+    )
+    """Hears what the gate refused, and why, on the loop."""
 
 
 class Dealt(enum.Enum):

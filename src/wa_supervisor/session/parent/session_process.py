@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Final
 from pydantic import SecretStr
 
 from ...errors import FrameError
-from ...gate import GateReason
 from ...lifecycle import facts
 from ...redaction import Redactor, printable, url_secrets
-from ..shared import protocol
+from ..shared import protocol, refusal
 from ..shared.inheritance import Inheritance
 from ..shared.neonize_texts import go_died, is_chatter
 from ..shared.spec import ExitCode
@@ -329,7 +328,7 @@ class SessionProcess:
             case protocol.Received():
                 self._on_received()
             case protocol.Refused():
-                self.door.refused(_reason(frame.reason))
+                self.door.refused(refusal.reason_of(frame), refusal.envelope_of(frame))
             case protocol.Bye():
                 self._said_bye = True
             case protocol.Log():
@@ -348,10 +347,3 @@ class SessionProcess:
     def _on_output(self, line: str) -> None:
         level = logging.DEBUG if is_chatter(line) else logging.INFO
         _bot_log.log(level, "%s", printable(self.redact(line)))
-
-
-def _reason(code: str) -> GateReason:
-    for reason in GateReason:
-        if reason.value == code:
-            return reason
-    raise FrameError("a message was refused for a reason that nobody knows")

@@ -122,10 +122,17 @@ class Received(_Frame):
 
 
 class Refused(_Frame):
-    """The gate before the bot has refused a message; `reason` is a `gate.GateReason`."""
+    """The gate before the bot has refused a message, see `refusal`; `reason` is a `GateReason`.
+
+    Chat and sender are JIDs, of a person one or two, so that an operator who asks can be told.
+    """
 
     kind: Literal["refused"] = "refused"
     reason: Text
+    chat: Annotated[tuple[Secret, ...], Field(min_length=1, max_length=2, strict=False)]
+    sender: Annotated[tuple[Secret, ...], Field(max_length=2, strict=False)] = ()
+    from_me: bool
+    to_me: bool
 
 
 class Bye(_Frame):
