@@ -52,24 +52,24 @@ class Calls:
             taken.append(time.perf_counter() - began)
         return taken
 
-    def _reply(self, id: str, text: str) -> str:  # noqa: A002 - WhatsApp's own word
+    def _reply(self, id: str, text: str) -> str:
         return str(self._client.reply_message(text, self._messages[id]).ID)
 
-    def _react(self, id: str, emoji: str) -> str:  # noqa: A002
+    def _react(self, id: str, emoji: str) -> str:
         source = self._messages[id].Info.MessageSource
         reaction = self._client.build_reaction(source.Chat, source.Sender, id, emoji)
         return str(self._client.send_message(source.Chat, reaction).ID)
 
-    def _edit(self, to: str, id: str, text: str) -> str:  # noqa: A002
+    def _edit(self, to: str, id: str, text: str) -> str:
         messages = import_module("neonize.proto.waE2E.WAWebProtobufsE2E_pb2")
         new = messages.Message(conversation=text)
         return str(self._client.edit_message(self._jid(to), id, new).ID)
 
-    def _delete(self, to: str, id: str) -> str:  # noqa: A002
+    def _delete(self, to: str, id: str) -> str:
         chat, own = self._jid(to), self._client.get_me().LID
         return str(self._client.revoke_message(chat, own, id).ID)
 
-    def _read(self, id: str) -> None:  # noqa: A002
+    def _read(self, id: str) -> None:
         source = self._messages[id].Info.MessageSource
         read = import_module("neonize.utils.enum").ReceiptType.READ
         self._client.mark_read(id, chat=source.Chat, sender=source.Sender, receipt=read)
@@ -83,7 +83,7 @@ class Calls:
         content = bytes.fromhex(data)
         return str(self._client.send_document(self._jid(to), content, filename=name).ID)
 
-    def _download(self, id: str) -> str:  # noqa: A002
+    def _download(self, id: str) -> str:
         content: bytes = self._client.download_any(self._messages[id].Message)
         return content.hex()
 

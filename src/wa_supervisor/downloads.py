@@ -55,7 +55,7 @@ class Downloads:
         to: Path | None,
         *,
         max_bytes: int,
-        timeout: float,  # noqa: ASYNC109 - it raises an error of ours
+        timeout: float,
     ) -> bytes:
         """Return the file, or put it at `to` and return nothing; see `Sending.download`."""
         media, link = message.media, self._link

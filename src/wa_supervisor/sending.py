@@ -57,7 +57,7 @@ class Sending:
         mentions: Iterable[Address] = (),
         key: str | None = None,
         when_offline: WhenOffline = "wait",
-        timeout: float = SEND_TIMEOUT,  # noqa: ASYNC109 - it says what is known of the message
+        timeout: float = SEND_TIMEOUT,
     ) -> Sent:
         """Send a text; with `reply_to` it quotes that message."""
         arguments: dict[str, Any] = {"to": _jid(to), "text": text}
@@ -83,7 +83,7 @@ class Sending:
         reply_to: Message | None = None,
         key: str | None = None,
         when_offline: WhenOffline = "wait",
-        timeout: float = SEND_TIMEOUT,  # noqa: ASYNC109 - as above
+        timeout: float = SEND_TIMEOUT,
     ) -> Sent:
         """Send a file; without `kind` its name says what it is, and what is unknown is a document.
 
@@ -144,7 +144,7 @@ class Sending:
         to: None = None,
         *,
         max_bytes: int = MAX_DOWNLOAD,
-        timeout: float = DOWNLOAD_TIMEOUT,  # noqa: ASYNC109 - as above
+        timeout: float = DOWNLOAD_TIMEOUT,
     ) -> bytes: ...
 
     @overload
@@ -154,7 +154,7 @@ class Sending:
         to: Path | str,
         *,
         max_bytes: int = MAX_DOWNLOAD,
-        timeout: float = DOWNLOAD_TIMEOUT,  # noqa: ASYNC109 - as above
+        timeout: float = DOWNLOAD_TIMEOUT,
     ) -> Path: ...
 
     async def download(
@@ -163,7 +163,7 @@ class Sending:
         to: Path | str | None = None,
         *,
         max_bytes: int = MAX_DOWNLOAD,
-        timeout: float = DOWNLOAD_TIMEOUT,  # noqa: ASYNC109 - as above
+        timeout: float = DOWNLOAD_TIMEOUT,
     ) -> bytes | Path:
         """Return the file of a message, or put it at the path `to` and return that.
 

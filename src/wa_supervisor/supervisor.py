@@ -178,7 +178,7 @@ class Supervisor(Sending):
         state: State,
         *,
         substate: str | None = None,
-        timeout: float,  # noqa: ASYNC109 - it raises an error of ours, which says how things stand
+        timeout: float,
     ) -> Status:
         """Wait until the session is in this state, and this sub-state if one is given.
 

@@ -6,7 +6,6 @@ The design stands on these. When one fails on a new neonize, its name says what 
 from __future__ import annotations
 
 import asyncio
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from loopback.conftest import Clients, Paired
     from wa_loopback import LoopbackServer
 
-pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
+pytestmark = pytest.mark.e2e
 
 
 async def told(paired: Paired, *names: str) -> dict[str, Any]:

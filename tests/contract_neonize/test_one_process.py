@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from contract_neonize.conftest import Program
     from wa_loopback import LoopbackServer
 
-pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
+pytestmark = pytest.mark.e2e
 
 GENERATIONS = 5
 
@@ -50,7 +49,7 @@ async def test_a_client_that_was_stopped_while_pairing_leaves_a_thread_for_good(
 
 
 @pytest.mark.parametrize("stopped", [False, True], ids=["unstopped", "stopped"])
-async def test_a_program_cannot_end_once_a_qr_has_shown(program: Program, stopped: bool) -> None:  # noqa: FBT001
+async def test_a_program_cannot_end_once_a_qr_has_shown(program: Program, stopped: bool) -> None:
     await program.do("connect client")
     await program.expect("qr")
     if stopped:

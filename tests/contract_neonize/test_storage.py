@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-import sys
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from loopback.conftest import Clients
     from wa_loopback import LoopbackServer
 
-pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
+pytestmark = pytest.mark.e2e
 
 BELONGS_TO_NO_DEVICE = {"whatsmeow_lid_map", "whatsmeow_privacy_tokens", "whatsmeow_version"}
 """What a DELETE of the device's row leaves behind."""

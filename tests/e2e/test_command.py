@@ -7,7 +7,6 @@ import json
 import platform
 import signal
 import stat
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +20,7 @@ from wa_loopback import Failure
 if TYPE_CHECKING:
     from e2e.harness import World
 
-pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
+pytestmark = pytest.mark.e2e
 
 
 async def test_it_pairs_by_the_payload_file_and_says_each_step_in_json(world: World) -> None:

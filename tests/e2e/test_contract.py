@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     End = Callable[[World, Command], Awaitable[object]]
 
-pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
+pytestmark = pytest.mark.e2e
 
 
 # -- exit codes ------------------------------------------------------------------------------

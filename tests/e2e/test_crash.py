@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,7 +18,7 @@ from wa_supervisor.store.sqlite.device import is_paired
 if TYPE_CHECKING:
     from e2e.harness import World
 
-pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
+pytestmark = pytest.mark.e2e
 
 
 async def test_a_go_panic_costs_a_short_wait_and_no_keys(world: World) -> None:

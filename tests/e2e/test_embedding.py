@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from e2e.harness import World
     from wa_supervisor.lifecycle.facts import Fact
 
-pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
+pytestmark = pytest.mark.e2e
 
 
 async def test_go_is_mapped_by_the_session_process_alone(world: World) -> None:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from wa_loopback.contact import Contact
     from wa_loopback.phone import Phone
 
-pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
+pytestmark = pytest.mark.e2e
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

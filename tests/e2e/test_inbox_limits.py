@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from wa_supervisor.messages.delivery import Delivery
     from wa_supervisor.session.parent.fork_servers import ForkServers
 
-pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
+pytestmark = pytest.mark.e2e
 
 FULL = 20
 HALF = 60  # bytes: no record is so short

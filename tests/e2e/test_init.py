@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +12,7 @@ from wa_supervisor.cli.init import SETTINGS, init
 if TYPE_CHECKING:
     from e2e.harness import World
 
-pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
+pytestmark = pytest.mark.e2e
 
 
 async def test_the_starter_bot_answers_a_ping_and_nothing_else(world: World) -> None:

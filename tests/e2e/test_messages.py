@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from wa_supervisor.messages.message import Message
     from wa_supervisor.session.parent.fork_servers import ForkServers
 
-pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
+pytestmark = pytest.mark.e2e
 
 SLOW_BOT = """
 import time

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from e2e.harness import World
     from wa_supervisor import StepRecord
 
-pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
+pytestmark = pytest.mark.e2e
 
 NUMBER = "15550007777"
 BY_CODE = PairingSettings(mode="code", phone=SecretStr(f"+{NUMBER}"), qr=[])

@@ -19,7 +19,7 @@ from wa_supervisor.status import StepRecord
 if TYPE_CHECKING:
     from e2e.harness import World
 
-pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
+pytestmark = pytest.mark.e2e
 
 # What is typed, and what must have been said before the next word is.
 SCRIPT = (

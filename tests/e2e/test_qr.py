@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import stat
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,7 +16,7 @@ from wa_supervisor.control import ask_code
 if TYPE_CHECKING:
     from e2e.harness import World
 
-pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
+pytestmark = pytest.mark.e2e
 
 
 def _qr(world: World, *arguments: str) -> list[str]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from e2e.harness import World
 
-pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
+pytestmark = pytest.mark.e2e
 
 PIPE = 4096  # bytes, the smallest: a dozen steps fill it
 LINE = 512  # no line is longer

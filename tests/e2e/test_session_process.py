@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from wa_supervisor.session.parent.fork_servers import ForkServers
 
-pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
+pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture

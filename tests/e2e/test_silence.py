@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import textwrap
 from typing import TYPE_CHECKING
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
     from wa_supervisor.session.parent.fork_servers import ForkServers
 
-pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
+pytestmark = pytest.mark.e2e
 
 # goneonize prints a line before it enters its event loop. A standard error that is full for a
 # second holds it there, while whatsmeow takes the refusal and deletes the device. Not for longer:

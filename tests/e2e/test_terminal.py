@@ -17,7 +17,7 @@ from wa_supervisor.cli.demo.script import EXPECTED
 if TYPE_CHECKING:
     from e2e.harness import World
 
-pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
+pytestmark = pytest.mark.e2e
 
 TOO_SMALL = "The QR needs a terminal of"
 

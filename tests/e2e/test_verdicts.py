@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 # Left open: of a last word and a close behind it whatsmeow may see only the close.
 REPLACED = StreamError(conflict="replaced", close=False)
 
-pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
+pytestmark = pytest.mark.e2e
 
 
 def _refusal(reason: int, code: int | None = None, expire: int | None = None) -> Failure:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Iterator
 
@@ -14,7 +13,6 @@ from lab.faults import FAULTS, play
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.long,
-    pytest.mark.skipif(sys.platform != "linux", reason="needs /proc"),
 ]
 
 

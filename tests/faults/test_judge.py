@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 
 import pytest
@@ -14,7 +13,6 @@ from lab.faults.rig import Rig
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.long,
-    pytest.mark.skipif(sys.platform != "linux", reason="needs /proc"),
 ]
 
 

@@ -32,7 +32,7 @@ def test_one_broken_run_breaks_the_promise() -> None:
 
 @pytest.mark.parametrize("complaint", ["short", "a long complaint " * 12])
 @pytest.mark.parametrize("several", [False, True])
-def test_a_row_fits_eighty_columns(complaint: str, several: bool) -> None:  # noqa: FBT001
+def test_a_row_fits_eighty_columns(complaint: str, several: bool) -> None:
     lines = list(matrix.lines(_row(None, complaint=complaint.strip()), several=several))
     assert max(map(len, lines)) <= 80
     assert complaint.rsplit(maxsplit=1)[-1] in lines[-1]

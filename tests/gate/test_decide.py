@@ -124,7 +124,7 @@ def test_in_a_group_the_chat_never_counts_as_the_sender(
     given_policy: GatePolicy,
     group: Group,
     sender: Identity,
-    mentions_me: bool,  # noqa: FBT001 - drawn
+    mentions_me: bool,
 ) -> None:
     envelope = Envelope(chat=group, sender=sender, mentions_me=mentions_me)
     if given_policy.group_senders == "allowlist" and decide(given_policy, envelope).admitted:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ from wa_loopback import Impostor, LoopbackServer
 if TYPE_CHECKING:
     from loopback.conftest import Clients
 
-pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
+pytestmark = pytest.mark.e2e
 
 
 @pytest.mark.parametrize(

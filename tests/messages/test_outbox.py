@@ -387,7 +387,7 @@ class OutboxMachine(RuleBasedStateMachine):
         with closing(store):
             store.reserve(key, WHAT)
 
-    async def _send(self, key: str, arrives: bool, error: BaseException | None) -> str:  # noqa: FBT001
+    async def _send(self, key: str, arrives: bool, error: BaseException | None) -> str:
         async def dispatch() -> Sent:
             self.at_whatsapp[key] += arrives
             if error is not None:

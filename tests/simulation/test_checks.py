@@ -27,7 +27,7 @@ def step(
     reason: Reason | None = None,
 ) -> Entry:
     happened = fact or facts.Start()
-    return Entry(at, phase, Step(happened, before, phase, True, asked, Session(reason=reason)))  # noqa: FBT003
+    return Entry(at, phase, Step(happened, before, phase, True, asked, Session(reason=reason)))
 
 
 def story(  # noqa: PLR0913 - one default a field

@@ -292,7 +292,7 @@ def test_a_kill_before_any_step_leaves_old_or_new(
     tmp_path: Path,
     tables: SecretStr,
     deed: Callable[[Vault], object],
-    paired: bool,  # noqa: FBT001
+    paired: bool,
     ends: list[Any],
 ) -> None:
     template, case = tmp_path / "template", tmp_path / "case"

@@ -65,7 +65,7 @@ class Hearer:
         self.heard: list[Heard] = []
         """What clients wrote to it, in order."""
 
-    async def next_message(self, *, timeout: float = 10.0) -> Heard:  # noqa: ASYNC109 - see Waiters
+    async def next_message(self, *, timeout: float = 10.0) -> Heard:
         """Return the oldest message heard and not yet returned. Raises `LoopbackTimeout`."""
 
         def heard() -> Heard | None:

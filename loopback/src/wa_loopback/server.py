@@ -216,7 +216,7 @@ class LoopbackServer(World):
         self.directory.add_newsletter(newsletter)
         return newsletter
 
-    async def next_connection(self, *, timeout: float = 5.0) -> Connection:  # noqa: ASYNC109 - see Waiters
+    async def next_connection(self, *, timeout: float = 5.0) -> Connection:
         """Return the oldest connection not yet returned, once its client said what it wants.
 
         Raises `LoopbackTimeout`.
@@ -227,7 +227,7 @@ class LoopbackServer(World):
             what="the next connection",
         )
 
-    async def wait_connected(self, who: Device | Phone, *, timeout: float = 10.0) -> Connection:  # noqa: ASYNC109 - see Waiters
+    async def wait_connected(self, who: Device | Phone, *, timeout: float = 10.0) -> Connection:
         """Return an open connection of a device, or of any of a phone, which finished its login.
 
         Raises `LoopbackTimeout`.
@@ -240,7 +240,7 @@ class LoopbackServer(World):
 
         return await self.changes.until(ready, within=timeout, what=f"a finished login of {who}")
 
-    async def wait_acknowledged(self, who: Device | Phone, *, timeout: float = 10.0) -> None:  # noqa: ASYNC109 - see Waiters
+    async def wait_acknowledged(self, who: Device | Phone, *, timeout: float = 10.0) -> None:
         """Wait until a device, or each of a phone, has acknowledged all that was for it.
 
         A client calls its handlers before it acknowledges, or after. Raises `LoopbackTimeout`.

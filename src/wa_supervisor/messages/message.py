@@ -85,7 +85,7 @@ class Media:
         to: None = None,
         *,
         max_bytes: int = MAX_DOWNLOAD,
-        timeout: float = DOWNLOAD_TIMEOUT,  # noqa: ASYNC109 - as below
+        timeout: float = DOWNLOAD_TIMEOUT,
     ) -> bytes: ...
 
     @overload
@@ -94,7 +94,7 @@ class Media:
         to: Path | str,
         *,
         max_bytes: int = MAX_DOWNLOAD,
-        timeout: float = DOWNLOAD_TIMEOUT,  # noqa: ASYNC109 - as below
+        timeout: float = DOWNLOAD_TIMEOUT,
     ) -> Path: ...
 
     async def download(
@@ -102,7 +102,7 @@ class Media:
         to: Path | str | None = None,
         *,
         max_bytes: int = MAX_DOWNLOAD,
-        timeout: float = DOWNLOAD_TIMEOUT,  # noqa: ASYNC109 - it raises an error of ours
+        timeout: float = DOWNLOAD_TIMEOUT,
     ) -> bytes | Path:
         """Return the file, or put it at the path `to` and return that, see `Supervisor.download`.
 
