@@ -63,6 +63,18 @@ async def test_the_code_that_shows_is_handed_over_with_the_status(files: Session
     assert code == shown
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_asking_leaves_no_descriptor_open(files: SessionFiles) -> None:
+    def count() -> int:
+        return len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - a Path would open it a moment longer
+
+    before = count()
+    for _ in range(5):
+        with pytest.raises(NotRunning):
+            ask(files, Order.STATUS)
+    assert count() == before
+
+
 async def test_asking_for_the_status_orders_nothing(
     files: SessionFiles, taken: list[Order]
 ) -> None:
@@ -196,6 +208,33 @@ async def test_so_many_ask_at_a_time_and_no_more(
     assert taken == []
 
 
+async def test_so_many_talk_at_a_time_and_an_operator_is_heard_all_the_same(
+    files: SessionFiles, taken: list[Order], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "MOST_TALKS", 1)
+    monkeypatch.chdir(files.directory)
+
+    async def listen(
+        _arguments: object, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        await control.write_line(writer, "begun")
+        await reader.read()
+
+    async with listening(files, orders(taken), status, {control.Talk.LISTEN: listen}):
+        said = []
+        for _ in range(2):
+            reader, writer = await asyncio.open_unix_connection("control.sock")
+            writer.write(b'{"order": "listen"}\n')
+            said.append((await asyncio.wait_for(reader.readline(), 10), writer))
+        (first, talking), (second, refused) = said
+        assert first == b"begun\n"
+        assert json.loads(second)["busy"] is True
+        await asyncio.to_thread(ask, files, Order.STOP)
+        for each in (talking, refused):
+            each.close()
+    assert taken == [Order.STOP]
+
+
 async def _asked(files: SessionFiles) -> Status | None:
     try:
         return await asyncio.to_thread(ask, files, Order.STATUS)
@@ -207,10 +246,21 @@ async def test_a_deleted_socket_is_made_anew(
     files: SessionFiles, taken: list[Order], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(control, "LOOK_EVERY", 0.02)
+    looks: list[bool] = []
+    really = control._is_there
+
+    def look(address: str) -> bool:
+        looks.append(really(address))
+        return looks[-1]
+
+    monkeypatch.setattr(control, "_is_there", look)
     place = files.directory / "control.sock"
     async with listening(files, orders(taken), status):
         place.unlink()
         await until(place.exists)
+        anew, seen = place.stat().st_ino, len(looks)
+        await until(lambda: len(looks) > seen + 3)
+        assert place.stat().st_ino == anew
         await asyncio.to_thread(ask, files, Order.RESUME)
         assert stat.S_IMODE(place.stat().st_mode) == 0o600
     assert taken == [Order.RESUME]

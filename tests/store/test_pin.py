@@ -162,6 +162,15 @@ def test_a_deleted_lock_lets_no_second_supervisor_in(store: DiskStore, tmp_path:
     assert second(tmp_path) == "let in\n"
 
 
+def test_who_is_not_let_in_keeps_no_descriptor(store: DiskStore) -> None:
+    store.files.lock.unlink()
+    before = set(os.listdir("/proc/self/fd"))  # noqa: PTH208 - names are enough
+    for _ in range(3):
+        with pytest.raises(LockHeld):
+            SessionLock(store.files).acquire()
+    assert set(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+
+
 def test_a_lock_that_was_made_anew_is_handed_on_under_the_same_number(store: DiskStore) -> None:
     before = store.lock_descriptor
     store.files.lock.unlink()

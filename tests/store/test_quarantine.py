@@ -236,3 +236,10 @@ def test_foreign_files_in_the_quarantine_are_left_alone(files: SessionFiles) -> 
     expire(files, keep=1)
     assert {path.name for path in files.quarantine.iterdir()} >= {"notes.txt", "old"}
     assert len(quarantined(files)) == 1
+
+
+def test_what_nothing_vouches_for_may_have_keys(files: SessionFiles) -> None:
+    (files.quarantine / "20260101T000000Z-logged_out").mkdir(parents=True, mode=0o700)
+    (entry,) = quarantined(files)
+    assert entry.manifest is None
+    assert entry.has_keys
