@@ -139,7 +139,7 @@ def _with_hints(status: Status, session: Session, holder: Holder | None) -> Stat
     if status.supervisor == "starting":
         return status.model_copy(update={"who": "nobody", "hints": ()})
     if status.supervisor == "silent":
-        hint = Hint(first="look at its log: its process may be stopped or hang")
+        hint = Hint(first="look at its log (the process may be stopped, or hang)")
         if holder is not None:
             hint = Hint(Action.END_PROCESS, str(holder.pid), first=hint.first)
     elif session.given_up and status.order is None:

@@ -14,13 +14,14 @@ from .times import from_now, local, span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from ..status import Status
     from ..status_parts import ProcessState
     from .session_options import SessionOptions
 
 WIDTH: Final = 80
-_QUOTED: Final = re.compile(r"`[^`]*`")
+_WHOLE: Final = re.compile(r"`[^`]*`|\b\d+ (?:d|h|min|s|MiB)\b")
 _LABEL: Final = 13  # columns before what a row says
 _WHO: Final = {"operator": "You", "phone": "The person with the phone"}
 _FULL_BUDGETS: Final = {
@@ -82,8 +83,11 @@ def lines(
 
 
 def wrapped(text: str, first: str = "  ", more: str = "  ") -> Iterator[str]:
-    """Break a text into lines, but no command in it: what is to be typed is copied whole."""
-    whole = _QUOTED.sub(lambda command: command[0].replace(" ", "\0"), text)
+    """Break a text into lines, but no command and no number with its unit in it.
+
+    What is to be typed must be copied whole.
+    """
+    whole = _WHOLE.sub(lambda command: command[0].replace(" ", "\0"), text)
     for line in textwrap.wrap(
         whole,
         WIDTH,
@@ -102,7 +106,7 @@ def _reason(status: Status) -> Iterator[str]:
     if status.cause and status.cause != status.reason:
         cause = status.cause
         yield from wrapped(f"It began with: {cause.explanation.sentence} [{cause.value}]")
-    if status.trouble:
+    if status.trouble and status.supervisor != "silent":  # the first line says that
         yield from wrapped(printable(status.trouble))
 
 
@@ -166,14 +170,24 @@ def _account(status: Status, *, number: bool) -> Iterator[tuple[str, str]]:
         since = f" since {local(device.paired_at)}" if device.paired_at else ""
         yield "account", f"{name}paired{since}"
     if device.session_ends_without_phone and device.phone_seen_at:
-        ago = span(status.ts - device.phone_seen_at)
-        until = from_now(device.session_ends_without_phone, status.ts)
-        said = f"last sign noticed {ago} ago; WhatsApp unlinks the device after 14 days without it"
-        yield "phone", f"{said}: {until}, at the earliest"
+        yield (
+            "phone",
+            _countdown(
+                status, device.phone_seen_at, device.session_ends_without_phone, "stays away"
+            ),
+        )
     if device.session_ends_unused and device.connected_at:
-        ago = span(status.ts - device.connected_at)
-        said = f"last connected {ago} ago; WhatsApp unlinks it after 30 days unused"
-        yield "device", f"{said}: {from_now(device.session_ends_unused, status.ts)}"
+        yield (
+            "device",
+            _countdown(status, device.connected_at, device.session_ends_unused, "stays unused"),
+        )
+
+
+def _countdown(status: Status, seen: datetime, end: datetime, unless: str) -> str:
+    left = span(end - status.ts)
+    return (
+        f"last sign {span(status.ts - seen)} ago; unlinked in {left} at the earliest if it {unless}"
+    )
 
 
 def _messages(status: Status, options: SessionOptions) -> Iterator[tuple[str, str]]:
@@ -217,7 +231,7 @@ def _processes(status: Status) -> Iterator[tuple[str, str]]:
     if status.process:
         yield "supervisor", _process(status.process, status)
     if status.client:
-        yield "client", f"{_process(status.client, status)}, the {status.generation}. of its kind"
+        yield "client", f"{_process(status.client, status)}, number {status.generation}"
 
 
 def _process(process: ProcessState, status: Status) -> str:
