@@ -18,7 +18,16 @@ from pydantic import SecretStr
 
 from e2e.processes import until
 from wa_supervisor import control
-from wa_supervisor.control import MOST_CONNECTIONS, Order, ShownCode, ask, ask_code, listening
+from wa_supervisor.control import (
+    MOST_CONNECTIONS,
+    Arguments,
+    Order,
+    ShownCode,
+    Talk,
+    ask,
+    ask_code,
+    listening,
+)
 from wa_supervisor.errors import ControlError, NotRunning
 from wa_supervisor.hints import Action, Hint
 from wa_supervisor.lifecycle import Session, State
@@ -265,3 +274,37 @@ async def test_a_deleted_socket_is_made_anew(
         assert stat.S_IMODE(place.stat().st_mode) == 0o600
     assert taken == [Order.RESUME]
     assert not place.exists()
+
+
+async def test_conversations_are_bounded_and_end_with_the_supervisor(
+    files: SessionFiles, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(control, "MOST_TALKS", 2)
+    monkeypatch.chdir(files.directory)
+    ended: list[str] = []
+
+    async def talk(arguments: Arguments, *_: object) -> None:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            ended.append(arguments["name"])
+
+    async def begin(name: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        streams = await asyncio.open_unix_connection("control.sock")
+        order = {"order": "listen", "arguments": {"name": name}}
+        streams[1].write(json.dumps(order).encode() + b"\n")
+        return streams
+
+    async with listening(files, orders([]), status, {Talk.LISTEN: talk}):
+        one, two = await begin("one"), await begin("two")
+        reader, three = await begin("three")
+        reply = json.loads(await asyncio.wait_for(reader.readline(), 5))
+        assert reply["busy"]
+        # They take no place of those who give orders.
+        await asyncio.to_thread(ask, files, Order.STATUS)
+    assert sorted(ended) == ["one", "two"]
+    for reader, writer in (one, two):
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+        writer.close()
+    three.close()
+    assert caplog.records == []

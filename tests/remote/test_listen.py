@@ -27,6 +27,7 @@ from wa_supervisor.incoming import Incoming
 from wa_supervisor.messages.delivery import Delivery
 from wa_supervisor.messages.errors import ReaderBusy
 from wa_supervisor.messages.message import Kind
+from wa_supervisor.messages.reader import Reader
 from wa_supervisor.remote import listen as listen_module
 from wa_supervisor.remote import listener as listener_module
 from wa_supervisor.remote.handed_out import HandedOut
@@ -38,7 +39,7 @@ from wa_supervisor.setting_groups import InboxSettings
 from wa_supervisor.store import SessionFiles
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Collection
 
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -259,6 +260,29 @@ async def test_a_supervisor_that_comes_back_repeats_nothing_and_forgets_no_ackno
             one.type("2", "3")
             await until(lambda: session.behind() == 0)
     assert caplog.records == []
+
+
+async def test_an_acknowledgement_whose_answer_was_lost_is_said_again(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acknowledge, failed = Reader.acknowledge_numbers, False
+
+    async def fail_once(reader: Reader, numbers: Collection[int]) -> None:
+        nonlocal failed
+        if not failed:
+            failed = True
+            raise ConnectionError("as if it were gone")
+        await acknowledge(reader, numbers)
+
+    async with session.running(), program(session, manual=True) as one:
+        await begun(session)
+        session.say("a")
+        assert await one.texts(1) == ["a"]
+        monkeypatch.setattr(Reader, "acknowledge_numbers", fail_once)
+        one.type("1")
+        await until(lambda: session.behind() == 0)
+        assert failed
+        assert not one.printed()
 
 
 async def test_one_that_ends_over_a_message_is_asked_again_later_and_later(
