@@ -82,7 +82,12 @@ class Downloads:
     @contextlib.asynccontextmanager
     async def _draft(self, to: Path | None) -> AsyncIterator[Path]:
         """Make an empty file that nobody else can open, and remove it unless it was moved."""
-        draft = await asyncio.to_thread(self._make, to)
+        making = asyncio.ensure_future(asyncio.to_thread(self._make, to))
+        try:
+            draft = await asyncio.shield(making)
+        except asyncio.CancelledError:
+            making.add_done_callback(_remove)  # a thread goes on, and makes it all the same
+            raise
         try:
             yield draft
         finally:
@@ -110,6 +115,11 @@ class Downloads:
         answer = await link.request("download", SecretStr(json.dumps(arguments)), within=within)
         if answer.problem:
             raise MEDIA_ERRORS.get(answer.code, MediaUnavailable)(answer.problem)
+
+
+def _remove(making: asyncio.Future[Path]) -> None:
+    if not making.cancelled() and making.exception() is None:
+        making.result().unlink(missing_ok=True)
 
 
 def _take(draft: Path, to: Path | None) -> bytes:

@@ -159,4 +159,4 @@ async def test_the_file_of_a_message_is_downloaded_or_the_error_says_why_not(
         with pytest.raises(MediaUnavailable) as caught:
             await message.media.download()
         assert caught.value.retriable
-    assert drafts(tmp_path) + drafts(world.data_dir) == []
+    await until(lambda: drafts(tmp_path) + drafts(world.data_dir) == [])
