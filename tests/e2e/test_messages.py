@@ -148,6 +148,23 @@ async def test_a_requested_stop_drains_what_was_received_and_what_the_bot_was_gi
     assert ids <= set(handled.read_text().split())
 
 
+async def test_what_the_bound_of_a_stop_cuts_is_in_the_log(
+    link_world: LinkWorld, inbox: InboxSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handled = tmp_path / "handled"
+    handled.touch()
+    (tmp_path / "slowest_bot.py").write_text(SLOW_BOT.format(seconds=1, handled=str(handled)))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    phone = link_world.server.phone("15550001111")
+    await link_world.pair(inbox=inbox, bot="slowest_bot:register")
+    ann = link_world.server.contact("Ann")
+    said = [ann.say(phone, f"{number}").id for number in range(50)]
+    await until(lambda: not len(phone.devices[0].mailbox), 20)
+    await link_world.stop()  # its handlers would need most of a minute
+    assert len(handled.read_text().split()) < len(said)
+    assert [message.id for message in await kept(inbox)] == said
+
+
 async def test_the_client_says_who_we_are_and_whose_a_lid_is(link_world: LinkWorld) -> None:
     phone = link_world.server.phone("15550001111")
     await link_world.pair()
