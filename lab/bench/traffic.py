@@ -96,7 +96,8 @@ class Bare(Side):
 
     async def arrived(self, idents: list[str]) -> list[float]:
         found: dict[str, float] = {}
-        while not found.keys() >= set(idents):
+        wanted = set(idents)
+        while not found.keys() >= wanted:
             found |= dict((await self._client.expect("tally", within=_WITHIN))["handled"])
         return [found[each] for each in idents]
 
@@ -120,8 +121,9 @@ class Ours(Side):
         await self.server.wait_connected(self.phone, timeout=_WITHIN)
 
     async def arrived(self, idents: list[str]) -> list[float]:
+        wanted = set(idents)
         async with asyncio.timeout(_WITHIN):
-            while not self._found.keys() >= set(idents):
+            while not self._found.keys() >= wanted:
                 await asyncio.sleep(_LOOK)
                 self._look()
         return [self._found[each] for each in idents]
@@ -206,6 +208,7 @@ async def traffic(runs: int) -> list[str]:
     sent: dict[str, list[float]] = {}
     async with _sides() as sides:
         for _ in range(runs):
+            sides.append(sides.pop(0))  # no one is always the first
             for side in sides:
                 rates.setdefault(side.name, []).append(await side.burst())
             for side in sides:
