@@ -109,6 +109,7 @@ class Bot:
         self._kill_on = kill_on
         self._tally = tally
         self.work = 0.0
+        self.note: Callable[[str], None] | None = None
         self._handled: list[tuple[str, float]] = []
         self.client = import_module("neonize.client").NewClient(
             database, uuid=f"bare.{os.getpid()}"
@@ -138,6 +139,9 @@ class Bot:
             if name == "Message":
                 if self._kill_on is not None and event.Message.conversation == self._kill_on:
                     os.kill(os.getpid(), signal.SIGKILL)
+                if self.note is not None:
+                    self.note(event.Info.ID)
+                    return
                 if self._tally is not None:
                     self._count(event.Info.ID, self._tally)
                     return
@@ -177,6 +181,7 @@ def main() -> None:
     parser.add_argument("--keepalive-scale", type=float)
     parser.add_argument("--messages", action="store_true", help="handle messages, too")
     parser.add_argument("--tally", type=int, metavar="N", help="only count messages, and say N")
+    parser.add_argument("--note", action="store_true", help="only note messages, as `tally_bot`")
     parser.add_argument("--work", type=float, default=0, help="seconds that a message takes")
     parser.add_argument("--receipts", action="store_true", help="handle receipts, too")
     parser.add_argument("--kill-on", metavar="TEXT", help="die of SIGKILL when a message says this")
@@ -199,6 +204,8 @@ def main() -> None:
         tally=options.tally,
     )
     bot.work = options.work
+    if options.note:
+        bot.note = import_module("lab.bench.tally_bot").note
     threading.Thread(target=bot.obey, daemon=True).start()
     try:
         bot.client.connect()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import json
 import os
 import statistics
@@ -38,21 +37,28 @@ _LOOK = 0.002
 class Side(ABC):
     """One program that receives and sends."""
 
-    def __init__(self, server: LoopbackServer, name: str) -> None:
+    def __init__(self, server: LoopbackServer, name: str, tally: Path) -> None:
         self.name = name
         self.server = server
         self.phone = server.phone()
         self.ann = server.contact()
-        self._numbers = itertools.count()
+        self._tally = tally
+        self._found: dict[str, float] = {}
+        self._read = 0
 
     @property
     def device(self) -> Device:
         (device,) = self.phone.devices
         return device
 
-    @abstractmethod
     async def arrived(self, idents: list[str]) -> list[float]:
         """Wait for messages, and return when each was handled, by `time.monotonic`."""
+        wanted = set(idents)
+        async with asyncio.timeout(_WITHIN):
+            while not self._found.keys() >= wanted:
+                await asyncio.sleep(_LOOK)
+                self._look()
+        return [self._found[each] for each in idents]
 
     @abstractmethod
     async def send(self, count: int) -> dict[str, list[float]]:
@@ -82,24 +88,29 @@ class Side(ABC):
         await self.send(1)
         await self.server.wait_acknowledged(self.device, timeout=_WITHIN)
 
+    def _look(self) -> None:
+        if not self._tally.exists():
+            return
+        with self._tally.open("rb") as file:
+            file.seek(self._read)
+            data = file.read()
+        whole = data[: data.rfind(b"\n") + 1]
+        self._read += len(whole)
+        for each in whole.decode().splitlines():
+            ident, at = each.split()
+            self._found.setdefault(ident, float(at))
+
 
 class Bare(Side):
     """A bare neonize."""
 
-    def __init__(self, server: LoopbackServer, client: BareClient) -> None:
-        super().__init__(server, "bare")
+    def __init__(self, server: LoopbackServer, client: BareClient, tally: Path) -> None:
+        super().__init__(server, "bare", tally)
         self._client = client
 
     async def pair(self) -> None:
         await self.phone.scan((await self._client.expect("qr"))["payload"])
         await self.server.wait_connected(self.phone, timeout=_WITHIN)
-
-    async def arrived(self, idents: list[str]) -> list[float]:
-        found: dict[str, float] = {}
-        wanted = set(idents)
-        while not found.keys() >= wanted:
-            found |= dict((await self._client.expect("tally", within=_WITHIN))["handled"])
-        return [found[each] for each in idents]
 
     async def send(self, count: int) -> dict[str, list[float]]:
         call = {"to": str(self.ann.lid), "count": count}
@@ -110,23 +121,12 @@ class Ours(Side):
     """A program that embeds a supervisor."""
 
     def __init__(self, server: LoopbackServer, name: str, process: Process, tally: Path) -> None:
-        super().__init__(server, name)
+        super().__init__(server, name, tally)
         self._process = process
-        self._tally = tally
-        self._found: dict[str, float] = {}
-        self._read = 0
 
     async def pair(self) -> None:
         await self.phone.scan((await self._line())["qr"])
         await self.server.wait_connected(self.phone, timeout=_WITHIN)
-
-    async def arrived(self, idents: list[str]) -> list[float]:
-        wanted = set(idents)
-        async with asyncio.timeout(_WITHIN):
-            while not self._found.keys() >= wanted:
-                await asyncio.sleep(_LOOK)
-                self._look()
-        return [self._found[each] for each in idents]
 
     async def send(self, count: int) -> dict[str, list[float]]:
         assert self._process.stdin is not None
@@ -142,18 +142,6 @@ class Ours(Side):
         said = await asyncio.wait_for(self._process.stdout.readline(), _WITHIN)
         found: dict[str, Any] = json.loads(said)
         return found
-
-    def _look(self) -> None:
-        if not self._tally.exists():
-            return
-        with self._tally.open("rb") as file:
-            file.seek(self._read)
-            data = file.read()
-        whole = data[: data.rfind(b"\n") + 1]
-        self._read += len(whole)
-        for each in whole.decode().splitlines():
-            ident, at = each.split()
-            self._found.setdefault(ident, float(at))
 
 
 @contextlib.asynccontextmanager
@@ -188,9 +176,12 @@ async def _sides() -> AsyncIterator[list[Side]]:
     async with contextlib.AsyncExitStack() as stack:
         where = stack.enter_context(on_disk())
         server = await stack.enter_async_context(LoopbackServer())
-        options = "--messages", "--tally", "1"
-        client = bare_client(server.endpoint, where / "bare.db", *options)
-        bare = Bare(server, await stack.enter_async_context(client))
+        tally = where / "tally"
+        client = bare_client(
+            *(server.endpoint, where / "bare.db", "--messages", "--note"),
+            more={tally_bot.FILE: str(tally)},
+        )
+        bare = Bare(server, await stack.enter_async_context(client), tally)
         await bare.pair()
         bot = f"{tally_bot.__name__}:{tally_bot.register.__name__}"
         reader = await stack.enter_async_context(_ours(server, where, "messages()", ""))
