@@ -260,7 +260,8 @@ def main() -> int:
     )
     print(*lines, sep="\n")
     print(f"it took {time.monotonic() - began:.0f} s (seed {chosen.seed})")
-    print(*(f"NOT held: {line}" for line in broken), sep="\n", end="")
+    for line in broken:
+        print(f"NOT held: {line}")
     return 1 if broken else 0
 
 
