@@ -89,7 +89,7 @@ def _follow(files: SessionFiles, standing: _Standing, code: ShownCode | None, si
     shown: str | None = None
     while standing.status.state not in _OVER:
         text = None if code is None else code.text.get_secret_value()
-        if text != shown and code is not None and code.kind == "pair_code" and is_image(sink):
+        if text != shown and code is not None and code.kind == "pair_code" and _is_image(sink):
             print("It is a pair code, which no image helps with: `wa-supervisor qr` shows it.")
         if text != shown:
             _hand_over(code, sink)
@@ -100,7 +100,7 @@ def _follow(files: SessionFiles, standing: _Standing, code: ShownCode | None, si
     return standing.status
 
 
-def is_image(sink: Sink) -> bool:
+def _is_image(sink: Sink) -> bool:
     """Whether a sink has no room for a pair code, which is typed and not scanned."""
     return isinstance(sink, PngFile)
 
