@@ -17,7 +17,6 @@ from .control import Order, ask
 from .errors import ControlError, NotRunning, StoreError, SupervisorError
 from .exit_record import read_exit
 from .hints import Action, Hint
-from .journal.reader import read
 from .lifecycle import Phase, Session
 from .messages.own import read_own
 from .private_files import list_names
@@ -99,6 +98,8 @@ def read_stopped(
 
 
 def _read(files: SessionFiles, policy: Policy | None, silent: str | None) -> Status:
+    from .journal.reader import read  # noqa: PLC0415 - whoever is answered needs no SQLite
+
     holder, held = look_at_lock(files)
     running: Running = "silent" if silent else "starting" if held else "stopped"
     memory = read(files.journal, limit=1).memory if files.journal.exists() else None

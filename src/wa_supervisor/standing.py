@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import SecretStr
 
-from .lifecycle import Clock, Session, State, effects
+from .lifecycle import Clock, Session, State
 from .status import Status, time_of_day
 from .status_parts import Device, PairingNow, ProcessState
 from .versions import versions
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from .gate import Identity
     from .incoming import Incoming
     from .journal.memory import Memory
-    from .lifecycle import Step
     from .outgoing import Outgoing
     from .pairing.current import CurrentCode
     from .settings import Settings
@@ -66,9 +65,9 @@ class Standing:
     async def _look_up(self) -> None:
         self._versions = await asyncio.to_thread(versions)
 
-    def heard(self, step: Step, record: StepRecord) -> None:
+    def heard(self, record: StepRecord) -> None:
         """Take note of when it came about."""
-        if any(isinstance(each, effects.StartChild) for each in step.effects):
+        if "StartChild" in record.effects:
             self._child_at = record.ts
         if record.substate != self._substate or record.before != record.after:
             self._substate, self._substate_at = record.substate, record.ts

@@ -377,7 +377,7 @@ class Supervisor(Sending):
             )
 
     def _hand_on(self, step: Step, record: StepRecord) -> None:
-        self._standing.heard(step, record)
+        self._standing.heard(record)
         if self._incoming is not None:
             self._incoming.account.heard(step)
         self._bot.heard(step)

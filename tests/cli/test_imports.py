@@ -70,3 +70,12 @@ def test_a_command_at_work_pays_for_no_play_and_for_no_code_that_does_not_show(
     found = imported(tmp_path, command, "--help")
     assert "wa_supervisor.settings" in found
     assert not found & (CLIENT | CODES | LOOPBACK | PLAY)
+
+
+def test_status_pays_for_no_chart_no_drawing_and_no_journal_before_they_are_needed(
+    tmp_path: Path,
+) -> None:
+    found = imported(tmp_path, "status", "--session", "shop", "--data-dir", str(tmp_path), "--help")
+    assert "wa_supervisor.settings" in found
+    unused = (SUPERVISING - {"sqlite3"}) | MACHINE | DRAWING | {"wa_supervisor.lifecycle.facts"}
+    assert not found & (CLIENT | CODES | LOOPBACK | PLAY | unused)
