@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT: Final = Path(__file__).parents[2]
-TIMEOUT: Final = 300.0
+TIMEOUT: Final = 900.0
 """Seconds; a mutant that hangs the tests is noticed, too."""
 
 _COPIED: Final = ("src", "tests", "lab", "loopback", "docs", "pyproject.toml")
