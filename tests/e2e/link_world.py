@@ -99,6 +99,14 @@ class LinkWorld:
         assert time.monotonic() - begun < 5
         return await self.expect(facts.ChildExited, 0.1)
 
+    async def stop_early(self, **how: bool) -> None:
+        """Stop what may not have begun."""
+        begun = time.monotonic()
+        await self.link.stop(**how)
+        assert time.monotonic() - begun < 5
+        fact = await asyncio.wait_for(self._inbox.get(), 0.1)
+        assert isinstance(fact, facts.ChildExited | facts.StartRefused), fact
+
 
 @contextlib.asynccontextmanager
 async def link_world(

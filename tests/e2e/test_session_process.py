@@ -389,7 +389,7 @@ async def test_a_stop_is_bounded_in_every_state(
         world.server.stall(stalled)
     await world.start()
     await reach(world)
-    await world.stop(log_out=log_out)
+    await world.stop_early(log_out=log_out)
     assert world.link.pid is None
 
 
@@ -399,7 +399,7 @@ async def test_stop_of_a_silent_login_is_bounded(world: World) -> None:
     world.server.on_login(Silence())
     await world.start()
     await world.server.next_connection()
-    await world.stop()
+    await world.stop_early()
 
 
 async def test_stopping_with_logout_unlinks_the_device(world: World) -> None:
