@@ -80,6 +80,7 @@ if TYPE_CHECKING:
     from .setting_groups import (
         InboxSettings,
         JournalSettings,
+        NotifySettings,
         PairingSettings,
         QuarantineSettings,
         SnapshotSettings,
@@ -140,6 +141,7 @@ __all__ = [
     "NotOnWhatsApp",
     "NotPaired",
     "NotRunning",
+    "NotifySettings",
     "OutboxError",
     "Outcome",
     "PairingSettings",
@@ -247,6 +249,7 @@ __getattr__ = exports(
         "Status": "status",
         "Step": "lifecycle",
         "StepRecord": "status",
+        "NotifySettings": "setting_groups",
         "StopSettings": "setting_groups",
         "Supervisor": "supervisor",
         "SyncDelivery": "sync",

@@ -148,3 +148,35 @@ class StopSettings(BaseModel):
     drain: Annotated[FiniteFloat, Field(ge=0, le=10)] = 1.0
     """Seconds for what was received, and for the bot's handlers, before the client is ended. A
     stop takes 3.5 s beyond this at most."""
+
+
+class NotifySettings(BaseModel):
+    """Where notices go when a person is needed; nowhere by default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    urls: tuple[SecretStr, ...] = ()
+    """Apprise URLs, such as `ntfy://topic` or `mailto://user:password@example.org`."""
+    webhook: SecretStr | None = None
+    """A URL that gets each notice as JSON by POST."""
+    webhook_secret: SecretStr | None = None
+    """Signs them after standardwebhooks.com; `whsec_` and base64."""
+    command: str | None = None
+    """A command that gets each notice as JSON on its standard input."""
+    heartbeat: SecretStr | None = None
+    """A URL that gets a GET while messages are heard, such as one of healthchecks.io."""
+    heartbeat_every: Annotated[FiniteFloat, Field(ge=1, le=86_400)] = 60.0
+    """Seconds between two of them."""
+    page: str | None = None
+    """A link that is told with each notice: where to look and act."""
+
+    @model_validator(mode="after")
+    def _signs_what_is_sent(self) -> Self:
+        if self.webhook_secret is not None and self.webhook is None:
+            raise ValueError("webhook_secret signs a webhook: set webhook as well")
+        return self
+
+    @property
+    def is_on(self) -> bool:
+        """Whether anybody is told anything."""
+        return bool(self.urls or self.webhook or self.command or self.heartbeat)

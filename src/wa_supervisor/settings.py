@@ -41,6 +41,7 @@ from .setting_checks import contradictions
 from .setting_groups import (
     InboxSettings,
     JournalSettings,
+    NotifySettings,
     PairingSettings,
     QuarantineSettings,
     SnapshotSettings,
@@ -108,6 +109,7 @@ class Settings(BaseSettings):
     gate: GatePolicy = GatePolicy()
     """Who may speak to the program, see docs/gate.md. Without any setting: nobody."""
     stop: StopSettings = StopSettings()
+    notify: NotifySettings = NotifySettings()
     policy: Policy = Field(default_factory=Policy)
     watch: Watch = Watch()
     bot: str | None = None

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .gate import Identity
     from .incoming import Incoming
     from .journal.memory import Memory
+    from .notify.notices import Notices
     from .outgoing import Outgoing
     from .pairing.current import CurrentCode
     from .settings import Settings
@@ -46,6 +47,7 @@ class Standing:
     code: CurrentCode
     incoming: Incoming | None
     outgoing: Outgoing
+    notices: Notices
     _started_at: datetime | None = None
     _child_at: datetime | None = None
     _substate: str | None = None
@@ -111,6 +113,7 @@ class Standing:
             restricted_at=restricted_at,
             ignored=shell.core.ignored.total(),
             journal=recorder.trouble,
+            notify=self.notices.trouble,
             order=memory.order if memory else None,
         )
 

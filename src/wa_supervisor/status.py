@@ -130,6 +130,7 @@ class Beside(TypedDict, total=False):
     restricted_at: datetime | None
     ignored: int
     journal: str | None
+    notify: dict[str, str]
     order: Literal["resume", "relink"] | None
     last_run: LastRun | None
     trouble: str | None
@@ -203,6 +204,8 @@ class Status(_Record):
     """Facts that meant nothing where they came."""
     journal: str | None = None
     """Why steps cannot be recorded; null while they can."""
+    notify: dict[str, str] = {}
+    """Why nobody can be notified, by the channel that does not take it; empty while all do."""
     order: Literal["resume", "relink"] | None = None
     """What an operator left for the next supervisor to do first."""
     last_run: LastRun | None = None

@@ -25,6 +25,7 @@ from .journal import Recorder
 from .lifecycle import State, facts
 from .log_context import SESSION
 from .messages.reader import KINDS
+from .notify.notices import Notices
 from .outgoing import Outgoing
 from .pairing.current import CurrentCode
 from .pairing.parse import parse_sink
@@ -115,7 +116,10 @@ class Supervisor(Sending):
         )
         if self._incoming is not None:
             self._outgoing.belong_to(self._incoming.account)
-        self._standing = Standing(self._clock, self._code, self._incoming, self._outgoing)
+        self._notices = Notices(settings.notify, beside=self._store.outbox)
+        self._standing = Standing(
+            self._clock, self._code, self._incoming, self._outgoing, self._notices
+        )
         self._downloads = Downloads(self._store.inbox)
         self._facts = FactQueue()
         self._audience = Audience()
@@ -362,6 +366,7 @@ class Supervisor(Sending):
                 incoming.use(link)
             await stack.enter_async_context(self._bot.running(link))
             others = talks(self, incoming)
+            await stack.enter_async_context(self._notices.running(lambda: self.status))
             await stack.enter_async_context(store.control(orders, lambda: self.status, others))
             yield Surroundings(
                 store=store,
@@ -381,4 +386,5 @@ class Supervisor(Sending):
         if self._incoming is not None:
             self._incoming.account.heard(step)
         self._bot.heard(step)
+        self._notices.heard(step)
         self._audience.hear(step, record)

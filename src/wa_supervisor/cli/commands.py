@@ -76,6 +76,7 @@ HOMES: Final[Mapping[str, Home]] = {
     "listen": Home("Print what is received, for a program in any language.", "listen:listen"),
     "send": Home("Send a text, once for its key.", "send:send"),
     "gate": Home("Say who may write and why; allow or deny somebody.", "gate:gate"),
+    "notify": Home("Try whether a person would be called.", "notify:notify"),
     "explain": Home("Say what a reason means, who must act, what to type.", "reasons:explain"),
     "history": Home("Show the steps a session took, oldest first.", "history:history"),
     "crashes": Home("Show how the session's processes died.", "crashes:crashes"),

@@ -127,6 +127,8 @@ def _rows(status: Status, options: SessionOptions, *, number: bool) -> Iterator[
     yield from _budgets(status)
     if status.order:
         yield "order", f"`{status.order}` is kept for the next start"
+    for channel, why in status.notify.items():
+        yield "calling", f"nobody can be called by {channel}: {why}"
     if status.journal:
         yield "recording", f"steps cannot be recorded: {status.journal}"
     yield from _processes(status)

@@ -1,0 +1,217 @@
+"""What is worth a notice, and what was said already.
+
+An incident begins when messages are no longer heard and ends when they are. It is told when a
+person is needed, or after `patience`; once, again each `reminder`, and when it is over. If it gets
+worse (it healed by itself, now somebody must act) that is told too. What comes and goes often is
+told once an hour, all in one.
+
+Pure: the time comes in with each status, and `due` says when to ask again without news.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict
+
+from ..lifecycle import State
+from ..status import Status
+from .notice import Kind, Notice, lasting
+
+PATIENCE: Final = timedelta(minutes=5)
+"""How long what heals by itself may take."""
+SCANNING: Final = timedelta(minutes=1)
+"""How long a code may show before somebody is called: who just started this is about to scan it."""
+REMINDER: Final = timedelta(days=1)
+CALM: Final = timedelta(hours=1)
+"""So long notices are gathered while the connection comes and goes."""
+OFTEN: Final = 3
+"""So many incidents told within `CALM` are enough to gather those that follow."""
+PHONE_WARNING: Final = timedelta(days=2)
+"""So long before WhatsApp unlinks a device whose phone is away: 12 of its 14 days are over."""
+
+
+class Open(BaseModel):
+    """An incident that is not over."""
+
+    began: datetime
+    told: datetime | None = None
+    reminded: datetime | None = None
+    needed: bool = False
+    """It was told that somebody must act."""
+
+
+class Told(BaseModel):
+    """What must be known after a restart, so that nothing is told twice or forgotten."""
+
+    model_config = ConfigDict(validate_assignment=True)
+
+    open: Open | None = None
+    lately: list[datetime] = []
+    """When incidents were told, within `CALM`."""
+    gathered: list[float] = []
+    """How many seconds each incident lasted that was not told on its own."""
+    gathering_until: datetime | None = None
+    restricted: datetime | None = None
+    """Until when no further restriction is told."""
+    phone: datetime | None = None
+    """The day on which the device is unlinked, of which it was told."""
+
+
+class Incidents:
+    """Decides for one session. `told` is what an earlier run left."""
+
+    def __init__(self, told: Told | None = None, *, page: str | None = None) -> None:
+        self.told = told or Told()
+        self._page = page
+        self._last: Status | None = None
+
+    def see(self, status: Status) -> list[Notice]:
+        """Take a status, at its time; return the notices that are due."""
+        self._last = status
+        if status.state is State.STOPPED:
+            # An operator's doing; but what was told goes on until it is over.
+            if self.told.open is not None and self.told.open.told is None:
+                self.told.open = None
+            return list(self._gathered(status))
+        return [
+            *self._incident(status),
+            *self._gathered(status),
+            *self._restriction(status),
+            *self._phone(status),
+        ]
+
+    def due(self) -> datetime | None:
+        """Return when to `see` a status again though nothing happened; None if never."""
+        told, status = self.told, self._last
+        moments = [told.gathering_until]
+        if told.open is not None and status is not None:
+            if told.open.told is None:
+                moments.append(told.open.began + _patience(status))
+            else:
+                moments.append((told.open.reminded or told.open.told) + REMINDER)
+        if status is not None and (ends := status.device.session_ends_without_phone) is not None:
+            moments.append(ends - PHONE_WARNING if told.phone != ends else None)
+        return min((each for each in moments if each is not None), default=None)
+
+    # -- incidents
+
+    def _incident(self, status: Status) -> Iterator[Notice]:
+        told, now = self.told, status.ts
+        if status.is_ready:
+            if told.open is not None:
+                yield from self._over(told.open, status)
+                told.open = None
+            return
+        if told.open is None:
+            told.open = Open(began=status.substate_since or status.since or now)
+        incident = told.open
+        if incident.told is None:
+            if now - incident.began >= _patience(status):
+                yield from self._tell(incident, status)
+        elif status.needs_person and not incident.needed:
+            incident.needed = True
+            yield self._notice(Kind.NEEDED, status)
+        elif now - (incident.reminded or incident.told) >= REMINDER:
+            incident.reminded = now
+            yield self._notice(Kind.STILL, status)
+
+    def _tell(self, incident: Open, status: Status) -> Iterator[Notice]:
+        told, now = self.told, status.ts
+        incident.told, incident.needed = now, status.needs_person
+        told.lately = [each for each in told.lately if now - each < CALM]
+        if status.needs_person:
+            yield self._notice(Kind.NEEDED, status)
+        elif len(told.lately) < OFTEN and told.gathering_until is None:
+            yield self._notice(Kind.DOWN, status)
+        elif told.gathering_until is None:
+            told.gathering_until = now + CALM
+        told.lately.append(now)
+
+    def _over(self, incident: Open, status: Status) -> Iterator[Notice]:
+        if incident.told is None:
+            return
+        lasted = status.ts - incident.began
+        if self.told.gathering_until is not None and not incident.needed:
+            self.told.gathered.append(lasted.total_seconds())
+            return
+        yield self._notice(
+            Kind.RECOVERED, status, f"Messages are heard again, after {lasting(lasted)}."
+        )
+
+    def _gathered(self, status: Status) -> Iterator[Notice]:
+        told, now = self.told, status.ts
+        if told.gathering_until is None or now < told.gathering_until:
+            return
+        times, told.gathered = told.gathered, []
+        told.gathering_until = now + CALM if len(times) >= OFTEN else None
+        if times:
+            longest = lasting(timedelta(seconds=max(times)))
+            state = "It is connected now." if status.is_ready else "It is not connected now."
+            yield self._notice(
+                Kind.FLAPPING,
+                status,
+                f"{len(times)} interruptions within an hour, the longest of {longest}. {state}",
+            )
+
+    # -- what is told beside them
+
+    def _restriction(self, status: Status) -> Iterator[Notice]:
+        at, now = status.restricted_at, status.ts
+        until = self.told.restricted
+        if at is None or (until is not None and (now < until or at <= until - REMINDER)):
+            return
+        self.told.restricted = now + REMINDER
+        yield self._notice(
+            Kind.RESTRICTED,
+            status,
+            "WhatsApp refused a message to somebody this account has not written to before (463). "
+            "Write to no new contacts for a while; messages to others go on.",
+        )
+
+    def _phone(self, status: Status) -> Iterator[Notice]:
+        ends = status.device.session_ends_without_phone
+        if ends is None or ends - status.ts > PHONE_WARNING or self.told.phone == ends:
+            return
+        self.told.phone = ends
+        yield self._notice(
+            Kind.PHONE_AWAY,
+            status,
+            "No sign of the phone has been noticed for 12 days. Open WhatsApp on it before "
+            f"{ends:%Y-%m-%d %H:%M} UTC, or WhatsApp may unlink this device.",
+        )
+
+    def _notice(self, kind: Kind, status: Status, text: str | None = None) -> Notice:
+        incident = self.told.open
+        began = incident.began if incident else None
+        if text is None:
+            text = status.sentence or _WITHOUT_REASON.get(status.state, "It is not connected.")
+            if began is not None and status.ts - began >= timedelta(minutes=1):
+                text = f"{text} For {lasting(status.ts - began)} now."
+        stays = kind in {Kind.NEEDED, Kind.DOWN, Kind.STILL}
+        return Notice(
+            id=f"{status.session}-{kind.value}-{int(status.ts.timestamp())}",
+            kind=kind,
+            session=status.session,
+            at=status.ts,
+            text=text,
+            reason=status.reason.value if status.reason and stays else None,
+            who=status.who if stays else "nobody",
+            hints=status.hints if stays else (),
+            began=began,
+            page=self._page,
+        )
+
+
+_WITHOUT_REASON = {
+    State.PAIRING: "A code waits to be scanned with the phone.",
+    State.INIT: "It is starting.",
+}
+
+
+def _patience(status: Status) -> timedelta:
+    if status.state is State.PAIRING:
+        return SCANNING
+    return timedelta(0) if status.needs_person else PATIENCE

@@ -1,0 +1,190 @@
+"""Listens to one supervisor and has every channel say what it must, without holding anything up."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from ..lifecycle import State
+from . import memory
+from .channels import SECONDS, Channel, Heartbeat, NotSaid, channels
+from .incidents import Incidents
+
+if TYPE_CHECKING:
+    from ..lifecycle import Step
+    from ..setting_groups import NotifySettings
+    from ..status import Status
+    from .notice import Notice
+
+log = logging.getLogger("wa_supervisor")
+
+LOOK_EVERY: Final = 30.0
+"""Seconds between two looks at the time of day at most: it may be set."""
+PAUSES: Final = (1.0, 10.0, 60.0, 600.0)
+"""Seconds between tries of one notice; the last is kept."""
+MOST_UNSAID: Final = 20
+"""Notices that wait for one channel; of more the oldest is dropped."""
+LAST_SECONDS: Final = 1.0
+"""At the end of a run that was asked for, for what is being said."""
+LAST_CALL_SECONDS: Final = 10.0
+"""The same where it gave up and ends for that: then somebody must hear of it."""
+
+
+class Notices:
+    """The notices of one session."""
+
+    def __init__(self, settings: NotifySettings, beside: Path | None) -> None:
+        """Tell as these settings say; what was told is kept in the directory of `beside`."""
+        self._channels = tuple(channels(settings))
+        self._heartbeat = Heartbeat(settings.heartbeat) if settings.heartbeat else None
+        self._every = settings.heartbeat_every
+        self._page = settings.page
+        self._path = beside and beside.with_name(memory.FILE)
+        self._memory = memory.Memory()
+        self._incidents = Incidents(page=settings.page)
+        self._news = asyncio.Event()
+        self._to_say = {channel.name: asyncio.Event() for channel in self._channels}
+        self._all_said = {channel.name: asyncio.Event() for channel in self._channels}
+        self.trouble: dict[str, str] = {}
+        """Why a channel does not say what it should, by its name; without those that do."""
+
+    def heard(self, step: Step) -> None:
+        """Look again: something happened."""
+        if step.taken:
+            self._news.set()
+
+    @contextlib.asynccontextmanager
+    async def running(self, status: Callable[[], Status]) -> AsyncIterator[None]:
+        """Tell for as long as this lasts. What is unsaid at the end is said by the next run."""
+        if not self._channels and self._heartbeat is None:
+            yield
+            return
+        self._memory = await asyncio.to_thread(memory.load, self._path)
+        self._incidents = Incidents(self._memory.told, page=self._page)
+        tasks = [asyncio.create_task(self._watch(status), name="notices")]
+        tasks += [asyncio.create_task(self._speak(each), name=each.name) for each in self._channels]
+        if self._heartbeat is not None:
+            tasks.append(asyncio.create_task(self._beat(self._heartbeat, status)))
+        try:
+            yield
+        finally:
+            last = status()
+            gave_up = last.state is State.GAVE_UP
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LAST_CALL_SECONDS if gave_up else LAST_SECONDS):
+                    await self._look(last)
+                    await asyncio.gather(*(each.wait() for each in self._all_said.values()))
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _watch(self, status: Callable[[], Status]) -> None:
+        while True:
+            self._news.clear()
+            await self._look(status())
+            due = self._incidents.due()
+            left = LOOK_EVERY if due is None else (due - datetime.now(UTC)).total_seconds()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(max(left, 0.05), LOOK_EVERY)):
+                    await self._news.wait()
+
+    async def _look(self, status: Status) -> None:
+        before = self._incidents.told.model_dump_json()
+        notices = self._incidents.see(status)
+        if not notices and before == self._incidents.told.model_dump_json():
+            return
+        for notice in notices:
+            log.info("notice to %s: %s", self._named(), notice.title)
+            for channel in self._channels:
+                waiting = self._memory.unsaid.setdefault(channel.name, [])
+                waiting.append(notice)
+                del waiting[:-MOST_UNSAID]
+                self._all_said[channel.name].clear()
+                self._to_say[channel.name].set()
+        self._memory.told = self._incidents.told
+        await self._save()
+
+    async def _speak(self, channel: Channel) -> None:
+        tries = 0
+        while True:
+            waiting = self._memory.unsaid.setdefault(channel.name, [])
+            if not waiting:
+                self._all_said[channel.name].set()
+                self._to_say[channel.name].clear()
+                await self._to_say[channel.name].wait()
+                continue
+            if await self._says(channel, notice := waiting[0]):
+                tries = 0
+                if notice in waiting:
+                    waiting.remove(notice)
+                await self._save()
+            else:
+                pause = PAUSES[min(tries, len(PAUSES) - 1)]
+                tries += 1
+                await asyncio.sleep(pause)
+
+    async def _says(self, channel: Channel, notice: Notice) -> bool:
+        why = await said(channel, notice)
+        if why is None:
+            if self.trouble.pop(channel.name, None) is not None:
+                log.info("the %s takes notices again", channel.name)
+            return True
+        if self.trouble.get(channel.name) != why:
+            log.warning("the %s takes no notice: %s", channel.name, why)
+        self.trouble[channel.name] = why
+        return False
+
+    async def _beat(self, heartbeat: Heartbeat, status: Callable[[], Status]) -> None:
+        while True:
+            if status().is_ready:
+                try:
+                    await heartbeat.beat()
+                except NotSaid as error:
+                    self.trouble[heartbeat.name] = str(error)
+                else:
+                    self.trouble.pop(heartbeat.name, None)
+            await asyncio.sleep(self._every)
+
+    async def _save(self) -> None:
+        content = self._memory.model_dump_json().encode()
+        try:
+            await asyncio.to_thread(memory.save, self._path, content)
+        except OSError as error:
+            self.trouble["memory"] = f"what was told cannot be kept: {error.strerror}"
+        else:
+            self.trouble.pop("memory", None)
+
+    def _named(self) -> str:
+        return ", ".join(channel.name for channel in self._channels) or "nobody"
+
+
+async def said(channel: Channel, notice: Notice) -> str | None:
+    """Have a channel say it, within the deadline. Return why it could not; None if it did."""
+    try:
+        async with asyncio.timeout(SECONDS):
+            await channel.say(notice)
+    except TimeoutError:
+        return f"no answer within {SECONDS:g} s"
+    except NotSaid as error:
+        return str(error)
+    except Exception as error:  # noqa: BLE001 - of others' code; its text may hold an address
+        return f"{type(error).__name__} in it"
+    return None
+
+
+async def say_all(settings: NotifySettings, notice: Notice) -> dict[str, str | None]:
+    """Say one notice on every channel at once; return by name why one could not."""
+    every: Iterable[Channel] = tuple(channels(settings))
+    answers = await asyncio.gather(*(said(channel, notice) for channel in every))
+    return dict(zip((channel.name for channel in every), answers, strict=True))
+
+
+async def beat_once(settings: NotifySettings) -> None:
+    """Have the heartbeat beat once, if there is one. Raises NotSaid."""
+    if settings.heartbeat is not None:
+        await Heartbeat(settings.heartbeat).beat()
