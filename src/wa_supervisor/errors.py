@@ -23,6 +23,7 @@ SupervisorError
 │   ├── NeonizeUnusable   neonize is missing, incomplete or not the one we know
 │   ├── NoRoom            there is no memory or descriptor to load neonize with
 │   └── PatchError        neonize's library is not laid out as a test server needs it
+├── NotSaid               a notice was not taken by whoever should call a person
 └── MessagesError         of what flows through a session, see `messages.errors`
 
 Misuse raises. What the outside world does never raises: it becomes a fact.
