@@ -46,6 +46,7 @@ _WORDS: Final[Mapping[str, str]] = {
     "string_sub_type": _TEXT,
     "string_type": _TEXT,
     "string_unicode": _TEXT,
+    "tuple_type": _LIST,
 }
 
 _CHOICES: Final = frozenset({"enum", "literal_error"})
