@@ -29,6 +29,11 @@ _EXAMPLES: Final[Mapping[Key, Any]] = {
     ("data_dir",): "~/wa-sessions",
     ("database",): "postgres://USER:PASSWORD@HOST/NAME?sslmode=require",
     ("endpoint", "proxy"): "http://127.0.0.1:3128",
+    ("notify", "command"): "/usr/local/bin/call-me",
+    ("notify", "heartbeat"): "https://hc-ping.com/00000000-0000-0000-0000-000000000000",
+    ("notify", "page"): "https://example.org/whatsapp",
+    ("notify", "webhook"): "https://example.org/hook",
+    ("notify", "webhook_secret"): "whsec_c2VjcmV0",
     ("pairing", "phone"): "+15550001111",
     ("policy", "backoff", "max_retries"): 10,
 }
