@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wa_supervisor.lifecycle import Policy, Reason, SessionCore, State, effects, facts
+from wa_supervisor.multi.breaker import Breaker
 from wa_supervisor.multi.dials import LONGEST_TURN, Dials, Pace
 
 UP = 0.5  # seconds from a dial to WhatsApp's answer
@@ -50,6 +51,8 @@ class Crowd:
                         self.later(UP, name, answer)
                 case effects.StopChild(generation=generation):
                     self.later(0.1, name, facts.ChildExited(generation, 0, None))
+                case effects.PurgeSession():
+                    self.later(0.1, name, facts.PurgeDone())
 
     def later(self, seconds: float, name: str, fact: facts.Fact) -> None:
         entry = (self.now + seconds, len(self.dialled) + len(self.soon), name, fact)
@@ -120,6 +123,62 @@ def test_when_all_are_refused_one_at_a_time_tries_and_none_is_given_up_for_that(
     crowd.refused = False
     crowd.go_on(3600.0 + 900 + 60)
     assert crowd.count(State.CONNECTED) == 50
+
+
+def refuse_all(crowd: Crowd) -> None:
+    """Have WhatsApp say of each session's release that it is too old: all give up."""
+    crowd.go_on(30.0)
+    for name, core in crowd.cores.items():
+        crowd.take(name, facts.ClientOutdated(core.session.generation))
+        crowd.go_on(crowd.now + 100.0)
+    assert crowd.count(State.GAVE_UP) == len(crowd.names)
+    assert not crowd.dials.breaker.is_open, "not within one minute"
+
+
+@pytest.mark.parametrize("order", [facts.Relink(), facts.Resume()])
+def test_an_operator_who_orders_many_within_a_minute_has_none_held(order: facts.Fact) -> None:
+    crowd = Crowd(3, Pace(at_once=4, apart=0.1))
+    refuse_all(crowd)
+    crowd.silent = True
+    for name in crowd.names:
+        crowd.take(name, order)
+    crowd.go_on(crowd.now + 1.0)
+    assert not crowd.dials.breaker.is_open
+
+
+def test_what_was_given_up_before_a_restart_is_no_failure_of_now() -> None:
+    crowd = Crowd(3, Pace(at_once=4, apart=0.1))
+    refuse_all(crowd)
+    later = Dials()
+    for name, core in crowd.cores.items():
+        later.add(name)
+        again = SessionCore(core.session.recalled(0.0), jitter=lambda: 0.5)
+        later.hear(name, again.handle(facts.Start(), 0.0), 0.0)
+        assert again.session.phase.state is State.GAVE_UP
+    assert not later.breaker.is_open
+
+
+def test_a_session_that_an_operator_resumes_is_next_though_all_are_held() -> None:
+    crowd = Crowd(5, Pace(at_once=4, apart=0.1))
+    crowd.refused = True
+    crowd.go_on(3600.0)
+    assert crowd.dials.breaker.is_open
+    crowd.refused = False
+    crowd.take("s3", facts.Resume())
+    crowd.go_on(3600.0 + 10.0)
+    assert crowd.dialled[-5][1] == "s3"
+    assert crowd.count(State.CONNECTED) == 5
+
+
+def test_after_an_outage_of_hours_all_are_back_within_a_minute() -> None:
+    breaker = Breaker()
+    for name in "abc":
+        breaker.note_failure(name, Reason.DIAL_FAILED, 0.0, 3)
+    now = 0.0
+    while now < 7200.0:
+        now = breaker.next_try
+        breaker.note_try(now)
+    assert breaker.next_try - now <= 30.0
 
 
 def test_a_session_that_is_removed_leaves_its_turn_to_the_next() -> None:

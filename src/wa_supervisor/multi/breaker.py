@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ..lifecycle import Reason
+from ..lifecycle.guards import OUTAGES
 
 SHARED_CAUSES: Final = frozenset(
     {
@@ -52,6 +53,8 @@ class BreakerLimits:
     first_pause: float = 15.0
     """Between two that try, doubled each time."""
     longest_pause: float = 900.0
+    longest_outage_pause: float = 30.0
+    """Instead, where the network may be all that is missing: nobody is asked too often then."""
 
 
 @dataclass
@@ -95,7 +98,9 @@ class Breaker:
     def note_try(self, now: float) -> None:
         """Have the next one wait: one has just begun to try."""
         self._next = now + self._pause
-        self._pause = min(2 * self._pause, self.limits.longest_pause)
+        limits = self.limits
+        longest = limits.longest_outage_pause if self.reason in OUTAGES else limits.longest_pause
+        self._pause = min(2 * self._pause, longest)
 
     def note_success(self) -> bool:
         """Close: a session came up. Return whether it was open."""

@@ -8,10 +8,11 @@ Pure: time and jitter come in as values.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from ..lifecycle import Child, Reason, State
+from ..lifecycle import Child, Reason, State, facts
 from .breaker import Breaker
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ class Dials:
     pace: Pace = field(default_factory=Pace)
     breaker: Breaker = field(default_factory=Breaker)
     _sessions: set[str] = field(default_factory=set)
-    _waiting: dict[str, None] = field(default_factory=dict)  # in order
+    _waiting: OrderedDict[str, None] = field(default_factory=OrderedDict)  # in order
+    _asked: set[str] = field(default_factory=set)  # by an operator, to try now
     _dialling: dict[str, float] = field(default_factory=dict)  # until when at most
     _not_before: float = 0.0
 
@@ -51,14 +53,19 @@ class Dials:
         self._sessions.discard(name)
         self._waiting.pop(name, None)
         self._dialling.pop(name, None)
+        self._asked.discard(name)
 
     def hear(self, name: str, step: Step, now: float) -> bool:
         """Note a step of a session. Return whether the breaker opened or closed by it."""
         if name not in self._sessions:
             return False
         session = step.session
+        if isinstance(step.fact, facts.Resume | facts.Relink):
+            self._asked.add(name)
         if step.after is State.BACKOFF and session.reason is Reason.HELD:
             self._waiting.setdefault(name)
+            if name in self._asked:
+                self._waiting.move_to_end(name, last=False)
         else:
             self._waiting.pop(name, None)
         if name in self._dialling and not (
@@ -67,8 +74,7 @@ class Dials:
             del self._dialling[name]
         if step.after is State.CONNECTED and step.before is not State.CONNECTED:
             return self.breaker.note_success()
-        failed = step.after in {State.BACKOFF, State.LOGGED_OUT, State.GAVE_UP}
-        if failed and step.before is not step.after and session.cause is not None:
+        if _has_failed(step) and session.cause is not None:
             return self.breaker.note_failure(name, session.cause, now, of=len(self._sessions))
         return False
 
@@ -88,6 +94,7 @@ class Dials:
         name = next(iter(self._waiting))
         del self._waiting[name]
         self._dialling[name] = now + LONGEST_TURN
+        self._asked.discard(name)
         self._not_before = now + self.pace.apart * (0.5 + sample)
         if self.breaker.is_open:
             self.breaker.note_try(now)
@@ -98,6 +105,18 @@ class Dials:
         if not self._waiting:
             return None
         ends = sorted(until for until in self._dialling.values() if until > now)
+        is_held = self.breaker.is_open and next(iter(self._waiting)) not in self._asked
         at_once = 1 if self.breaker.is_open else self.pace.at_once
         free = now if len(ends) < at_once else ends[len(ends) - at_once]
-        return max(free, self._not_before, self.breaker.next_try if self.breaker.is_open else now)
+        return max(free, self._not_before, self.breaker.next_try if is_held else now)
+
+
+def _has_failed(step: Step) -> bool:
+    """Whether something went wrong just now.
+
+    Of an operator's word and of a restart the cause is what it was, be it of last week: three that
+    are relinked in a minute are no trouble of all.
+    """
+    left = step.after in {State.BACKOFF, State.LOGGED_OUT, State.GAVE_UP}
+    fresh = step.session.reason is step.session.cause and step.before is not State.STOPPED
+    return left and fresh and step.before is not step.after
