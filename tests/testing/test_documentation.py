@@ -29,7 +29,7 @@ def test_the_example_holds(name: str) -> None:
 
 
 def test_the_document_names_what_there_is() -> None:
-    table = DOCUMENT.read_text("utf-8").rpartition("| name |")[2]
+    table = DOCUMENT.read_text("utf-8").rpartition("| name |")[2].partition("\n\n")[0]
     told = re.findall(r"`(\w+)`", "".join(re.findall(r"^\|(.*?)\|", table, re.MULTILINE)))
     assert {"VirtualSession", "FakeSession", "Environment", "strategies"} <= {*told}
     assert {*told} - {"strategies"} <= {*testing.__all__}
