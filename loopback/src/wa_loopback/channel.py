@@ -9,6 +9,7 @@ from .errors import PeerGone
 from .framing import FrameReader, frame
 from .nodes import Node
 from .noise import Handshaken, Responder, ServerIdentity
+from .trace import Tracer
 from .websocket import WebSocket
 
 
@@ -54,7 +55,11 @@ class FrameSocket:
 class Channel:
     """What a finished handshake leaves: a stream of nodes to and from a known client."""
 
-    def __init__(self, frames: FrameSocket, client: Handshaken) -> None:
+    def __init__(
+        self, frames: FrameSocket, client: Handshaken, tracer: Tracer | None = None
+    ) -> None:
+        self._tracer = tracer
+        self._number = 0 if tracer is None else tracer.opened()
         self._frames = frames
         self.websocket = frames.websocket
         self.client = client
@@ -62,14 +67,27 @@ class Channel:
     async def receive(self) -> Node | None:
         """Return the next node; None at the end. Raises `Malformed`."""
         data = await self._frames.receive()
-        return None if data is None else nodes.decode(self.client.receiving.decrypt(data))
+        if data is None:
+            return None
+        node = nodes.decode(self.client.receiving.decrypt(data))
+        if self._tracer is not None:
+            self._tracer.wrote(self._number, node, by_client=True)
+        return node
 
     def send(self, node: Node) -> None:
         """Send a node."""
+        if self._tracer is not None:
+            self._tracer.wrote(self._number, node, by_client=False)
         self._frames.send(self.client.sending.encrypt(nodes.encode(node)))
 
 
-async def handshake(websocket: WebSocket, identity: ServerIdentity, *, stalled: bool) -> Channel:
+async def handshake(
+    websocket: WebSocket,
+    identity: ServerIdentity,
+    *,
+    stalled: bool,
+    tracer: Tracer | None = None,
+) -> Channel:
     """Do the handshake, or swallow it when stalled.
 
     Raises `PeerGone` when the client left before the end, and `Malformed`.
@@ -81,4 +99,5 @@ async def handshake(websocket: WebSocket, identity: ServerIdentity, *, stalled: 
         raise PeerGone("the client gave up waiting for the handshake")
     responder = Responder(identity, frames.header)
     frames.send(responder.hello(hello))
-    return Channel(frames, responder.finish(await frames.expect()))
+    client = responder.resumed or responder.finish(await frames.expect())
+    return Channel(frames, client, tracer)

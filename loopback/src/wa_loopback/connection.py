@@ -8,7 +8,7 @@ import json
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from .answers import Failure, StreamError
+from .answers import RESTART, Failure, StreamError
 from .channel import Channel
 from .errors import LoopbackTimeout, PeerGone
 from .nodes import SERVER, Attrs, Jid, Node
@@ -42,6 +42,7 @@ class Connection:
         self._ended_here = False
         self._muted = False
         self._lingering: asyncio.TimerHandle | None = None
+        self._restarting: tuple[asyncio.TimerHandle, ...] = ()
         self.linger = LINGER_SECONDS
         """Seconds between a last node and the close; 0 makes the client miss some."""
         login = channel.client.payload.username is not None
@@ -80,6 +81,19 @@ class Connection:
     def send(self, node: Node) -> None:
         """Send any node; after the end it is lost, as on a network."""
         self._channel.send(node)
+
+    @property
+    def keys(self) -> tuple[bytes, bytes | None]:
+        """The Noise key and the identity key which the client gave in its handshake."""
+        return self.client.client_static, self.client.payload.identity
+
+    def restart(self, *, after: float, closes_after: float) -> None:
+        """Send the 515 which ends a pairing, and close if the client has not by then."""
+        loop = asyncio.get_running_loop()
+        self._restarting = (
+            loop.call_later(after, self.send, RESTART.node()),
+            loop.call_later(after + closes_after, self._hang_up),
+        )
 
     async def stream_error(
         self, code: str | None = None, *, conflict: str | None = None, close: bool = True
@@ -189,6 +203,10 @@ class Connection:
         loop = asyncio.get_running_loop()
         self._lingering = loop.call_later(self.linger, self._channel.websocket.close)
 
+    def _hang_up(self) -> None:
+        self._ended_here = True
+        self._channel.websocket.close()
+
     async def wait_closed(self, *, within: float = _CLOSING_SECONDS) -> None:
         """Wait until the client's side is gone; raises `LoopbackTimeout`."""
         try:
@@ -238,8 +256,9 @@ class Connection:
     def finish(self) -> None:
         """Note that the connection is over; called once by whoever reads it."""
         self._channel.websocket.release()
-        if self._lingering is not None:
-            self._lingering.cancel()
+        for timer in (self._lingering, *self._restarting):
+            if timer is not None:
+                timer.cancel()
         self._finished.set()
 
     def _is_answer(self, node: Node) -> bool:

@@ -89,6 +89,8 @@ def _welcome(world: World, connection: Connection, device: Device) -> None:
         if world.replace_older:
             older.end(REPLACED)
     connection.send(Node("success", {"t": str(int(time.time())), "lid": device.lid}))
+    if not connection.client.payload.passive:
+        requests.become_ready(world, connection, device)
 
 
 def _hear(world: World, connection: Connection, node: Node) -> None:

@@ -212,8 +212,8 @@ def _receipt(world: World, connection: Connection, device: Device, node: Node) -
 
 def _author(world: World, receipt: Node) -> Person | None:
     """Return whoever wrote the message which a receipt is about."""
-    author = receipt.attrs.get("participant") or receipt.attrs.get("to")
-    return world.directory.person(author) if isinstance(author, Jid) else None
+    author = receipt.address("participant") or receipt.address("to")
+    return None if author is None else world.directory.person(author)
 
 
 def _send_again(world: World, device: Device, receipt: Node, author: Person | None) -> None:
@@ -252,8 +252,8 @@ def _pass_on(author: Person, device: Device, receipt: Node) -> None:
 
 
 def _device_number(receipt: Node) -> int | None:
-    author = receipt.attrs.get("participant") or receipt.attrs.get("to")
-    return author.device if isinstance(author, Jid) else None
+    author = receipt.address("participant") or receipt.address("to")
+    return None if author is None else author.device
 
 
 def _ack(world: World, _connection: Connection, device: Device, node: Node) -> None:
@@ -274,8 +274,8 @@ def _chat_state(world: World, _connection: Connection, _device: Device, node: No
 
 def _address(node: Node, name: str) -> Jid:
     """Return an attribute which must be an address. Raises `Malformed`."""
-    value = node.attrs.get(name)
-    if not isinstance(value, Jid):
+    value = node.address(name)
+    if value is None:
         raise Malformed(f"{node!r} has no address in {name}")
     return value
 

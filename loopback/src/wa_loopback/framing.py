@@ -1,9 +1,12 @@
 """WhatsApp's frames: a three-byte big-endian length and that many bytes.
 
 The client's first frame is preceded, once, by four bytes: the letters WA, the protocol version 6
-and the version of the token dictionary, 3 (whatsmeow, `socket/constants.go`). The server sends no
-such header. A frame which the server sends must travel whole in one WebSocket message: whatsmeow's
-reassembly of split frames (`socket/framesocket.go`) counts the length bytes wrongly.
+and the version of the token dictionary, 3 (whatsmeow, `socket/constants.go`). Before those a client
+may say by which of WhatsApp's edges it wants to be served: ED, 0, 1, a three-byte length and the
+routing information that it was given at an earlier login. The server sends no such header.
+
+A frame which the server sends must travel whole in one WebSocket message: whatsmeow's reassembly of
+split frames (`socket/framesocket.go`) counts the length bytes wrongly.
 """
 
 from __future__ import annotations
@@ -11,7 +14,8 @@ from __future__ import annotations
 from .errors import Malformed
 
 HEADER_SIZE = 4
-_MAGIC = b"WA"
+_HEADER = b"WA\x06\x03"
+_ROUTING = b"ED\x00\x01"
 _LENGTH_SIZE = 3
 MAX_FRAME = 2 ** (8 * _LENGTH_SIZE) - 1
 
@@ -29,6 +33,8 @@ class FrameReader:
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._header: bytes | None = None
+        self.routing: bytes | None = None
+        """The routing information which the client sent before its header."""
 
     @property
     def header(self) -> bytes:
@@ -46,10 +52,8 @@ class FrameReader:
         Raises `Malformed` when the stream does not begin as a WhatsApp client's does.
         """
         self._buffer += data
-        if self._header is None and len(self._buffer) >= HEADER_SIZE:
-            self._header = self._take(HEADER_SIZE)
-            if not self._header.startswith(_MAGIC):
-                raise Malformed("the stream does not begin with WhatsApp's header")
+        if self._header is None:
+            self._open()
         frames: list[bytes] = []
         while self._header is not None and len(self._buffer) >= _LENGTH_SIZE:
             end = _LENGTH_SIZE + int.from_bytes(self._buffer[:_LENGTH_SIZE], "big")
@@ -57,6 +61,20 @@ class FrameReader:
                 break
             frames.append(self._take(end)[_LENGTH_SIZE:])
         return frames
+
+    def _open(self) -> None:
+        """Take what comes before the first frame, if all of it is there."""
+        if self.routing is None and self._buffer.startswith(_ROUTING):
+            end = HEADER_SIZE + _LENGTH_SIZE
+            end += int.from_bytes(self._buffer[HEADER_SIZE:end], "big")
+            if len(self._buffer) < max(end, HEADER_SIZE + _LENGTH_SIZE):
+                return
+            self.routing = self._take(end)[HEADER_SIZE + _LENGTH_SIZE :]
+        if len(self._buffer) >= HEADER_SIZE:
+            header = self._take(HEADER_SIZE)
+            if header != _HEADER:
+                raise Malformed("the stream does not begin with WhatsApp's header, WA 6 3")
+            self._header = header
 
     def _take(self, size: int) -> bytes:
         taken = bytes(self._buffer[:size])

@@ -19,16 +19,25 @@ class Listener:
     """Accepts on a loopback address. While it is closed, clients get "connection refused".
 
     A second socket, bound and never listening, keeps the port for us in the meantime.
-    Raises `NotLoopback` for an address which other machines could reach.
+    Raises `NotLoopback` for an address which other machines could reach, unless `reachable` says
+    that they may.
     """
 
-    def __init__(self, host: str, port: int, accepted: Accepted) -> None:
-        self._host = _loopback(host)
+    def __init__(
+        self, host: str, port: int, accepted: Accepted, *, reachable: bool = False
+    ) -> None:
+        self._host = host if reachable else _loopback(host)
         self._port = port
         self._accepted = accepted
         self._keeper: socket.socket | None = None
         self._socket: socket.socket | None = None
         self._joining: set[asyncio.Task[object]] = set()
+
+    @property
+    def address(self) -> str:
+        """Host and port as they stand in a URL; for "every address", the loopback one."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host)  # noqa: S104
+        return f"[{host}]:{self._port}" if ":" in host else f"{host}:{self._port}"
 
     @property
     def port(self) -> int:

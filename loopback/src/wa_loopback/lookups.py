@@ -51,14 +51,14 @@ def users(world: World, request: Node) -> tuple[Node, ...]:
 
 def _user(world: World, asked: Node, wanted: set[str]) -> Node | None:
     """Say what is wanted of one user; None if nobody has the address."""
-    contact, jid = asked.child("contact"), asked.attrs.get("jid")
+    contact, jid = asked.child("contact"), asked.address("jid")
     if contact is not None:  # asked for by number
         number = Jid("".join(each for each in contact.data.decode() if each.isdecimal()))
         person = world.directory.person(number)
         known = Node("contact", {"type": "out" if person is None else "in"}, contact.data)
         attrs: Attrs = {"jid": number if person is None else person.lid, "pn_jid": number}
         return Node("user", attrs, (known,))
-    person = world.directory.person(jid) if isinstance(jid, Jid) else None
+    person = None if jid is None else world.directory.person(jid)
     if person is None:
         return None
     said = []
@@ -89,7 +89,7 @@ def groups(world: World, device: Device, request: Node) -> tuple[Node, ...] | No
 
 
 def _address(node: Node, name: str = "jid") -> Jid:
-    value = node.attrs.get(name)
-    if not isinstance(value, Jid):
+    value = node.address(name)
+    if value is None:
         raise Malformed(f"{node!r} has no address in {name}")
     return value

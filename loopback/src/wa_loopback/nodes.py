@@ -51,6 +51,15 @@ class Jid:
     def __repr__(self) -> str:
         return f"Jid(**********, server={self.server!r}, device={self.device})"
 
+    @classmethod
+    def parse(cls, text: str) -> Jid | None:
+        """Read an address which was written as text; None when it is none."""
+        user, at, server = text.partition("@")
+        user, _, device = user.partition(":")
+        if not (user and at and server) or not (device == "" or device.isdecimal()):
+            return None
+        return cls(user, server, int(device) if device else None)
+
 
 SERVER = Jid("")
 Value: TypeAlias = str | Jid
@@ -82,6 +91,11 @@ class Node:
     def text(self, name: str) -> str:
         """Return an attribute as text; empty when it is not there."""
         return str(self.attrs.get(name, ""))
+
+    def address(self, name: str) -> Jid | None:
+        """Return an attribute as an address, typed or written as text; None when it is none."""
+        value = self.attrs.get(name)
+        return value if isinstance(value, Jid) else Jid.parse(str(value or ""))
 
     def __repr__(self) -> str:
         return f"<{self.tag} {' '.join(sorted(self.attrs))}>"  # values are people's addresses

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.ciphers.modes import CTR
 
 from .errors import Malformed, WrongCode
 from .keys import KEY_SIZE, KeyPair, hkdf
-from .nodes import SERVER, Jid, Node
+from .nodes import SERVER, Node
 
 REGISTRATION = "link_code_companion_reg"
 _REF = "link_code_pairing_ref"
@@ -42,9 +42,9 @@ class CodePairing:
     @classmethod
     def from_hello(cls, registration: Node) -> CodePairing:
         """Read a `companion_hello`; raises `Malformed`."""
-        jid = registration.attrs.get("jid")
+        jid = registration.address("jid")
         wrapped = registration.child("link_code_pairing_wrapped_companion_ephemeral_pub")
-        if not isinstance(jid, Jid) or wrapped is None:
+        if jid is None or wrapped is None:
             raise Malformed("a companion hello has no phone or no key")
         return cls(jid.user, wrapped.data)
 

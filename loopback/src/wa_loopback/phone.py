@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 from . import proto, xeddsa
-from .answers import DEVICE_REMOVED, RESTART
+from .answers import DEVICE_REMOVED
 from .device import Device
 from .errors import ExpiredRef, Malformed, PairingRefused, UnknownNumber, UnknownRef
 from .keys import KEY_SIZE, KeyPair
@@ -91,12 +91,14 @@ class Phone(Writer):
         Returns when the client has signed its identity. Raises a `PairingRefused`, `PeerGone`
         or `LoopbackTimeout`.
         """
-        ref, offer = _read_qr(qr)
+        ref, noise_key, offer = _read_qr(qr)
         if ref not in self._world.refs:
             raise UnknownRef("no client of this server showed this QR code")
         connection = self._world.refs[ref]
         if connection is None or not connection.open or connection.device is not None:
             raise ExpiredRef("the client which showed this QR code is gone or paired already")
+        if (noise_key, offer.identity) != connection.keys:
+            raise UnknownRef("the keys in this QR code are not those of the client which showed it")
         if not self.multidevice:
             connection.send(Node("ib", {"from": SERVER}, (Node("downgrade_webclient"),)))
             raise PairingRefused("this phone has no multi-device support: the client was told so")
@@ -151,7 +153,9 @@ class Phone(Writer):
         if fault is PairFault.CLOSE_INSTEAD:
             await connection.close()
         elif fault is not PairFault.NO_RESTART:
-            connection.send(RESTART.node())
+            connection.restart(
+                after=self._world.restart_after, closes_after=self._world.restart_closes_after
+            )
         return device
 
     def _pair_success(
@@ -191,14 +195,16 @@ class Phone(Writer):
             raise PairingRefused("the client's signature over its identity is wrong")
 
 
-def _read_qr(qr: str | Secret) -> tuple[bytes, _Offer]:
+def _read_qr(qr: str | Secret) -> tuple[bytes, bytes, _Offer]:
     """Split a QR code's text: a link whose fragment is the parts, separated by commas."""
     text = qr if isinstance(qr, str) else qr.get_secret_value()
     parts = text.rpartition("#")[2].split(",")
     if len(parts) < _QR_PARTS:
         raise UnknownRef("this is not the text of a WhatsApp QR code")
     try:
-        identity, secret = (base64.b64decode(part, validate=True) for part in parts[2:4])
+        noise_key, identity, secret = (
+            base64.b64decode(part, validate=True) for part in parts[1:_QR_PARTS]
+        )
     except binascii.Error:
         raise UnknownRef("this is not the text of a WhatsApp QR code") from None
-    return parts[0].encode(), _Offer(identity, secret)
+    return parts[0].encode(), noise_key, _Offer(identity, secret)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from .errors import Malformed
 from .nodes import Node
-from .signal import PreKeyBundle
+from .signal import PreKeyBundle, PublishedPreKeys
 
 _KEY_TYPE = b"\x05"
 
@@ -26,6 +28,24 @@ def retry_nodes(bundle: PreKeyBundle) -> tuple[Node, Node]:
     """Write a bundle, as a retry receipt has it: `<registration>` and `<keys>`."""
     registration, *keys = bundle_nodes(bundle)
     return registration, Node("keys", {}, tuple(keys))
+
+
+def digest_node(published: PublishedPreKeys) -> Node:
+    """Write what a client has uploaded, so that it can see whether that is what it has."""
+    bundle, one_time = published.bundle, published.one_time
+    summed = hashlib.sha1(usedforsecurity=False)
+    for part in (bundle.identity, bundle.signed, bundle.signature, *one_time.values()):
+        summed.update(part)
+    registration, kind, identity, signed = bundle_nodes(bundle)
+    ids = tuple(Node("id", {}, key_id.to_bytes(3, "big")) for key_id in one_time)
+    told = (registration, kind, identity, signed, Node("list", {}, ids))
+    return Node("digest", {}, (*told, Node("hash", {}, summed.digest())))
+
+
+def read_signed(rotated: Node) -> tuple[int, bytes, bytes]:
+    """Read the signed prekey in `rotate`: id, key, signature. Raises `Malformed`."""
+    signed = rotated.child("skey") or Node("skey")
+    return (*_read_key(signed), _data(signed, "signature"))
 
 
 def read_upload(upload: Node) -> tuple[PreKeyBundle, dict[int, bytes]]:

@@ -10,16 +10,32 @@ from dataclasses import dataclass, field
 
 from . import wire
 
+_STATIC = 2  # of a ClientHello
 
-def server_hello(ephemeral: bytes, static: bytes, payload: bytes) -> bytes:
-    """HandshakeMessage with a ServerHello."""
-    hello = wire.message([(1, ephemeral), (2, static), (3, payload)])
+
+def server_hello(ephemeral: bytes, static: bytes | None, payload: bytes) -> bytes:
+    """HandshakeMessage with a ServerHello; without the static key it accepts a resumption."""
+    shown = [] if static is None else [(2, static)]
+    hello = wire.message([(1, ephemeral), *shown, (3, payload)])
     return wire.message([(3, hello)])
 
 
-def client_hello(data: bytes) -> bytes:
-    """Return the ephemeral key of a HandshakeMessage with a ClientHello."""
-    return wire.Fields(data).sub(2).raw(1)
+@dataclass(frozen=True)
+class ClientHello:
+    """A client's first message; with a static key it wants to resume (Noise IK)."""
+
+    ephemeral: bytes
+    static: bytes | None
+    """Encrypted, as the payload is."""
+    payload: bytes
+
+
+def client_hello(data: bytes) -> ClientHello:
+    """Read a HandshakeMessage with a ClientHello; raises `Malformed`."""
+    hello = wire.Fields(data).sub(2)
+    if _STATIC not in hello:
+        return ClientHello(hello.raw(1), None, b"")
+    return ClientHello(hello.raw(1), hello.raw(_STATIC), hello.raw(3))
 
 
 def client_finish(data: bytes) -> tuple[bytes, bytes]:
@@ -67,11 +83,18 @@ class ClientPayload:
     username: int | None = field(repr=False)
     device: int
     identity: bytes | None = field(repr=False)
+    passive: bool = False
+    """Whether it will say itself when it is ready for what waits for it."""
 
     @classmethod
     def decode(cls, data: bytes) -> ClientPayload:
         """Decode; raises `Malformed` when neither a login nor a registration is in it."""
         fields = wire.Fields(data)
         if 1 in fields:
-            return cls(username=fields.integer(1), device=fields.integer(18), identity=None)
+            return cls(
+                username=fields.integer(1),
+                device=fields.integer(18),
+                identity=None,
+                passive=bool(fields.integer(3)),
+            )
         return cls(username=None, device=0, identity=fields.sub(19).raw(3))

@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from . import lookups, media
+from . import lookups, media, routine
 from .connection import Connection
+from .device import Device
 from .nodes import Node
 from .observations import CodeRequested, Ready, UnknownRequest
 from .paircode import REGISTRATION, CodePairing
-from .prekey_nodes import read_upload
+from .prekey_nodes import digest_node, read_signed, read_upload
 from .signal import PublishedPreKeys
 from .world import World
 
@@ -36,6 +37,7 @@ class Refusal:
 
 
 _NOT_FOUND = Refusal("404", "item-not-found")
+_NOT_ACCEPTABLE = Refusal("406", "not-acceptable")
 _RATE_LIMITED = Refusal("429", "rate-overlimit")
 _NOT_IMPLEMENTED = Refusal("501", "feature-not-implemented")
 
@@ -46,7 +48,11 @@ _Handler: TypeAlias = Callable[[World, Connection, Node], Answer]
 def answer(world: World, connection: Connection, request: Node) -> Answer:
     """Return what a request is answered. Raises `Malformed`."""
     place = request.text("xmlns"), request.text("type")
-    return _REQUESTS.get(place, _unknown)(world, connection, request)
+    handler = _REQUESTS.get(place)
+    if handler is not None:
+        return handler(world, connection, request)
+    usual = routine.answer(request)
+    return _unknown(world, connection, request) if usual is None else usual
 
 
 def _empty(_world: World, _connection: Connection, _request: Node) -> Answer:
@@ -58,18 +64,25 @@ def _prekeys(world: World, connection: Connection, request: Node) -> Answer:
     asked = request.child("key")
     if asked is not None:
         return lookups.prekey_bundles(world, asked)
-    if request.child("digest") is not None:
-        return _NOT_FOUND
     published = connection.device.prekeys if connection.device else None
+    if request.child("digest") is not None:
+        return _NOT_FOUND if published is None else (digest_node(published),)
     left = _PREKEYS_LEFT if published is None else str(len(published))
     return (Node("count", {"value": left}),)
 
 
 def _upload_prekeys(world: World, connection: Connection, request: Node) -> Answer:
     device = connection.device
-    if device is None or request.child("skey") is None:
+    if device is None:
+        return ()
+    rotated = request.child("rotate")
+    if rotated is not None and device.prekeys is not None:
+        device.prekeys.rotate(*read_signed(rotated))
+    if request.child("skey") is None:
         return ()
     bundle, one_time = read_upload(request)
+    if not bundle.authentic:
+        return _NOT_ACCEPTABLE
     if device.prekeys is None:
         device.prekeys = PublishedPreKeys(bundle)
     else:
@@ -102,11 +115,17 @@ def _blocklist(_world: World, _connection: Connection, _request: Node) -> Answer
 def _set_passive(world: World, connection: Connection, request: Node) -> Answer:
     """Going active is the last thing a client does before it reports Connected."""
     device = connection.device
-    if request.child("active") and device is not None and not connection.ready:
+    if request.child("active") and device is not None:
+        become_ready(world, connection, device)
+    return ()
+
+
+def become_ready(world: World, connection: Connection, device: Device) -> None:
+    """Hand a client what waited for it, from now on; once a login."""
+    if not connection.ready:
         connection.ready = True
         world.record(Ready(device))
         device.mailbox.attach(connection, after=_SETTLING_SECONDS)
-    return ()
 
 
 def _companions(world: World, connection: Connection, request: Node) -> Answer:
@@ -156,5 +175,4 @@ _REQUESTS: Mapping[tuple[str, str], _Handler] = {
     ("w:g2", "get"): _groups,
     ("privacy", "get"): _privacy,
     ("w:m", "set"): _media_servers,
-    ("privacy", "set"): _empty,
 }

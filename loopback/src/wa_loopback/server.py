@@ -7,11 +7,11 @@ import contextlib
 import itertools
 import ssl
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeAlias
 
 import trustme
 
@@ -19,7 +19,7 @@ from . import media, media_server, transport
 from .addressing import BROADCASTS, GROUPS, NEWSLETTERS
 from .answers import LoginAnswer, MessageAnswer, RegistrationAnswer, Success
 from .certificates import tls_context
-from .channel import handshake
+from .channel import Channel, handshake
 from .chat import BroadcastList, StatusUpdates
 from .connection import Connection
 from .contact import Contact
@@ -33,8 +33,12 @@ from .nodes import HIDDEN_USERS, Jid
 from .noise import ServerIdentity
 from .observations import Dialled, LoginAnswered, Lost, Overlap, Violation
 from .phone import Phone
+from .websocket import PATH
 from .world import Impostor, Step, World
 
+_WayIn: TypeAlias = Callable[
+    [asyncio.StreamReader, asyncio.StreamWriter], Awaitable[Channel | None]
+]
 _ARRIVAL_SECONDS = 600.0  # a client's way in, stalls included
 _CLOSE_SECONDS = 1.0
 _STOP_SECONDS = 5.0
@@ -50,6 +54,8 @@ class Endpoint:
     """Path for the environment variable SSL_CERT_FILE; it lives as long as the server."""
     noise_root: str
     """The root key of the Noise certificates, in hex, to be put in place of WhatsApp's."""
+    ws: str | None = None
+    """URL of the door without proxy and TLS, for clients whose URL can be set; None if closed."""
 
 
 @dataclass(frozen=True)
@@ -68,10 +74,13 @@ class LoopbackServer(World):
     looks there when it first needs it, so servers that follow one another may share the path, and
     processes started for one serve the next.
 
-    Raises `NotLoopback` when the host is not an IP address of this machine alone.
+    `ws_port` opens a second door, a WebSocket without proxy and TLS; 0 lets the system choose its
+    port. With a `seed` the Noise keys are the same each time. `reachable` lets other machines in,
+    for a container whose network is private.
+    Raises `NotLoopback` when the host is not an IP address of this machine alone, else.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each by its name alone
         self,
         *,
         host: str = "127.0.0.1",
@@ -79,13 +88,18 @@ class LoopbackServer(World):
         qr_refs: int = 6,
         timeout: float = 10.0,
         ca_file: Path | None = None,
+        ws_port: int | None = None,
+        seed: int | None = None,
+        reachable: bool = False,
     ) -> None:
         super().__init__(qr_refs=qr_refs, timeout=timeout)
-        self._host = host
         self._phones: dict[str, Phone] = {}
         self._ordinals = itertools.count(1)
-        self._listener = Listener(host, port, self._accepted)
-        self._identity = ServerIdentity.generate()
+        self._listener = Listener(host, port, self._accepted, reachable=reachable)
+        self._plain: Listener | None = None
+        if ws_port is not None:
+            self._plain = Listener(host, ws_port, self._accepted_plain, reachable=reachable)
+        self._identity = ServerIdentity.generate(seed)
         self._false_identity = ServerIdentity.generate()
         self._ca_file = ca_file
         self._running: _Running | None = None
@@ -120,10 +134,10 @@ class LoopbackServer(World):
             Impostor.EXPIRED: tls_context(authority, transport.HOST, expired=True),
             Impostor.UNTRUSTED: tls_context(trustme.CA(), transport.HOST),
         }
-        self._listener.open()
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        proxy = f"http://{host}:{self._listener.port}"
-        endpoint = Endpoint(proxy, ca_file, self._identity.root.hex())
+        self._open()
+        proxy = f"http://{self._listener.address}"
+        ws = None if self._plain is None else f"ws://{self._plain.address}{PATH}"
+        endpoint = Endpoint(proxy, ca_file, self._identity.root.hex(), ws)
         self._running = _Running(endpoint, contexts, directory)
 
     async def stop(self) -> None:
@@ -131,7 +145,8 @@ class LoopbackServer(World):
 
         Raises an `ExceptionGroup` when a connection ended in a bug of this server.
         """
-        self._listener.release()
+        for listener in self._listeners():
+            listener.release()
         for task in self._tasks:
             task.cancel()
         if self._tasks:
@@ -236,7 +251,7 @@ class LoopbackServer(World):
         def ready() -> Connection | None:
             devices = who.devices if isinstance(who, Phone) else (who,)
             logins = (each for device in devices for each in self.connections_of(device))
-            return next((login for login in logins if login.ready), None)
+            return next((each for each in logins if each.ready and not each.frozen), None)
 
         return await self.changes.until(ready, within=timeout, what=f"a finished login of {who}")
 
@@ -254,13 +269,14 @@ class LoopbackServer(World):
 
     def refuse(self) -> None:
         """Stop listening: new connections are refused, open ones live on."""
-        self._listener.close()
+        for listener in self._listeners():
+            listener.close()
 
     def accept(self) -> None:
         """Undo `refuse` and `stall`. A client which is stalled already stays so."""
         self._started()
         self.stalled = None
-        self._listener.open()
+        self._open()
 
     def stall(self, step: Step | str) -> None:
         """Accept clients, but never answer them from this step on."""
@@ -308,29 +324,57 @@ class LoopbackServer(World):
             )
         return self._running
 
+    def _listeners(self) -> tuple[Listener, ...]:
+        return (self._listener,) if self._plain is None else (self._listener, self._plain)
+
+    def _open(self) -> None:
+        for listener in self._listeners():
+            listener.open()
+
     def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._begin(reader, writer, self._through_proxy)
+
+    def _accepted_plain(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._begin(reader, writer, self._to_websocket)
+
+    def _begin(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, way_in: _WayIn
+    ) -> None:
         if self._running is None:  # stopped while the socket was on its way
             writer.transport.abort()
             return
-        task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
+        task = asyncio.get_running_loop().create_task(self._serve(reader, writer, way_in))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _through_proxy(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> Channel | None:
+        tls = self._started().tls[self.impostor]
+        host = await transport.accept(self, tls, reader, writer)
+        if host != media.HOST:
+            return await self._to_websocket(reader, writer)
+        await media_server.serve(self, reader, writer)
+        return None
+
+    async def _to_websocket(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> Channel:
+        websocket = await transport.upgrade(self, reader, writer)
+        honest = self.impostor is not Impostor.NOISE_ROOT
+        identity = self._identity if honest else self._false_identity
+        stalled = self.stalled is Step.HANDSHAKE
+        return await handshake(websocket, identity, stalled=stalled, tracer=self.tracer)
+
+    async def _serve(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, way_in: _WayIn
+    ) -> None:
         """Talk to one client, whatever becomes of it."""
         try:
             async with asyncio.timeout(_ARRIVAL_SECONDS):
-                tls = self._started().tls[self.impostor]
-                host = await transport.accept(self, tls, reader, writer)
-                if host == media.HOST:
-                    await media_server.serve(self, reader, writer)
-                    return
-                websocket = await transport.upgrade(self, reader, writer)
-                stalled = self.stalled is Step.HANDSHAKE
-                honest = self.impostor is not Impostor.NOISE_ROOT
-                identity = self._identity if honest else self._false_identity
-                channel = await handshake(websocket, identity, stalled=stalled)
-            await converse(self, Connection(channel))
+                channel = await way_in(reader, writer)
+            if channel is not None:
+                await converse(self, Connection(channel))
         except Malformed as error:
             self.record(Violation(str(error)))
         except (PeerGone, OSError) as error:  # TLS errors and time-outs are OSErrors, too

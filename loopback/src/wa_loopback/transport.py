@@ -21,6 +21,13 @@ HOST = "web.whatsapp.com"
 _TARGETS = {f"{host}:443": host for host in (HOST, media.HOST)}
 _END_OF_HEADERS = b"\r\n\r\n"
 _TLS_SECONDS = 20.0
+_SERVICE_WORKER = b"GET /sw.js "
+_WORKER = b'self.__swData=JSON.parse("{\\"client_revision\\":1047769893}");'
+_REVISION = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (
+    len(_WORKER),
+    _WORKER,
+)
+"""Where clients read which version of WhatsApp Web there is, before they dial."""
 
 
 async def accept(
@@ -45,13 +52,26 @@ async def upgrade(
     world: World, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> WebSocket:
     """Take a client to its WebSocket. Raises `PeerGone` when it left or was sent away."""
-    websocket = WebSocket(reader, writer)
+    head = await _head(reader)
+    if head.startswith(_SERVICE_WORKER):
+        writer.write(_REVISION)
+        raise PeerGone("the client wanted to know the version of WhatsApp Web")
+    websocket = WebSocket(reader, writer, head)
     request = await websocket.requested()
     if world.stalled is Step.UPGRADE:
         await _hang(reader)
     await asyncio.sleep(world.latency)
     websocket.answer(request, world.upgrade_status)
     return websocket
+
+
+async def _head(reader: asyncio.StreamReader) -> bytes:
+    try:
+        return await reader.readuntil(_END_OF_HEADERS)
+    except asyncio.IncompleteReadError:
+        raise PeerGone("the client closed before it asked for a WebSocket") from None
+    except asyncio.LimitOverrunError:
+        raise Malformed("the client did not send an HTTP request") from None
 
 
 async def _connect(world: World, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:

@@ -25,7 +25,7 @@ from wsproto.utilities import ProtocolError
 from .errors import PeerGone
 
 CHUNK = 65536
-_PATH = "/ws/chat"
+PATH = "/ws/chat"
 _NOT_FOUND = 404
 _REDIRECTS = range(300, 400)
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: closing sends RST
@@ -36,13 +36,16 @@ _LOST = (ConnectionError, ssl.SSLError, ProtocolError)
 class WebSocket:
     """One client's WebSocket. Sending never blocks: what this server says is small."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, received: bytes = b""
+    ) -> None:
         self._reader = reader
         self._writer = writer
         self._protocol = WSConnection(ConnectionType.SERVER)
         self._requests: deque[Request] = deque()
         self._messages: deque[bytes] = deque()
         self._partial = bytearray()
+        self._received = received
         self._over = False
         self._deadline: asyncio.TimerHandle | None = None
 
@@ -59,12 +62,13 @@ class WebSocket:
         No extension is accepted: whatsmeow offers permessage-deflate and does without.
         Raises `PeerGone` when it was refused.
         """
-        refusal = status or (None if request.target == _PATH else _NOT_FOUND)
+        path = request.target.partition("?")[0]  # Baileys puts its edge routing there: ?ED=...
+        refusal = status or (None if path == PATH else _NOT_FOUND)
         if refusal is None:
             self._write(AcceptConnection())
             return
         # Where a redirect leads: back here.
-        where = [(b"location", _PATH.encode())] if refusal in _REDIRECTS else []
+        where = [(b"location", PATH.encode())] if refusal in _REDIRECTS else []
         self._write(RejectConnection(status_code=refusal, headers=where))
         raise PeerGone(f"the upgrade was answered with {refusal}")
 
@@ -107,7 +111,7 @@ class WebSocket:
         if self._over:
             return False
         try:
-            data = await self._reader.read(CHUNK)
+            data, self._received = self._received or await self._reader.read(CHUNK), b""
             if data:
                 self._protocol.receive_data(data)
                 for event in self._protocol.events():

@@ -19,6 +19,7 @@ from .directory import Directory
 from .media import MediaStore
 from .nodes import Node
 from .observations import Kind, Observation
+from .trace import Tracer
 from .waiting import Waiters
 
 if TYPE_CHECKING:
@@ -64,6 +65,12 @@ class World:
         """In what the server fails to prove itself to new clients; None to succeed."""
         self.latency = 0.0
         """Seconds by which each answer is late, at every step of the way in and after it."""
+        self.restart_after = 0.0
+        """Seconds between a pairing and its 515; zapo-js loses its keys when it comes at once."""
+        self.restart_closes_after = 0.5
+        """Seconds that a client has after its 515 to close by itself; some wait for the server."""
+        self.tracer: Tracer | None = None
+        """Writes down every node; None for nobody."""
         self.answer_iqs = True
         """Whether requests are answered after the login's success."""
         self.rate_limit_pair_codes = False

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from .. import xeddsa
 from ..keys import KeyPair
 from .errors import Undecryptable
 from .formats import KEY_TYPE, Opening
@@ -22,6 +24,11 @@ class PreKeyBundle:
     signature: bytes = field(repr=False)
     one_time: tuple[int, bytes] | None = None
     """Id and key of a prekey which nobody else is given; None when the device has none left."""
+
+    @property
+    def authentic(self) -> bool:
+        """Whether the owner of the identity signed the signed prekey."""
+        return xeddsa.verify(self.identity, KEY_TYPE + self.signed, self.signature)
 
 
 @dataclass(frozen=True)
@@ -80,6 +87,20 @@ class PublishedPreKeys:
     def __len__(self) -> int:
         """How many one-time prekeys are left."""
         return len(self._one_time)
+
+    @property
+    def bundle(self) -> PreKeyBundle:
+        """What is published beside the one-time prekeys."""
+        return self._bundle
+
+    @property
+    def one_time(self) -> Mapping[int, bytes]:
+        """The one-time prekeys which are left, by their ids, oldest first."""
+        return self._one_time
+
+    def rotate(self, key_id: int, signed: bytes, signature: bytes) -> None:
+        """Publish another signed prekey of the same identity."""
+        self._bundle = replace(self._bundle, signed_id=key_id, signed=signed, signature=signature)
 
     def replace(self, bundle: PreKeyBundle) -> None:
         """Publish another signed prekey; the one-time prekeys stay."""

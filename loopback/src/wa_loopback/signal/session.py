@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from .. import xeddsa
 from ..errors import Malformed
 from ..keys import KEY_SIZE, KeyPair, hkdf
 from .chain import Chain, ReceivingChain
 from .errors import Undecryptable
 from .formats import (
-    KEY_TYPE,
     Kind,
     Message,
     Opening,
@@ -82,7 +80,7 @@ class Session:
 
         Raises `Malformed` if the device's identity did not sign the bundle.
         """
-        if not xeddsa.verify(bundle.identity, KEY_TYPE + bundle.signed, bundle.signature):
+        if not bundle.authentic:
             raise Malformed("a signed prekey is not signed by its device's identity")
         base = KeyPair()
         one_time_id, one_time = bundle.one_time or (None, None)
