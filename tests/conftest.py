@@ -71,13 +71,16 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Begin each worker's share with some of the long tests; at the end they would be waited for.
 
-    xdist cuts the list into one piece for each worker. What needs the real client is for Linux.
+    xdist cuts the list into one piece for each worker. Without workers the order stays as called:
+    `lab mutants` has the quick tests first. What needs the real client is for Linux.
     """
     if sys.platform != "linux":
         for item in items:
             if item.get_closest_marker("e2e"):
                 item.add_marker(pytest.mark.skip(reason="needs /proc"))
-    workers = getattr(config, "workerinput", {"workercount": 1})["workercount"]
+    if not hasattr(config, "workerinput"):
+        return
+    workers = config.workerinput["workercount"]
     long = [item for item in items if item.get_closest_marker("long")]
     others = [item for item in items if not item.get_closest_marker("long")]
     cuts = [len(others) * number // workers for number in range(workers + 1)]
