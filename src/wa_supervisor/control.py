@@ -153,7 +153,7 @@ class _Desk:
             if request is not None:
                 await self._talk(request, reader, writer)
         finally:
-            writer.close()
+            _close(writer)
 
     async def aclose(self) -> None:
         """End the conversations."""
@@ -213,6 +213,16 @@ class _Desk:
         if not task.cancelled():
             with contextlib.suppress(OSError, TimeoutError):  # whoever talked is gone, or hangs
                 task.result()
+
+
+def _close(writer: asyncio.StreamWriter) -> None:
+    """Close a connection, also if whoever is there never reads what is left for it.
+
+    asyncio keeps the socket and what is to be written until then.
+    """
+    writer.close()
+    if writer.transport.get_write_buffer_size():
+        asyncio.get_running_loop().call_later(EXCHANGE_TIMEOUT, writer.transport.abort)
 
 
 async def write_line(writer: asyncio.StreamWriter, line: str) -> None:

@@ -34,6 +34,8 @@ from wa_supervisor.gate import (
         (f"+{ANN}", Phone(ANN)),
         ("+49 151 1234-5678", Phone(ANN)),
         (f"  +{ANN}\n", Phone(ANN)),
+        ("\u202a+49\u00a0151\u202f1234\u20115678\u202c", Phone(ANN)),  # out of an address book
+        (f"\ufeff{ANN_LID}@lid\u200b", Lid(ANN_LID)),
         (f"{ANN}@s.whatsapp.net", Phone(ANN)),
         (f"{ANN}@c.us", Phone(ANN)),
         (f"{ANN}:12@s.whatsapp.net", Phone(ANN)),
@@ -76,6 +78,8 @@ def test_a_bare_number_is_an_error_that_says_what_to_write(text: str) -> None:
         "+4915112345678@s.whatsapp.net",
         "+13135550002",
         "+٤٩١٥١١٢٣٤٥٦٧٨",
+        "+4915112345678\n+4915112345679",
+        "+49151\n12345678",
     ],
 )
 def test_what_begins_as_a_phone_number_must_be_one(text: str) -> None:

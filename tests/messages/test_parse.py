@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import subprocess
 import sys
 import time
@@ -210,6 +211,13 @@ def test_media_is_described() -> None:
 def test_a_place_has_its_coordinates() -> None:
     place = {"degreesLatitude": 52.5, "degreesLongitude": -13.4}
     assert of({"locationMessage": place}).location == Location(52.5, -13.4)
+
+
+@pytest.mark.parametrize("degrees", [math.nan, math.inf, -math.inf, 180.1, 1e300])
+def test_what_is_no_place_on_earth_has_no_coordinates(degrees: float) -> None:
+    for name in ("degreesLatitude", "degreesLongitude"):
+        message = of({"locationMessage": {name: degrees}})
+        assert (message.kind, message.location) == (Kind.LOCATION, None)
 
 
 def test_an_answer_quotes_and_mentions() -> None:

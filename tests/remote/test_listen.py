@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import fcntl
 import json
+import math
 import os
 import re
 import threading
@@ -19,7 +20,7 @@ import pytest
 
 from e2e.processes import until
 from messages.events import append, writer
-from messages.protobuf_bytes import text_event
+from messages.protobuf_bytes import message_event, text_event
 from wa_supervisor.control import Talk, listening
 from wa_supervisor.errors import ControlError
 from wa_supervisor.gate import GatePolicy, Identity, Phone
@@ -372,8 +373,11 @@ async def test_one_that_asks_and_does_not_read_is_cut_off(
         with closing(writer(session.inbox)) as log:
             append(log, text_event("x" * (12 << 20)))
         session.incoming.notify()
+        held = _sockets()
         sender.write(b'{"next": true}\n')
         await until(lambda: _is_free(session))
+        # It is still there, and reads nothing: neither its socket nor its message is kept for it.
+        await until(lambda: _sockets() < held)
         sender.close()
         monkeypatch.undo()
         async with program(session) as other:
@@ -403,9 +407,37 @@ async def _raw(
     return streams
 
 
+def _sockets() -> int:
+    """How many sockets this process has open."""
+    found = 0
+    for link in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # the directory that is being listed
+            found += str(link.readlink()).startswith("socket:")
+    return found
+
+
 def _is_free(session: Session, reader: str = "listen") -> bool:
     inbox = session.incoming._inbox
     return inbox is not None and reader not in inbox._readers
+
+
+async def test_a_line_is_one_line_of_json_for_every_reader_whatever_a_stranger_writes(
+    session: Session,
+) -> None:
+    nowhere = {"degreesLatitude": math.nan, "degreesLongitude": math.inf}
+    async with session.running(), program(session, limit=2) as one:
+        await begun(session)
+        with closing(writer(session.inbox)) as log:
+            append(log, text_event(_BREAKS, "3EB0a"))
+            append(log, message_event({"locationMessage": nowhere}, "3EB0b"))
+        session.incoming.notify()
+        await one.ended()
+        text, place = one.printed().decode().splitlines()
+    assert json.loads(text)["text"] == _BREAKS
+    assert json.loads(place, parse_constant=pytest.fail)["location"] is None
+
+
+_BREAKS = "a\u2028b\u2029c\x85d\re\nf\x1cg\x0bh"
 
 
 def test_the_fields_of_a_message_are_those_of_the_page() -> None:

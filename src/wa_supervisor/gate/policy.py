@@ -29,7 +29,10 @@ class Wildcard(enum.Enum):
 Entry = Phone | Lid | Group | Wildcard
 
 _WILDCARDS: Final = {each.value: each for each in Wildcard}
-_DRESSING: Final = re.compile("[ -]")  # not "(0)", which would make another number of it
+_DRESSING: Final = re.compile("[ \u00a0\u2000-\u200a\u202f\u3000\u2010-\u2015-]")
+"""Spaces and dashes of all kinds, but not "(0)": without it, it would be another number."""
+_INVISIBLE: Final = re.compile("[\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
+"""What address books and web pages put around a number that is copied from them."""
 _FORMS: Final = (
     "+NUMBER or NUMBER@s.whatsapp.net (a phone number with its country code), NUMBER@lid, "
     "GROUP@g.us, * (anyone) or *@g.us (any group)"
@@ -41,7 +44,7 @@ def parse_entry(text: str) -> Entry:
 
     Raises ConfigError if it is none; the message never repeats it.
     """
-    text = text.strip().lower()
+    text = _INVISIBLE.sub("", text).strip().lower()
     if text in _WILDCARDS:
         return _WILDCARDS[text]
     number = _DRESSING.sub("", text)

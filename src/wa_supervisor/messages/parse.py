@@ -24,6 +24,8 @@ _MAX_WRAPPERS: Final = 8  # one in another; WhatsApp's own clients use two
 _CLOCKS: Final = timedelta(seconds=30)
 """WhatsApp's clock and ours may differ by so much before a message counts as old."""
 _KEY_BYTES: Final = 16
+_POLE: Final = 90.0
+_DATE_LINE: Final = 180.0  # degrees
 
 Path = tuple[str, ...]
 
@@ -301,7 +303,10 @@ def _location(content: _Content) -> Location | None:
     body = content.body
     if body is None or content.kind is not Kind.LOCATION:
         return None
-    return Location(body.double("degreesLatitude"), body.double("degreesLongitude"))
+    latitude, longitude = body.double("degreesLatitude"), body.double("degreesLongitude")
+    # A stranger may write what is no number, and JSON has no word for that.
+    is_place = abs(latitude) <= _POLE and abs(longitude) <= _DATE_LINE
+    return Location(latitude, longitude) if is_place else None
 
 
 def _is_view_once(event: Fields, content: _Content) -> bool:

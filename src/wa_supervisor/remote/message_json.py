@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 VERSION: Final = 1
 
+_LINE_BREAKS: Final = {number: f"\\u{number:04x}" for number in (0x85, 0x2028, 0x2029)}
+"""Node's `readline` and Python's `splitlines` end a line here, and a stranger can write them."""
+
 
 def message_json(delivery: Delivery) -> str:
     """Return a message as one line of JSON, with everything it says in the clear."""
@@ -25,8 +28,8 @@ def message_json(delivery: Delivery) -> str:
 
 
 def dumps(message: dict[str, Any]) -> str:
-    """Return it as one line."""
-    return json.dumps(message, ensure_ascii=False)
+    """Return it as one line, also for those who see more line breaks than JSON does."""
+    return json.dumps(message, ensure_ascii=False).translate(_LINE_BREAKS)
 
 
 def _message(delivery: Delivery) -> dict[str, Any]:
