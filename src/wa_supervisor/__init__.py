@@ -80,6 +80,7 @@ if TYPE_CHECKING:
     from .setting_groups import (
         InboxSettings,
         JournalSettings,
+        LogSettings,
         NotifySettings,
         PairingSettings,
         QuarantineSettings,
@@ -124,6 +125,7 @@ __all__ = [
     "Location",
     "LockHeld",
     "LogError",
+    "LogSettings",
     "Logout",
     "MalformedEvent",
     "Media",
@@ -205,6 +207,7 @@ __getattr__ = exports(
         "InboxFull": "messages.errors",
         "InboxSettings": "setting_groups",
         "JournalSettings": "setting_groups",
+        "LogSettings": "setting_groups",
         "KeyReused": "messages.errors",
         "Kind": "messages.message",
         "Lid": "gate",

@@ -19,6 +19,7 @@ import select
 import sys
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TextIO, cast
@@ -42,53 +43,55 @@ class _Chunk:
     """How many texts are missing if this one cannot be written: of a notice, all it tells of."""
 
 
-class Output(io.TextIOBase):
-    """A text stream whose writes never block and never raise.
+class BoundedText(io.TextIOBase, ABC):
+    """A text stream whose writes never block and never raise; a thread of its own delivers them.
 
-    `notice` makes the text that stands where texts are missing; on a terminal nothing is put
-    there, as a screen must be drawn anew: see `take_missed`. `on_loss` is called with the reason
-    whenever texts begin to be lost, from whatever thread notices.
+    `notice` makes the text that stands where texts are missing. `on_loss` is called with the reason
+    whenever texts begin to be lost, from whatever thread notices. One that is `held` keeps what is
+    written until `begin`.
     """
 
     def __init__(
         self,
-        stream: TextIO,
         *,
+        encoding: str = "utf-8",
         limit: int = QUEUE_BYTES,
         notice: Callable[[int], str] | None = None,
         on_loss: Callable[[str], None] | None = None,
+        held: bool = False,
     ) -> None:
         self.notice = notice
         self.on_loss = on_loss
-        self._descriptor = stream.fileno()
-        self._terminal = stream.isatty()
-        self._encoding = stream.encoding
+        self._encoding = encoding
         self._limit = limit
+        self._held = held
         self._changed = threading.Condition()
         self._queue: deque[_Chunk] = deque()
         self._queued = 0
         self._missed = 0
         self._behind = False
         self._failing = False
-        self._torn = False
         self._thread: threading.Thread | None = None
+
+    @abstractmethod
+    def deliver(self, data: bytes) -> str | None:
+        """Write all of it, on the thread, which may block. Return what went wrong, if anything."""
+
+    def begin(self) -> None:
+        """Deliver what was held until now, and what comes. Called again it does nothing."""
+        with self._changed:
+            if self._held:
+                self._held = False
+                self._wake()
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
-        """The encoding of the stream it stands for."""
+        """The encoding of what is delivered."""
         return self._encoding
 
     def writable(self) -> bool:
         """Say yes: what cannot be written is dropped."""
         return True
-
-    def isatty(self) -> bool:
-        """Whether a terminal reads it."""
-        return self._terminal
-
-    def fileno(self) -> int:
-        """The descriptor that is written to."""
-        return self._descriptor
 
     def flush(self) -> None:
         """Do nothing: the thread writes as fast as the reader takes it. See `finish`."""
@@ -121,6 +124,8 @@ class Output(io.TextIOBase):
     def finish(self, within: float = LAST_SECONDS) -> bool:
         """Wait for what is queued, so many seconds at most; say whether all of it was taken."""
         with self._changed:
+            if self._held:
+                return False
             if not self._queue:
                 self._put_notice()
             return self._changed.wait_for(lambda: not self._queue, within) and not self._missed
@@ -133,7 +138,10 @@ class Output(io.TextIOBase):
     def _put(self, chunk: _Chunk) -> None:
         self._queue.append(chunk)
         self._queued += len(chunk.data)
-        if self._thread is None:
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._thread is None and self._queue and not self._held:
             # Of a write that hangs nobody can be rid but by ending the process.
             self._thread = threading.Thread(target=self._serve, name="output", daemon=True)
             self._thread.start()
@@ -141,7 +149,7 @@ class Output(io.TextIOBase):
 
     def _serve(self) -> None:
         while (chunk := self._next()) is not None:
-            trouble = self._deliver(chunk.data)
+            trouble = self.deliver(chunk.data)
             with self._changed:
                 self._queue.popleft()
                 self._queued -= len(chunk.data)
@@ -161,7 +169,40 @@ class Output(io.TextIOBase):
                 return None
             return self._queue[0]
 
-    def _deliver(self, data: bytes) -> str | None:
+    def _report(self, why: str) -> None:
+        if self.on_loss is not None:
+            self.on_loss(why)
+
+
+class Output(BoundedText):
+    """A bounded text stream in place of one of ours, such as standard error.
+
+    On a terminal no notice of missing texts is put, as a screen must be drawn anew: see
+    `take_missed`.
+    """
+
+    def __init__(
+        self,
+        stream: TextIO,
+        *,
+        limit: int = QUEUE_BYTES,
+        notice: Callable[[int], str] | None = None,
+        on_loss: Callable[[str], None] | None = None,
+    ) -> None:
+        super().__init__(encoding=stream.encoding, limit=limit, notice=notice, on_loss=on_loss)
+        self._descriptor = stream.fileno()
+        self._terminal = stream.isatty()
+        self._torn = False
+
+    def isatty(self) -> bool:
+        """Whether a terminal reads it."""
+        return self._terminal
+
+    def fileno(self) -> int:
+        """The descriptor that is written to."""
+        return self._descriptor
+
+    def deliver(self, data: bytes) -> str | None:
         """Write all of it. Return what went wrong, if anything did."""
         left = memoryview(b"\n" + data if self._torn else data)
         try:
@@ -176,10 +217,6 @@ class Output(io.TextIOBase):
         except OSError as error:
             return error.strerror or type(error).__name__
         return None
-
-    def _report(self, why: str) -> None:
-        if self.on_loss is not None:
-            self.on_loss(why)
 
 
 def bounded(stream: TextIO) -> TextIO:

@@ -242,6 +242,16 @@ def make_empty(path: Path) -> None:
     _check(path, stat.S_IFREG, "regular file", FILE_MODE)
 
 
+def open_to_append(path: Path) -> int:
+    """Open a regular file at its end, or make it; its directory must be there. No name is synced.
+
+    Raises UnsafePermissions if others may open it or own it, StoreError if it is no regular file,
+    OSError if it cannot be made.
+    """
+    make_empty(path)
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | _SAFE)
+
+
 def sync_file(path: Path) -> None:
     """Write a file's content through to the disk."""
     descriptor = os.open(path, os.O_RDWR | _SAFE)

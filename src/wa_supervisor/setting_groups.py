@@ -113,6 +113,17 @@ class JournalSettings(BaseModel):
     keep_rows: Annotated[int, Field(ge=1)] = 100_000
 
 
+class LogSettings(BaseModel):
+    """What `run` keeps of its log beside the session, for `wa-supervisor logs`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    keep: bool = True
+    """Write each line of the log into a private file, too, redacted as on the screen."""
+    max_mib: Annotated[FiniteFloat, Field(ge=0.01, le=1024)] = 1.0
+    """At this size a new file is begun. One older is kept, so twice as much is at most there."""
+
+
 class InboxSettings(BaseModel):
     """How what is received is kept until it was read."""
 

@@ -41,6 +41,7 @@ from .setting_checks import contradictions
 from .setting_groups import (
     InboxSettings,
     JournalSettings,
+    LogSettings,
     NotifySettings,
     PairingSettings,
     QuarantineSettings,
@@ -105,6 +106,7 @@ class Settings(BaseSettings):
     snapshots: SnapshotSettings = SnapshotSettings()
     quarantine: QuarantineSettings = QuarantineSettings()
     journal: JournalSettings = JournalSettings()
+    log: LogSettings = LogSettings()
     inbox: InboxSettings = InboxSettings()
     gate: GatePolicy = GatePolicy()
     """Who may speak to the program, see docs/gate.md. Without any setting: nobody."""

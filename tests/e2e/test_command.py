@@ -31,6 +31,7 @@ async def test_it_pairs_by_the_payload_file_and_says_each_step_in_json(world: Wo
     await world.server.phone().scan(code)
     await command.reach("Connected", substate="online", session="shop")
     assert not command.payload.exists()
+    assert "starting the client" in await said_by(world, "logs", "-n0", "--session", "shop")
     await command.stop()
     assert command.states == ["Init", "Pairing", "Connected", "Stopped"]
     assert [record.fact for record in command.records[:2]] == ["Start", "QrOffered"]

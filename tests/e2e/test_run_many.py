@@ -33,6 +33,9 @@ profile = "zeroclaw"
 """
 
 
+TAKEN = ("shop", "club", "new")
+
+
 @dataclass
 class Many:
     """The command with several sessions: what it said of each, and its log."""
@@ -98,6 +101,9 @@ async def test_run_all_takes_every_session_that_has_a_table_and_reads_them_again
     assert set(many.states.values()) == {"Stopped"}
     assert "shop: there is a QR to scan; `wa-supervisor qr --session shop" in many.log
     assert "new: starting the client" in many.log
+    kept = {name: (world.data_dir / "sessions" / name / "run.log").read_text() for name in TAKEN}
+    assert all("starting the client" in text for text in kept.values())
+    assert "shop" not in kept["club"]
 
 
 async def test_a_session_that_another_supervisor_has_keeps_no_other_from_running(

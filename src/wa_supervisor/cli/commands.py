@@ -79,6 +79,7 @@ HOMES: Final[Mapping[str, Home]] = {
     "notify": Home("Try whether a person would be called.", "notify:notify"),
     "explain": Home("Say what a reason means, who must act, what to type.", "reasons:explain"),
     "history": Home("Show the steps a session took, oldest first.", "history:history"),
+    "logs": Home("Show what was logged of a session, also when none runs.", "kept_log:logs"),
     "crashes": Home("Show how the session's processes died.", "crashes:crashes"),
     "health": Home("Exit 0 if the session is connected now, else 1.", "health:health"),
     "init": Home("Write a settings file and a bot to begin with.", "init:init"),

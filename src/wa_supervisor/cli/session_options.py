@@ -58,8 +58,9 @@ _TYPED: Final[dict[Action, str]] = {
 # The commands that are about one session and take all three options.
 _COMMAND: Final = re.compile(
     r"\bwa-supervisor "
-    r"(run|status|sessions|qr|resume|relink|stop|explain|history|crashes|health|snapshots|restore"
-    r"|purge|doctor|config show|config check|listen|send|gate (?:show|explain|allow|deny))\b"
+    r"(run|status|sessions|qr|resume|restart|relink|stop|explain|history|logs|crashes|health"
+    r"|snapshots|restore|purge|doctor|config show|config check|listen|send"
+    r"|gate (?:show|explain|allow|deny))\b"
     r"( --session [\w.-]+)?",
     re.ASCII,
 )

@@ -70,7 +70,8 @@ def supervise(loaded: Loaded, options: RunOptions, workers: Workers) -> Outcome:
     console = Console(file=sys.stderr)
     as_lines = options.as_json and not console.is_terminal
     typed = options.session.repeat_in
-    configure_logging(console, as_json=as_lines, verbose=options.verbose, typed=typed)
+    files = configure_logging(console, as_json=as_lines, verbose=options.verbose, typed=typed)
+    begin_log = files.add(settings)
     for warning in loaded.warnings:
         log.warning("%s", warning)
     screen = Screen(console, command=typed("wa-supervisor run"))
@@ -80,6 +81,7 @@ def supervise(loaded: Loaded, options: RunOptions, workers: Workers) -> Outcome:
     supervisor = Supervisor(settings, sinks=sinks, on_give_up=options.on_give_up.value)
     if options.first_order is not None:
         options.first_order(supervisor)
+    supervisor.on_record(begin_log)
     supervisor.on_record(_particulars(supervisor, options.session))
     if options.as_json:
         supervisor.on_record(json_lines(screen))

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from ..errors import ConfigError, SupervisorError
 from ..lifecycle import State
+from ..log_context import SESSION
 from ..multi import Sessions
 from ..pairing.parse import parse_sink
 from ..pairing.spec import SinkSpec
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from ..pairing.sink import Sink
     from ..settings import Loaded
     from ..supervisor import Supervisor
+    from .logs import LogFiles
     from .session_options import SessionOptions
     from .supervise import OnGiveUp
     from .workers import Workers
@@ -74,19 +76,20 @@ def supervise_many(options: ManyOptions, workers: Workers) -> Exit:
     wanted = options.read()
     check_apart(wanted.values())
     console = Console(file=sys.stderr)
-    configure_logging(
+    files = configure_logging(
         console,
         as_json=options.as_json and not console.is_terminal,
         verbose=options.verbose,
         typed=options.of.repeat_in,
         several=True,
     )
-    return asyncio.run(_Many(options, workers).run(wanted))
+    return asyncio.run(_Many(options, workers, files).run(wanted))
 
 
 class _Many:
-    def __init__(self, options: ManyOptions, workers: Workers) -> None:
+    def __init__(self, options: ManyOptions, workers: Workers, files: LogFiles) -> None:
         self._options = options
+        self._files = files
         self._workers = workers
         self._sessions = Sessions()
         self._report = Report(self._summary, None)
@@ -135,6 +138,7 @@ class _Many:
         for name, loaded in wanted.items():
             if self._stopping or name in self._sessions:
                 continue
+            named = SESSION.set(name)
             try:
                 await self._add(name, loaded)
             except SupervisorError as error:
@@ -143,8 +147,11 @@ class _Many:
                 )
                 log.error("%s: %s", name, with_hint)  # noqa: TRY400 - a sentence, not a defect
                 self._code = self._code or Exit.STORE
+            finally:
+                SESSION.reset(named)
 
     async def _add(self, name: str, loaded: Loaded) -> None:
+        begin_log = self._files.add(loaded.settings)
         for warning in loaded.warnings:
             log.warning("%s: %s", name, warning)
         sinks: list[Sink] = [
@@ -156,6 +163,7 @@ class _Many:
         )
         if self._options.first_order is not None:
             self._options.first_order(session)
+        session.on_record(begin_log)
         if self._options.as_json:
             session.on_record(json_lines(None))
         session.on_step(self._report.news)

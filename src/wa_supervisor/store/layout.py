@@ -82,6 +82,11 @@ class SessionFiles:
         return self.directory / "lock"
 
     @property
+    def log(self) -> Path:
+        """The file in which `run` keeps its newest log lines, see `log_file`."""
+        return self.directory / "run.log"
+
+    @property
     def snapshots(self) -> Path:
         """The directory of the copies of the database; it exists only while there are any."""
         return self.directory / "snapshots"
