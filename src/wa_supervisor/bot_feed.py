@@ -7,6 +7,8 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING, Final
 
+from .gate.changes import Changes
+from .gate_file import read_changes
 from .lifecycle import State
 from .messages.errors import InboxError, LogError
 from .session.parent.door import BotDoor, Dealt
@@ -14,6 +16,7 @@ from .session.shared.spec import Place
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from .gate import Envelope, GatePolicy, GateReason
     from .incoming import Incoming
@@ -34,10 +37,16 @@ class BotFeed:
     """The bot's side of one run. For the supervisor's loop.
 
     The gate is before the bot if any of its settings was given; a bot without one hears everybody.
+    Where there is no inbox, what was changed by command is read in its `directory` all the same:
+    somebody who was denied must not be let in by switching the inbox off.
     """
 
-    def __init__(self, settings: Settings, incoming: Incoming | None) -> None:
+    def __init__(
+        self, settings: Settings, incoming: Incoming | None, directory: Path | None
+    ) -> None:
         self._incoming = incoming
+        self._directory = directory
+        self._changes = Changes()
         self._tries = settings.inbox.bot_tries
         self._has_bot = settings.bot is not None
         self._feeds = self._has_bot and settings.inbox.bot_delivery == "inbox"
@@ -50,6 +59,10 @@ class BotFeed:
         self._gate = gate
         self._steer()
 
+    def use(self, settings: GatePolicy) -> None:
+        """Where there is no inbox: take other settings; what was changed by command stays so."""
+        self.update_gate(self._changes.apply(settings))
+
     def heard(self, step: Step) -> None:
         """Take note of a step: messages are handed over while the client is online."""
         if step.after is State.CONNECTED and step.substate == "online":
@@ -59,11 +72,16 @@ class BotFeed:
 
     @contextlib.asynccontextmanager
     async def running(self, link: Link) -> AsyncIterator[None]:
-        """Steer this link's session processes, and feed their bot, while this lasts."""
+        """Steer this link's session processes, and feed their bot, while this lasts.
+
+        Raises StoreError if nobody can tell who was denied.
+        """
         self._link = link
         incoming = self._incoming
         if incoming is None:
-            self._steer()
+            if self._has_bot and self._directory is not None:
+                self._changes = await asyncio.to_thread(read_changes, self._directory)
+            self.use(self._gate)
             yield
             return
         incoming.on_held = self._steer

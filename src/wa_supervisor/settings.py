@@ -201,6 +201,11 @@ class Settings(BaseSettings):
                 f"endpoint.{given} is set without endpoint.{missing}: "
                 "a test server usually needs both"
             )
+        if self.gate.is_given and not self.inbox.enabled and self.bot is None:
+            found.append(
+                "gate is set but judges nothing: inbox.enabled is off, and there is no bot before "
+                "which it could stand"
+            )
         return tuple(found)
 
 

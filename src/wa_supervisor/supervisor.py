@@ -109,7 +109,7 @@ class Supervisor(Sending):
         self._incoming: Incoming | None = None
         if settings.inbox.enabled and self._store.inbox is not None:
             self._incoming = Incoming(self._store.inbox, settings.inbox, settings.gate)
-        self._bot = BotFeed(settings, self._incoming)
+        self._bot = BotFeed(settings, self._incoming, self._store.inbox)
         self._jitter = jitter
         self._outgoing = Outgoing(
             self._store.outbox, status=lambda: self.status, connected=self._be_online
@@ -262,7 +262,7 @@ class Supervisor(Sending):
         if self._incoming is not None:
             self._incoming.gate.use(gate)
         else:
-            self._bot.update_gate(gate)
+            self._bot.use(gate)
 
     def post(self, fact: Fact) -> None:
         """Say that something happened. From any thread."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from functools import partial
 from pathlib import Path
@@ -82,6 +83,38 @@ async def test_what_is_started_from_now_on_goes_by_the_new_numbers(reloaded: Rel
         await session.advance(await _wait_after_a_failure(session))
         assert session.played.generation == 2
         assert session.played.specs[-1].watch.pulse == 7
+
+
+async def test_the_gate_judges_by_the_new_list_from_the_next_message_on(
+    reloaded: Reloaded, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    reloaded.supervisor = FakeSession(reloaded.read().settings)
+    async with reloaded.supervisor as session:
+        reading = asyncio.create_task(anext(session.messages()))
+        await session.settle()
+        assert reloaded.reload("[policy]\nstop_timeout = 9\n") == ()
+        await session.receive("is nobody there", sender=f"+{NUMBER}")
+        assert session.status.received is not None
+        assert session.status.received.refused == {"nobody_listed": 1}
+        listed = f'[gate]\nallow = ["+{NUMBER}"]\n[policy]\nstop_timeout = 9\n'
+        assert reloaded.reload(listed) == ()
+        assert session.settings.policy.stop_timeout == 9
+        await session.receive("and now", sender=f"+{NUMBER}")
+        assert (await reading).text == "and now"
+    assert "changed: gate.allow" in caplog.text
+    assert NUMBER not in caplog.text
+
+
+async def test_a_gate_that_is_given_with_its_defaults_stands_before_a_bot_from_then_on(
+    reloaded: Reloaded,
+) -> None:
+    async with reloaded.supervisor as session:
+        await session.settle()
+        assert reloaded.reload('[gate]\ndirect = "allowlist"\n') == ()
+        assert session.settings.gate.is_given
+        reloaded.reload("")
+        assert not session.settings.gate.is_given
 
 
 async def test_a_wait_that_has_begun_keeps_its_end(reloaded: Reloaded) -> None:

@@ -6,9 +6,12 @@ import asyncio
 import contextlib
 import json
 import os
+import re
+import shutil
 import signal
 import sys
 from asyncio.subprocess import PIPE
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,7 +20,9 @@ from e2e.processes import ends_within, until
 from wa_loopback import Addressing, Manner
 from wa_loopback.answers import RefuseMessage
 from wa_supervisor.cli.exits import Exit
-from wa_supervisor.control import Order, ask
+from wa_supervisor.control import Order, Talk, ask
+from wa_supervisor.remote.replies import converse
+from wa_supervisor.remote.wire import GateReply
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -29,6 +34,22 @@ if TYPE_CHECKING:
     from wa_supervisor.status_parts import Received
 
 pytestmark = pytest.mark.e2e
+
+README = Path(__file__).parents[2] / "README.md"
+
+BOT = """
+    @client.event(events.MessageEv)
+    def message(client, message):
+        with Path("handled.txt").open("a") as file:
+            file.write(message.Message.conversation + "\\n")
+"""
+
+NO_JQ = """\
+import json, sys
+value = json.load(sys.stdin)[sys.argv[-1].removeprefix(".")]
+print(value)
+"""
+"""What the README uses of jq, for where there is none."""
 
 
 class Shell:
@@ -327,3 +348,78 @@ async def test_the_gate_is_changed_without_a_reconnect_and_stays_so_after_a_rest
         assert await listener.text() == "it is me again"
     await call("listen", "--forget")
     assert scene.received().readers == {}
+
+
+async def test_the_loop_of_the_readme_answers_and_whom_the_gate_admits_reaches_the_bot_too(
+    world: World,
+) -> None:
+    told = re.findall(r"```bash\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+    (loop,) = (each for each in told if "listen --json" in each)
+    # A setting of the gate: it stands before the bot as well.
+    own = {"WA_SUPERVISOR_BOT": world.bot(BOT), "WA_SUPERVISOR_GATE__DIRECT": "allowlist"}
+    scene = await _scene(world, **own)
+    ann, eve, handled = scene.ann, scene.contact("Eve"), world.directory / "handled.txt"
+    scene.say(ann, "far too early")
+    await until(lambda: scene.received().refused == {"nobody_listed": 1}, 30)
+    dials = len(world.server.connections)
+
+    def told_bot() -> list[str]:
+        return handled.read_text().splitlines() if handled.exists() else []
+
+    async with _script(world, loop.replace("+4915112345678", f"+{ann.number}")):
+        await _begun(scene, "listen")
+        scene.say(ann, "let in by command")
+        assert (await ann.next_message(timeout=30)).text == "pong"
+        scene.say(eve, "nobody knows me")
+        await until(lambda: scene.received().refused.get("not_listed") == 1, 30)
+        assert told_bot() == ["let in by command"]
+
+        with (world.directory / "quick.toml").open("a") as config:
+            config.write(f'[gate]\nallow = ["+{eve.number}"]\n')
+        scene.command.send(signal.SIGHUP)
+        await until(lambda: _admitted(scene) == {f"+{ann.number}", f"+{eve.number}"}, 30)
+        scene.say(eve, "let in by the file")
+        assert (await eve.next_message(timeout=30)).text == "pong"
+        scene.say(ann, "let in as before")
+        assert (await ann.next_message(timeout=30)).text == "pong"
+        expected = ["let in by command", "let in by the file", "let in as before"]
+        await until(lambda: told_bot() == expected, 30)
+    assert len(world.server.connections) == dials
+    for own_file in (handled, world.directory / "quick.toml"):
+        own_file.unlink()  # this test itself has written there what the canary looks for
+
+
+def _admitted(scene: Scene) -> set[str]:
+    """Whom the list of the running supervisor names."""
+    reply = converse(scene.world.files(), Talk.GATE, {"action": "show"}, GateReply, within=10)
+    assert reply is not None
+    assert reply.standing is not None
+    return {each.entry.get_secret_value() for each in reply.standing.entries if each.holds}
+
+
+@contextlib.asynccontextmanager
+async def _script(world: World, text: str) -> AsyncIterator[None]:
+    """Run a script of the shell, about the world's session, and end all of it."""
+    commands = world.directory / "bin"
+    commands.mkdir()
+    (commands / "wa-supervisor").symlink_to(Path(sys.executable).with_name("wa-supervisor"))
+    if shutil.which("jq") is None:
+        (commands / "jq").write_text(f"#!{sys.executable}\n{NO_JQ}")
+        (commands / "jq").chmod(0o755)
+    process = await asyncio.create_subprocess_exec(
+        *("bash", "-e", "-c", text),
+        stdout=PIPE,
+        stderr=PIPE,
+        env=world.environment(
+            PATH=f"{commands}:{os.environ['PATH']}", WA_SUPERVISOR_DATA_DIR=str(world.data_dir)
+        ),
+        cwd=world.directory,
+        start_new_session=True,
+    )
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        _, said = await process.communicate()
+        world.canary.hear("stderr of a script", said.decode())

@@ -1,7 +1,8 @@
 """SIGHUP: read the settings again, and apply those that can change under a living session.
 
-These are the numbers of `profile`, `policy` and `watch`: the core reads them afresh at each
-decision. A clock that runs keeps the time it was set to. Anything else is told and left alone.
+These are the numbers of `profile`, `policy` and `watch`, which the core reads afresh at each
+decision, and `gate`, which judges from the next message on. A clock that runs keeps the time it was
+set to. Anything else is told and left alone.
 """
 
 from __future__ import annotations
@@ -45,15 +46,27 @@ def reload(supervisor: Supervisor, read: Callable[[], Loaded]) -> tuple[NeedsRes
         return ()
     for warning in loaded.warnings:
         log.warning("%s", warning)
-    changed = tuple(_changed(supervisor.settings, loaded.settings))
-    left = tuple(NeedsRestart(key) for key in changed if key.split(".")[0] not in LIVE)
+    old, new = supervisor.settings, loaded.settings
+    changed = tuple(_changed(old, new))
+    if old.gate.is_given is not new.gate.is_given and "gate" not in map(_group, changed):
+        changed += (
+            "gate",
+        )  # given with its defaults it stands before a bot, not given it does not
+    left = tuple(NeedsRestart(key) for key in changed if _group(key) not in LIVE | {"gate"})
     for warned in left:
         log.warning("%s", warned)
-    applied = [key for key in changed if key.split(".")[0] in LIVE]
-    if applied:
+    applied = [key for key in changed if _group(key) in LIVE | {"gate"}]
+    groups = set(map(_group, applied))
+    if groups & LIVE:
         supervisor.update_policy(loaded.settings)
+    if "gate" in groups:
+        supervisor.update_gate(loaded.settings.gate)
     log.info("the settings were read again; changed: %s", ", ".join(applied) or "nothing")
     return left
+
+
+def _group(key: str) -> str:
+    return key.partition(".")[0]
 
 
 def _changed(old: BaseModel, new: BaseModel, above: str = "") -> Iterator[str]:
