@@ -20,6 +20,7 @@ from .messages.inbox import Inbox, InboxOptions, InboxState
 from .messages.reader import KINDS
 from .session.shared.spec import InboxSpec
 from .status_parts import Received
+from .texts import check_name
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Collection
@@ -150,7 +151,10 @@ class Incoming:
         kinds: Collection[Kind] = KINDS,
         ack: Literal["auto", "manual"] = "auto",
     ) -> Deliveries:
-        """Return the messages for this reader, see `Supervisor.messages`."""
+        """Return the messages for this reader, see `Supervisor.messages`. Raises Misused."""
+        check_name(reader, "a reader's name")
+        if reader.startswith(BOT_READER[0]):
+            raise Misused("a reader's name does not begin with @: such names are the supervisor's")
 
         async def begin() -> Reader:
             if self._inbox is None or self._inbox.is_closed:

@@ -23,6 +23,8 @@ from .messages.errors import (
     SendError,
 )
 from .messages.outbox import Outbox, SendState, Sent, fingerprint
+from .session.shared.secret import MAX_LONG_SECRET
+from .texts import check_name
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -109,10 +111,15 @@ class Outgoing:
     ) -> Sent:
         """Send a message unless its key has a result already; return or raise that result.
 
-        With `wait` a session that is not connected is waited for. Raises SendError, OutboxError.
+        With `wait` a session that is not connected is waited for. Raises SendError, OutboxError,
+        and Misused for what could not be handed over.
         """
-        key = key or uuid.uuid4().hex
-        mark = fingerprint(what, json.dumps(arguments, sort_keys=True))
+        if key is None:
+            key = uuid.uuid4().hex
+        check_name(key, "an idempotency key")
+        if not within > 0:  # nor if it is no number: it would be dispatched, and then be unknown
+            raise Misused("a timeout is more than 0 seconds")
+        mark = fingerprint(what, _said(arguments))
         loop = asyncio.get_running_loop()
         end = loop.time() + within
         changes = self._account.changes if self._account is not None else 0
@@ -132,11 +139,12 @@ class Outgoing:
     async def request(
         self, what: Work, arguments: dict[str, Any], *, within: float
     ) -> tuple[str, ...]:
-        """Have something done with the client and return its answers. Raises SendError."""
+        """Have something done with the client and return its answers. Raises SendError, Misused."""
         if self._link is None:
             raise Misused("messages are sent within the session's context")
+        said = SecretStr(_said(arguments))
         async with self._slots:
-            answer = await self._link.request(what, SecretStr(json.dumps(arguments)), within=within)
+            answer = await self._link.request(what, said, within=within)
         if answer.problem:
             raise self._noted(SEND_ERRORS.get(answer.code, Refused)(answer.problem))
         return tuple(each.get_secret_value() for each in answer.answers)
@@ -176,6 +184,14 @@ def _not_connected(status: Status) -> SendError:
         reason=status.reason.value if status.reason else None,
         until=status.not_before,
     )
+
+
+def _said(arguments: dict[str, Any]) -> str:
+    """Return arguments as they are handed over. Raises Misused for what is too long for that."""
+    said = json.dumps(arguments, sort_keys=True)
+    if len(said) > MAX_LONG_SECRET:
+        raise Misused(f"all that is said of a message has {MAX_LONG_SECRET >> 20} MiB at most")
+    return said
 
 
 def _seconds(timestamp: int) -> float:

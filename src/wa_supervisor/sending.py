@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, overload
 from .errors import Misused
 from .gate import Broadcast, Group, Identity, Lid, Newsletter, Other, Phone, Status
 from .gate.policy import Wildcard, parse_entry
+from .messages.errors import SendError
 from .messages.message import DOWNLOAD_TIMEOUT, MAX_DOWNLOAD
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 SEND_TIMEOUT: Final = 90.0
 """Seconds for a message: whatsmeow gives WhatsApp 75 s for its answer."""
+
+TYPING_TIMEOUT: Final = 2.0
+"""Seconds for the end of typing, which a cancelled program waits for as well."""
 
 Address: TypeAlias = Identity | Phone | Lid | Group | Newsletter | Broadcast | Status | Other | str
 """Whom to write to: what a message says of its chat or sender, or `+49...` or a JID."""
@@ -129,13 +133,18 @@ class Sending:
 
     @contextlib.asynccontextmanager
     async def typing(self, chat: Address) -> AsyncIterator[None]:
-        """Show that we are typing in this chat while this lasts."""
+        """Show that we are typing in this chat while this lasts. Raises SendError as it begins.
+
+        If the end of it cannot be told, the other's phone ends it by itself, after some 25 seconds.
+        """
         where = {"chat": _jid(chat)}
         await self._outgoing.request("typing", where | {"on": True}, within=SEND_TIMEOUT)
         try:
             yield
         finally:
-            await self._outgoing.request("typing", where | {"on": False}, within=SEND_TIMEOUT)
+            # What was done meanwhile is done: it must neither fail nor be held up for this.
+            with contextlib.suppress(SendError):
+                await self._outgoing.request("typing", where | {"on": False}, within=TYPING_TIMEOUT)
 
     @overload
     async def download(
