@@ -44,6 +44,11 @@ class Listener:
         """The port, which is chosen by the system at the first `open` if it was 0."""
         return self._port
 
+    @property
+    def listening(self) -> bool:
+        """Whether it accepts."""
+        return self._socket is not None
+
     def open(self) -> None:
         """Listen, if not listening already."""
         if self._keeper is None:

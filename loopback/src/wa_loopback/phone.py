@@ -121,6 +121,14 @@ class Phone(Writer):
         identity, secret = pairing.secret(typed, ephemeral, self._account, finish)
         return await self._link(connection, _Offer(identity, secret), fault)
 
+    def is_waited_for(self) -> bool:
+        """Whether a client which is there has asked for a pair code for this phone's number."""
+        try:
+            self._waiting_for_code()
+        except UnknownNumber:
+            return False
+        return True
+
     async def remove(self, device: Device) -> None:
         """Unlink a device: it is told and cut off, and a later login of it fails with 401."""
         self.revoke(device, by_phone=True)

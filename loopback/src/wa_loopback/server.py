@@ -272,6 +272,11 @@ class LoopbackServer(World):
         for listener in self._listeners():
             listener.close()
 
+    @property
+    def listening(self) -> bool:
+        """Whether new connections are accepted."""
+        return self._listener.listening
+
     def accept(self) -> None:
         """Undo `refuse` and `stall`. A client which is stalled already stays so."""
         self._started()

@@ -22,6 +22,10 @@ class Waiters:
         self._changed.set()
         self._changed = asyncio.Event()
 
+    async def next(self) -> None:
+        """Wait for the next change, however long that is."""
+        await self._changed.wait()
+
     async def until(self, probe: Callable[[], _T | None], *, within: float, what: str) -> _T:
         """Return the probe's first answer which is not None.
 
