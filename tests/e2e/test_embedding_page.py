@@ -8,6 +8,7 @@ import contextlib
 import re
 import sys
 import threading
+import time
 from abc import ABC, abstractmethod
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,8 @@ import pytest
 
 from e2e.processes import until
 from e2e.runs import Codes
-from wa_supervisor import Settings, State, Supervisor, SyncSupervisor
+from wa_supervisor import NotRunning, Settings, State, Supervisor, SyncSupervisor
+from wa_supervisor.control import Order, ask
 from wa_supervisor.session.parent.link import SessionLink
 from wa_supervisor.testing import FakeSession, MemoryStore
 
@@ -248,6 +250,41 @@ async def test_the_bot_of_the_readme_answers(world: World) -> None:
     await run.stop()
 
 
+@pytest.mark.e2e
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+async def test_what_the_page_shows_of_several_sessions_runs(world: World) -> None:
+    branches, phones = ("shop", "club"), []
+    for name in branches:
+        run, connection = await world.paired(session=name)
+        assert connection.device is not None
+        phones.append(connection.device.phone)
+        await run.stop()
+    names: dict[str, Any] = {}
+    exec(compile("\n".join(programs("docs/embedding.md")), "a page", "exec"), names)
+    settings = [world.settings(session=name, gate={"direct": "open"}) for name in branches]
+
+    def wait_until_read(name: str) -> None:
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            with contextlib.suppress(NotRunning):
+                received = ask(world.files(name), Order.STATUS).received
+                if received is not None and "default" in received.readers:
+                    return
+            time.sleep(0.05)
+        raise TimeoutError(name)
+
+    program = asyncio.create_task(names["serve_all"](*settings))
+    for name in branches:
+        await asyncio.to_thread(wait_until_read, name)
+    for name, phone in zip(branches, phones, strict=True):
+        ann = world.server.contact(f"Ann of the {name}")
+        ann.say(phone, "no light")
+        assert (await ann.next_message(timeout=30)).text == f"The {name} looks into it."
+    for name in branches:
+        await asyncio.to_thread(ask, world.files(name), Order.STOP)
+    await asyncio.wait_for(program, 15)
+
+
 async def test_the_test_that_the_page_shows_passes() -> None:
     names: dict[str, Any] = {}
     exec(compile("\n".join(programs("docs/embedding.md")), "a page", "exec"), names)
@@ -256,7 +293,7 @@ async def test_the_test_that_the_page_shows_passes() -> None:
 
 def test_every_program_of_these_pages_is_run_here() -> None:
     run = {"main", "look_after", "remind", "lifespan", "notify", "take_orders"}
-    run |= {"desk_answers_after_an_outage", "register"}
+    run |= {"serve_all", "desk_answers_after_an_outage", "register"}
     pages = [*programs("README.md"), *programs("docs/embedding.md")]
     shown = re.findall(r"^(?:async )?def (\w+)", "\n".join(pages), re.MULTILINE)
     assert {*shown} == run
