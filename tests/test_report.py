@@ -20,7 +20,8 @@ from wa_supervisor.exit_record import note_exit
 from wa_supervisor.gate import Lid, Phone
 from wa_supervisor.gate.identity import Identity
 from wa_supervisor.hints import Action
-from wa_supervisor.journal import Journal, Memory, amend, remember
+from wa_supervisor.journal import Journal, Memory, remember
+from wa_supervisor.journal.amend import amend
 from wa_supervisor.lifecycle import Budget, Phase, Reason, Session, State
 from wa_supervisor.messages.own import keep_own
 from wa_supervisor.report import look, look_at_all, sessions_beside

@@ -7,12 +7,26 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from . import core, inbox, kills, many, message_kills, messages, outages, session, traffic, verbs
+from . import (
+    alone,
+    core,
+    inbox,
+    kills,
+    many,
+    message_kills,
+    messages,
+    outages,
+    session,
+    traffic,
+    verbs,
+)
 
 FIGURES: dict[str, Callable[[int], Awaitable[list[str]]]] = {
     "core": core.steps,
     "first-qr": session.first_qr,
     "back": session.back_after_kill,
+    "run-qr": alone.first_qr_of_run,
+    "idle": alone.idle,
     "fresh-qr": session.fresh_qr,
     "memory": session.memory,
     "receive": messages.receive,

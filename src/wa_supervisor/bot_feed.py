@@ -65,6 +65,8 @@ class BotFeed:
 
     def heard(self, step: Step) -> None:
         """Take note of a step: messages are handed over while the client is online."""
+        if self._incoming is not None:
+            self._incoming.notify()  # a process may have ended before it said what it appended
         if step.after is State.CONNECTED and step.substate == "online":
             self._online.set()
         else:

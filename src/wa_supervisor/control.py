@@ -55,7 +55,7 @@ MOST_TALKS: Final = 32
 LONGEST: Final = 512 << 10
 """Bytes of a line to the supervisor; WhatsApp takes 65,536 characters in a message."""
 
-LOOK_EVERY: Final = 5.0
+LOOK_EVERY: Final = 30.0
 """Seconds between two looks whether the socket is still there."""
 
 _NAME: Final = "control.sock"

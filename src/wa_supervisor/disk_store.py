@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("wa_supervisor")
 
-WATCH_EVERY: Final = 5.0
+WATCH_EVERY: Final = 30.0
 """Seconds between two looks whether the session's files are still there."""
 
 

@@ -75,9 +75,20 @@ def _read(arguments: Sequence[str], environment: Mapping[str, str]) -> tuple[str
             given[name] = value if is_joined else next(words, "")
         else:
             return None
+    place = plain_place(given.get("--session"), given.get("--data-dir"), environment)
+    return None if place is None else (what, *place)
+
+
+def plain_place(
+    session: str | None, root: str | None, environment: Mapping[str, str]
+) -> tuple[str, str] | None:
+    """Say which session is meant, and below which directory it is, if options and variables tell.
+
+    Returns None where a settings file may have a say, or a path is to be expanded.
+    """
     variables = {name.upper(): value for name, value in environment.items()}
-    session = given.get("--session") or variables.get("WA_SUPERVISOR_SESSION")
-    root = given.get("--data-dir") or variables.get("WA_SUPERVISOR_DATA_DIR")
+    session = session or variables.get("WA_SUPERVISOR_SESSION")
+    root = root or variables.get("WA_SUPERVISOR_DATA_DIR")
     if (session is None or root is None) and _may_have_settings(environment):
         return None
     session = session or "default"
@@ -86,7 +97,7 @@ def _read(arguments: Sequence[str], environment: Mapping[str, str]) -> tuple[str
         return None
     if root is None or "$" in root or root.startswith("~"):
         return None
-    return what, session, root
+    return session, root
 
 
 def _may_have_settings(environment: Mapping[str, str]) -> bool:

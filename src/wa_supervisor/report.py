@@ -11,7 +11,7 @@ import threading
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from .control import Order, ask
 from .errors import ControlError, NotRunning, StoreError, SupervisorError
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from .lifecycle import Policy
     from .status import Beside
 
+    AnyPolicy: TypeAlias = Policy | Callable[[], Policy] | None
+
 ANSWER_WITHIN: Final = 1.0
 """Seconds that a supervisor has for its answer."""
 
@@ -42,22 +44,22 @@ READ_WITHIN: Final = 0.9
 _T = TypeVar("_T")
 
 
-def look(files: SessionFiles, policy: Policy | None = None) -> Status:
+def look(files: SessionFiles, policy: AnyPolicy = None) -> Status:
     """Say how a session stands. Never raises for what is wrong there: `trouble` says it then.
 
-    `policy` has the limits of the budgets where no supervisor says them.
+    `policy` has the limits of the budgets where no supervisor says them; what returns one is called
+    only then.
     """
     try:
         return ask(files, Order.STATUS, within=ANSWER_WITHIN)
     except NotRunning:
-        return read_stopped(files, policy)
+        return read_stopped(files, policy() if callable(policy) else policy)
     except ControlError as error:
-        return read_stopped(files, policy, silent=str(error))
+        known = policy() if callable(policy) else policy
+        return read_stopped(files, known, silent=str(error))
 
 
-def look_at_all(
-    sessions: Iterable[SessionFiles], policy: Policy | None = None
-) -> tuple[Status, ...]:
+def look_at_all(sessions: Iterable[SessionFiles], policy: AnyPolicy = None) -> tuple[Status, ...]:
     """Say how each of these sessions stands, those that need a person first."""
     looking = [_on_a_thread(partial(look, each, policy)) for each in sessions]
     found = [each.result() for each in looking]

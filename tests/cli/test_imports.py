@@ -68,7 +68,7 @@ def test_a_command_at_work_pays_for_no_play_and_for_no_code_that_does_not_show(
     tmp_path: Path, command: str
 ) -> None:
     found = imported(tmp_path, command, "--help")
-    assert "wa_supervisor.settings" in found
+    assert "wa_supervisor.cli.session_options" in found
     assert not found & (CLIENT | CODES | LOOPBACK | PLAY)
 
 
@@ -76,6 +76,20 @@ def test_status_pays_for_no_chart_no_drawing_and_no_journal_before_they_are_need
     tmp_path: Path,
 ) -> None:
     found = imported(tmp_path, "status", "--session", "shop", "--data-dir", str(tmp_path), "--help")
-    assert "wa_supervisor.settings" in found
+    assert "wa_supervisor.status" in found
     unused = (SUPERVISING - {"sqlite3"}) | MACHINE | DRAWING | {"wa_supervisor.lifecycle.facts"}
     assert not found & (CLIENT | CODES | LOOPBACK | PLAY | unused)
+
+
+def test_history_of_a_session_that_is_named_reads_no_settings(tmp_path: Path) -> None:
+    found = imported(tmp_path, "history", "--session", "shop", "--data-dir", str(tmp_path))
+    assert "wa_supervisor.journal.reader" in found
+    unused = {"wa_supervisor.settings", "wa_supervisor.journal.journal", "pydantic_settings"}
+    assert not found & unused
+
+
+def test_explain_reads_no_settings_and_knows_no_policy(tmp_path: Path) -> None:
+    found = imported(tmp_path, "explain", "banned")
+    assert "wa_supervisor.lifecycle.reasons" in found
+    unused = {"wa_supervisor.settings", "wa_supervisor.store", "wa_supervisor.lifecycle.policy"}
+    assert not found & unused

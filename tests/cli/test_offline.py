@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from journal.rows import make_record
-from wa_supervisor.journal import Journal, amend, read, remember
+from wa_supervisor.journal import Journal, read, remember
+from wa_supervisor.journal.amend import amend
 from wa_supervisor.lifecycle import Phase, Reason, Session
 from wa_supervisor.setting_groups import JournalSettings
 from wa_supervisor.store import SessionFiles, SessionLock

@@ -127,3 +127,67 @@ def test_the_probe_asks_for_the_blocked_contacts() -> None:
         from neonize.client import NewClient
         print(json.dumps(callable(NewClient.get_blocklist)))
     """)
+
+
+def test_the_caller_of_connect_sleeps_until_it_is_woken() -> None:
+    """By the end of the call into Go and by neonize's stop event; signals are handled meanwhile."""
+    found = _inside(
+        """
+        import os, signal, threading, time
+        from wa_supervisor.session.child import connect_wait, preload
+
+        preload.preload()
+        changed = connect_wait.sleep_until_woken()
+        preload.load_library()
+        from neonize.client import NewClient
+        from neonize.events import event as stop_event
+
+        def switches():
+            status = open(f"/proc/self/task/{os.getpid()}/status").read()
+            return int(status.partition("\\nvoluntary_ctxt_switches:")[2].split()[0])
+
+        class Go:
+            def __init__(self):
+                self.called, self.returns = threading.Event(), threading.Event()
+
+            def Neonize(self, *_):
+                self.called.set()
+                self.returns.wait(30)
+
+            def Stop(self, *_):
+                self.returns.set()
+
+        def connect(end):
+            go = Go()
+            client = NewClient(":memory:")
+            client._NewClient__client = go
+            looked = []
+
+            def watch():
+                go.called.wait(30)
+                time.sleep(0.1)
+                before = switches()
+                time.sleep(1)
+                looked.append(switches() - before)
+                end(go)
+
+            threading.Thread(target=watch).start()
+            client.connect()
+            return looked[0]
+
+        handled = []
+
+        def on_signal(*_):
+            handled.append(1)
+            stop_event.set()
+
+        signal.signal(signal.SIGUSR1, on_signal)
+        returned = connect(lambda go: go.returns.set())
+        signalled = connect(lambda go: os.kill(os.getpid(), signal.SIGUSR1))
+        print(json.dumps([changed, returned, signalled, len(handled)]))
+        """
+    )
+    changed, *looked, handled = found
+    assert changed
+    assert max(looked) <= 2  # it was five a second
+    assert handled == 1

@@ -24,7 +24,8 @@ from wa_supervisor import (
     StepRecord,
     Supervisor,
 )
-from wa_supervisor.journal import Journal, amend, read, schema
+from wa_supervisor.journal import Journal, read, schema
+from wa_supervisor.journal.amend import amend
 from wa_supervisor.lifecycle.policy import Backoff, Limit, Policy
 from wa_supervisor.store import SessionFiles
 

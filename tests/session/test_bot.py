@@ -130,3 +130,18 @@ def test_whoever_hands_a_job_over_hears_what_it_raised_and_the_next_is_run() -> 
     assert isinstance(ends[0], LookupError)
     assert ends[1:] == [None]
     assert bot.handled == [b"after"]
+
+
+def test_a_handler_that_works_for_too_long_is_busy_after_a_time_of_none_at_all() -> None:
+    """While no handler works nobody watches; the next is watched from its first moment."""
+    gate = threading.Event()
+    bot = Bot(lambda _: gate.wait(SECONDS), patience=0.05)
+    for round_ in range(1, 4):
+        time.sleep(0.2)
+        bot.thread.put(0, b"", 7)
+        time.sleep(0.3)
+        assert len(bot.busy) == round_
+        gate.set()
+        assert bot.free.wait(SECONDS)
+        gate.clear()
+        bot.free.clear()

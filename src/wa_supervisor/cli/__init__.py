@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 
+_HELP = {"-h", "--help"}
+
+
 def main() -> NoReturn:
     """Run the command that the arguments name."""
     if sys.argv[1:2] == ["health"]:  # before anything else of ours is imported
@@ -19,6 +22,12 @@ def main() -> NoReturn:
         code = quick_answer(sys.argv[2:], os.environ)
         if code is not None:
             sys.exit(code)
+    if sys.argv[1:2] == ["run"] and sys.platform == "linux" and not _HELP & {*sys.argv[2:]}:
+        import os  # noqa: PLC0415
+
+        from ..session.parent.begun_server import begin_early  # noqa: PLC0415
+
+        begin_early(os.environ)  # it imports what it needs while we do
     from .app import main as run  # noqa: PLC0415
 
     run()

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from .. import private_files
 from ..errors import StoreError
-from ..journal import amend
+from ..journal.amend import amend
 from ..lifecycle import Reason, Session
 from ..store import SessionFiles, SessionLock, claimed, expire, open_vault, quarantined
 from ..store.quarantine import has_keys

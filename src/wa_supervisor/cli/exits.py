@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from typing import Final
 
-from ..lifecycle import Reason
+from ..lifecycle.reasons import Reason
 
 
 class Exit(enum.IntEnum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from ..control import Order
-from ..journal import amend
+from ..journal.amend import amend
 from ..store import SessionLock
 
 if TYPE_CHECKING:

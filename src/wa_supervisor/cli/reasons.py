@@ -14,7 +14,7 @@ from ..hints import Hint
 from ..lifecycle import Reason, Who
 from .exits import GIVE_UP
 from .session_options import ConfigOption, DataDirOption, SessionOption, SessionOptions
-from .status_view import wrapped
+from .wrap import wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shlex
 from dataclasses import dataclass
@@ -12,14 +13,14 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from ..errors import SupervisorError
+from ..health import plain_place
 from ..hints import Action, Hint
-from ..settings import load_settings
-from ..store.layout import SessionFiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..settings import Settings
+    from ..store.layout import SessionFiles
 
 SessionOption = Annotated[str | None, typer.Option(metavar="NAME", help="The session's name.")]
 DataDirOption = Annotated[
@@ -76,11 +77,20 @@ class SessionOptions:
 
     def settings(self) -> Settings:
         """Read the settings. Raises ConfigError."""
+        from ..settings import load_settings  # noqa: PLC0415 - 0.1 s; `explain` reads none
+
         given = {"session": self.session, "data_dir": self.data_dir}
         return load_settings(self.config, given).settings
 
     def files(self) -> SessionFiles:
         """Say where the session lives. Raises ConfigError."""
+        from ..store.layout import SessionFiles  # noqa: PLC0415 - as `load_settings`
+
+        if self.config is None:
+            given = None if self.data_dir is None else str(self.data_dir)
+            place = plain_place(self.session, given, os.environ)
+            if place is not None:  # without the settings, which take longer than most commands
+                return SessionFiles.at(place[0], Path(place[1]))
         settings = self.settings()
         return SessionFiles.at(settings.session, settings.data_dir)
 

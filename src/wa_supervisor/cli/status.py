@@ -12,14 +12,13 @@ import typer
 from ..errors import ConfigError
 from ..report import look, look_at_all, sessions_beside
 from ..session.shared.secret import ON_THE_WIRE
-from ..store.layout import SessionFiles
 from .exits import Exit
 from .session_options import ConfigOption, DataDirOption, SessionOption, SessionOptions
 from .status_view import colour, headline, lines
 from .times import span
 
 if TYPE_CHECKING:
-    from ..settings import Settings
+    from ..lifecycle import Policy
     from ..status import Status
 
 _EVERY: Final = 1.0  # seconds between two looks of --watch
@@ -48,10 +47,9 @@ def status(
     """
     options = SessionOptions(session, data_dir, config)
     with options.advising():
-        settings = options.settings()
         if watch:
-            _watch(settings, options, every=every, number=number, json=json)
-        found = _look(settings, every=every)
+            _watch(options, every=every, number=number, json=json)
+        found = _look(options, every=every)
     if json:
         for each in found:
             print(_json(each, number=number))
@@ -71,14 +69,13 @@ def sessions(
     """List the sessions of the data directory in a line each, those that need a person first."""
     options = SessionOptions(session, data_dir, config)
     with options.advising():
-        settings = options.settings()
-        found = _look(settings, every=True)
+        found = _look(options, every=True)
     if json:
         for each in found:
             print(_json(each, number=False))
         return
     if not found:
-        print(f"There are no sessions in {_place(settings)}.")
+        print(f"There are no sessions in {options.files().directory.parent}.")
     width = max((len(each.session) for each in found), default=0)
     for each in found:
         where = headline(each).removeprefix(f"{each.session}: ")
@@ -88,17 +85,16 @@ def sessions(
         typer.secho(f"{each.session:{width}}  {where}{why}{running}", fg=colour(each))
 
 
-def _look(settings: Settings, *, every: bool) -> tuple[Status, ...]:
-    files = SessionFiles.at(settings.session, settings.data_dir)
+def _look(options: SessionOptions, *, every: bool) -> tuple[Status, ...]:
+    def policy() -> Policy:
+        return options.settings().policy
+
+    files = options.files()
     if every:
         if not files.directory.parent.is_dir():
             return ()
-        return look_at_all(sessions_beside(files), settings.policy)
-    return (look(files, settings.policy),)
-
-
-def _place(settings: Settings) -> str:
-    return str(SessionFiles.at(settings.session, settings.data_dir).directory.parent)
+        return look_at_all(sessions_beside(files), policy)
+    return (look(files, policy),)
 
 
 def _json(found: Status, *, number: bool) -> str:
@@ -125,27 +121,25 @@ def _coloured(
     return shown
 
 
-def _watch(
-    settings: Settings, options: SessionOptions, *, every: bool, number: bool, json: bool
-) -> None:
+def _watch(options: SessionOptions, *, every: bool, number: bool, json: bool) -> None:
     """Show it until Ctrl-C: on a terminal in place, as JSON a line whenever something changes."""
     try:
         if json:
-            _watch_as_lines(settings, every=every, number=number)
+            _watch_as_lines(options, every=every, number=number)
         elif not sys.stdout.isatty():
             raise ConfigError(
                 "--watch draws on a terminal, and this is none", hint="wa-supervisor status --json"
             )
         else:
-            _watch_on_terminal(settings, options, every=every, number=number)
+            _watch_on_terminal(options, every=every, number=number)
     except KeyboardInterrupt:
         raise typer.Exit(_INTERRUPTED) from None
 
 
-def _watch_as_lines(settings: Settings, *, every: bool, number: bool) -> None:
+def _watch_as_lines(options: SessionOptions, *, every: bool, number: bool) -> None:
     shown: dict[str, Status] = {}
     while True:
-        for each in _look(settings, every=every):
+        for each in _look(options, every=every):
             before = shown.get(each.session)
             if before is None or (before.summary, before.supervisor) != (
                 each.summary,
@@ -156,15 +150,13 @@ def _watch_as_lines(settings: Settings, *, every: bool, number: bool) -> None:
         time.sleep(_EVERY)
 
 
-def _watch_on_terminal(
-    settings: Settings, options: SessionOptions, *, every: bool, number: bool
-) -> None:
+def _watch_on_terminal(options: SessionOptions, *, every: bool, number: bool) -> None:
     from rich.live import Live  # noqa: PLC0415 - only this draws
     from rich.text import Text  # noqa: PLC0415
 
     with Live(auto_refresh=False) as display:
         while True:
-            found = _look(settings, every=every)
+            found = _look(options, every=every)
             drawn = Text(no_wrap=True, overflow="ellipsis")
             for line, fg in _coloured(found, options, every=every, number=number):
                 drawn.append(f"{line}\n", style=f"bold {fg}" if fg else "")

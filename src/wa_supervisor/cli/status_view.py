@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import textwrap
 from typing import TYPE_CHECKING, Final
 
 from ..lifecycle import State
@@ -11,6 +9,7 @@ from ..redaction import printable
 from .exits import Exit
 from .explain import details
 from .times import from_now, local, span
+from .wrap import wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from ..status_parts import ProcessState
     from .session_options import SessionOptions
 
-WIDTH: Final = 80
-_WHOLE: Final = re.compile(r"`[^`]*`|\b\d+ (?:d|h|min|s|MiB)\b")
 _LABEL: Final = 13  # columns before what a row says
 _WHO: Final = {"operator": "You", "phone": "The person with the phone"}
 _FULL_BUDGETS: Final = {
@@ -80,23 +77,6 @@ def lines(
     if full:
         for label, said in _rows(status, options, number=number):
             yield from wrapped(printable(said), f"  {label:{_LABEL - 2}}", " " * _LABEL)
-
-
-def wrapped(text: str, first: str = "  ", more: str = "  ") -> Iterator[str]:
-    """Break a text into lines, but no command and no number with its unit in it.
-
-    What is to be typed must be copied whole.
-    """
-    whole = _WHOLE.sub(lambda command: command[0].replace(" ", "\0"), text)
-    for line in textwrap.wrap(
-        whole,
-        WIDTH,
-        initial_indent=first,
-        subsequent_indent=more,
-        break_on_hyphens=False,
-        break_long_words=False,
-    ):
-        yield line.replace("\0", " ")
 
 
 def _reason(status: Status) -> Iterator[str]:

@@ -1,22 +1,22 @@
 """The pure core: facts in, steps out. No I/O, no clock, no randomness of its own.
 
-The chart and what runs it are imported when they are first asked for: the settings and the session
-process want the words of the core, not the machine.
+Each part is imported when it is first asked for: the settings and the session process want the
+words of the core and not the machine, and a command that explains a reason not even the policy.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..lazy import exports
-from .model import Child, Clock, DeadKeysPlan, Logout, Phase, Session, State, Work
-from .policy import PROFILES, Backoff, Budget, Conflict, Limit, Policy
-from .reasons import Reason, Who
+
+TYPE_CHECKING = False  # as type checkers read it
 
 if TYPE_CHECKING:
     from . import effects, facts
     from .chart import SessionChart
     from .core import SessionCore, Step
+    from .model import Child, Clock, DeadKeysPlan, Logout, Phase, Session, State, Work
+    from .policy import PROFILES, Backoff, Budget, Conflict, Limit, Policy
+    from .reasons import Reason, Who
 
 __all__ = [
     "PROFILES",
@@ -45,9 +45,25 @@ __all__ = [
 __getattr__ = exports(
     __name__,
     {
+        "PROFILES": "policy",
+        "Backoff": "policy",
+        "Budget": "policy",
+        "Child": "model",
+        "Clock": "model",
+        "Conflict": "policy",
+        "DeadKeysPlan": "model",
+        "Limit": "policy",
+        "Logout": "model",
+        "Phase": "model",
+        "Policy": "policy",
+        "Reason": "reasons",
+        "Session": "model",
         "SessionChart": "chart",
         "SessionCore": "core",
+        "State": "model",
         "Step": "core",
+        "Who": "reasons",
+        "Work": "model",
         "effects": "effects",
         "facts": "facts",
     },

@@ -49,8 +49,10 @@ class InboxOptions:
     online: frozenset[str] = frozenset()
     """Readers that read only while the client runs: it is not stopped for what they have before
     them, or they would have it for ever."""
-    poll: float = 2.0
+    poll: float = 30.0
     """Seconds between two looks at the log when nobody said that there is more."""
+    again: float = 2.0
+    """The same while the disk is in trouble: it may be over at any moment."""
 
 
 DEFAULTS: Final = InboxOptions()
@@ -300,8 +302,10 @@ class Inbox:
 
     async def wait_for(self, event: asyncio.Event) -> None:
         """Wait for an event, but no longer than for a poll."""
+        options = self._options
+        longest = min(options.again, options.poll) if self._troubles else options.poll
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._options.poll):
+            async with asyncio.timeout(longest):
                 await event.wait()
 
     async def _ingest(self) -> None:

@@ -48,6 +48,7 @@ class BotThread:
         self._busy, self._free = busy, free
         self._events: queue.Queue[_Job] = queue.Queue(QUEUE)
         self._since: float | None = None
+        self._at_work = threading.Event()  # there is a handler to watch, or there was just now
         self._last = time.monotonic()
         for work in (self._work, self._watch):
             threading.Thread(target=work, daemon=True, name=f"bot{work.__name__}").start()
@@ -89,6 +90,8 @@ class BotThread:
         while True:
             job, done = self._events.get()
             self._since = time.monotonic()
+            if not self._at_work.is_set():
+                self._at_work.set()
             raised: BaseException | None = None
             try:
                 job()
@@ -106,8 +109,13 @@ class BotThread:
         """Report of one handler at most once that it is busy, and then that it is free."""
         reported: float | None = None
         while True:
+            self._at_work.wait()
             time.sleep(self._patience / _LOOKS)
             since = self._since
+            if since is None:
+                self._at_work.clear()
+                if self._since is not None:  # begun between the two
+                    self._at_work.set()
             if reported is not None and since != reported:
                 reported = None
                 self._free()

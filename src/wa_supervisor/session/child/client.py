@@ -278,6 +278,7 @@ class Client:
         before goneonize has entered its event loop, that waits for one for ever (`FetchMe`): of
         40 logins refused at once, 3 were never reported.
         """
+        self._socket.rouse()
         if self._has_keys:
             self._report(adapter.fact_of_log(message, self._generation))
 

@@ -8,18 +8,16 @@ line in a log; what can be seen are the sockets of this process.
 
 from __future__ import annotations
 
-import ctypes
-import os
-import socket
 import sys
 import threading
 import time
 from collections import Counter, deque
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from .sockets import connections
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 LIMIT: Final = 30
 """Connections to one address within the window. Redials of whatsmeow are 2, 4, 6 ... s apart."""
@@ -28,11 +26,6 @@ WINDOW: Final = 10.0
 _FAST_SECONDS: Final = 0.02
 _SLOW_SECONDS: Final = 0.25
 _FAST_FOR: Final = 2.0
-
-_LIBC: Final = ctypes.CDLL(None)
-_SO_DOMAIN: Final = 39  # linux/asm-generic/socket.h
-_ADDRESS_SIZE: Final = 128  # sockaddr_storage
-_INTERNET: Final = frozenset({socket.AF_INET, socket.AF_INET6})
 
 
 class DialWatch:
@@ -65,40 +58,9 @@ class DialWatch:
             while seen and seen[0][0] < now - WINDOW:
                 seen.popleft()
             known = {name for _, name, _ in seen}
-            seen.extend((now, name, peer) for name, peer in _connections() if name not in known)
+            seen.extend((now, at.name, at.peer) for at in connections() if at.name not in known)
             if max(Counter(peer for *_, peer in seen).values(), default=0) > LIMIT:
                 self._excessive()
                 return
             fast = now - self._since < _FAST_FOR
             time.sleep(_FAST_SECONDS if fast else _SLOW_SECONDS)
-
-
-def _connections() -> Iterator[tuple[str, bytes]]:
-    """Name each TCP connection of this process, and its peer's address."""
-    with suppress(OSError):
-        for number in os.listdir("/proc/self/fd"):  # noqa: PTH208 - 50 times a second
-            with suppress(OSError):
-                name = os.readlink(f"/proc/self/fd/{number}")  # noqa: PTH115
-                if name.startswith("socket:") and (peer := _peer(int(number))) is not None:
-                    yield name, peer
-
-
-def _peer(descriptor: int) -> bytes | None:
-    """Return a TCP socket's peer; the socket stays Go's, which may close it meanwhile."""
-    if _option(descriptor, _SO_DOMAIN) not in _INTERNET:
-        return None
-    if _option(descriptor, socket.SO_TYPE) != socket.SOCK_STREAM:
-        return None
-    address = ctypes.create_string_buffer(_ADDRESS_SIZE)
-    size = ctypes.c_uint(_ADDRESS_SIZE)
-    if _LIBC.getpeername(descriptor, address, ctypes.byref(size)) != 0:
-        return None
-    return address.raw[: size.value]
-
-
-def _option(descriptor: int, name: int) -> int | None:
-    value, size = ctypes.c_int(), ctypes.c_uint(ctypes.sizeof(ctypes.c_int))
-    found = _LIBC.getsockopt(
-        descriptor, socket.SOL_SOCKET, name, ctypes.byref(value), ctypes.byref(size)
-    )
-    return value.value if found == 0 else None

@@ -18,7 +18,7 @@ from ...redaction import redact
 from ..shared import protocol
 from ..shared.role import become_session_process
 from ..shared.spec import ExitCode
-from . import bot_module, loopback_patch, preload
+from . import bot_module, connect_wait, loopback_patch, preload
 from .channel import Channel
 from .client import Client
 from .kernel import die_with, keep_from_forks, leave_no_core
@@ -58,6 +58,7 @@ def _run(sock: socket.socket) -> NoReturn:
             preload.require_known_release()
         neonize = preload.load_library()
         _patch_library(run)
+        connect_wait.sleep_until_woken()
     except NoRoom as error:
         print(error.advice, file=sys.stderr)
         channel.leave(run.generation, ExitCode.NO_ROOM)

@@ -5,21 +5,20 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from ...errors import Misused, NeonizeUnusable, SessionError
 from ...redaction import redact
 from ..shared import fork_protocol
-from .launch import start_module
+from .begun_server import BegunServer, take_early
+from .environment import binding
 from .output import OutputPipe
 from .process import UNKNOWN_EXIT, ExitStatus, OwnProcess, PidHandle
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_MODULE: Final = "wa_supervisor.session.forkserver.main"
 # Importing neonize takes 0.5 to 2 s on a server and some 10 s on a small board.
 _READY_SECONDS: Final = 60.0
 _FORK_SECONDS: Final = 10.0
@@ -64,19 +63,14 @@ class ForkServer:
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        reading, writing = os.pipe()
+        key = binding(environment)
         try:
-            started = start_module(_MODULE, theirs.fileno(), writing, environment)
-        except SessionError:
-            self._control.close()
-            os.close(reading)
-            raise
-        finally:
-            theirs.close()
-            os.close(writing)
-        self._process = OwnProcess(started)
-        self._output = OutputPipe(reading)
+            begun = take_early(lambda early: binding(early) == key) or BegunServer(environment)
+        except OSError as error:
+            raise SessionError(f"a session process cannot be started: {error}") from error
+        self._control = begun.control
+        self._process = OwnProcess(begun.process)
+        self._output = OutputPipe(begun.output)
         self._control.settimeout(0)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_ready = False

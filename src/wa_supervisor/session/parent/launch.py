@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Final, Protocol
 
 from ...errors import SessionError
+from .begun_server import execute
 from .environment import for_exec
 from .pace import Turns
 from .process import OwnProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from ..shared.endpoint import Endpoint
     from .process import Process
 
@@ -49,29 +45,6 @@ class Launcher(Protocol):
         """Give up what `ready` made; whatever it has launched ends."""
 
 
-def start_module(
-    module: str, descriptor: int, output: int, environment: Mapping[str, str], *more: int
-) -> subprocess.Popen[bytes]:
-    """Start a module of ours with an inherited socket. Its fd 1 and 2 are `output`.
-
-    Raises SessionError if it cannot be started.
-    """
-    # -P: the working directory may hold a module named like one of ours. It comes in for the bot.
-    numbers = (descriptor, os.getpid(), *more)
-    try:
-        return subprocess.Popen(
-            [sys.executable, "-P", "-m", module, *map(str, numbers)],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            pass_fds=(descriptor, *more),
-            start_new_session=True,  # Ctrl-C in the terminal is for the supervisor
-        )
-    except OSError as error:
-        raise SessionError(f"a session process cannot be started: {error}") from error
-
-
 class SpawnLauncher:
     """Starts each process from scratch, in about a second: where fork is not to be had."""
 
@@ -86,7 +59,10 @@ class SpawnLauncher:
     ) -> OwnProcess:
         """Start a process."""
         environment = for_exec(endpoint)
-        started = start_module(_SESSION_PROCESS, line, output, environment, *lock_descriptors)
+        try:
+            started = execute(_SESSION_PROCESS, line, output, environment, *lock_descriptors)
+        except OSError as error:
+            raise SessionError(f"a session process cannot be started: {error}") from error
         return OwnProcess(started)
 
     async def aclose(self) -> None:
