@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import sqlite3
 import threading
@@ -437,6 +438,27 @@ async def test_an_index_that_cannot_be_written_is_trouble_until_it_can(tmp_path:
         other.close()
         assert await texts(reader, 1) == ["a"]
         await until(lambda: inbox.state.trouble is None)
+
+
+async def test_a_directory_that_is_moved_away_costs_no_message(tmp_path: Path) -> None:
+    here, away = tmp_path / "here", tmp_path / "away"
+    said = [f"{number:03} {'x' * 2000}" for number in range(100)]
+    async with opened(here, InboxOptions(poll=0.05)) as inbox:
+        reader = await inbox.read()
+        with closing(writer(here)) as log:
+            say(log, *said)
+        heard = await texts(reader, 1)
+        here.rename(away)
+        here.mkdir()  # as where a volume was mounted
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.5):
+                while True:
+                    heard.append((await anext(reader)).message.text)
+        assert "its directory is away" in str(inbox.state.trouble)
+        here.rmdir()
+        away.rename(here)
+        heard += await texts(reader, 100 - len(heard))
+        assert (heard, inbox.state.lost, inbox.state.trouble) == (said, 0, None)
 
 
 async def test_a_damaged_newest_segment_is_told_and_a_new_writer_ends_it(tmp_path: Path) -> None:

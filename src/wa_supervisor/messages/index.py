@@ -9,6 +9,7 @@ in one transaction. For one thread.
 from __future__ import annotations
 
 import contextlib
+import errno
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -22,8 +23,18 @@ from .database import connect, raised_as
 from .errors import InboxError, MalformedEvent
 from .index_layout import MIGRATIONS
 from .record import Flaw, Record
-from .segments import Position, Segment, Tail, segment_numbers, segment_path
+from .segments import (
+    INDEX,
+    Position,
+    Segment,
+    Tail,
+    failed,
+    identity,
+    segment_numbers,
+    segment_path,
+)
 
+_GONE: Final = errno.ENOENT, "its directory is away"
 KeyOf = Callable[[Record], bytes | None]
 
 _FETCH: Final = """
@@ -39,13 +50,14 @@ class Index:
 
     def __init__(self, directory: Path, *, key_of: KeyOf, remember: int, durable: bool) -> None:
         self._directory = directory
-        self._path = directory / "index.db"
+        self._path = directory / INDEX
         self._key_of = key_of
         self._remember = remember
         self._synchronous: Literal["FULL", "NORMAL"] = "FULL" if durable else "NORMAL"
         self._connection: sqlite3.Connection
         self._tail: Tail
         self._segment: Segment | None = None
+        self._identity: tuple[int, int] | None = None
         self.number = 0
         """The number of the newest item."""
         self.cursors: dict[str, Cursor] = {}
@@ -62,6 +74,7 @@ class Index:
         index = cls(directory, key_of=key_of, remember=remember, durable=durable)
         with raised_as(InboxError, index._path, "open"):
             make_directory(directory, durable=durable)
+            index._identity = identity(directory)
             try:
                 index._open()
             except sqlite3.DatabaseError as error:
@@ -241,7 +254,12 @@ class Index:
         if self._segment is None or self._segment.number != position.segment:
             self._close_segment()
             self._segment = Segment.open(self._directory, position.segment)
-        return self._segment.read(position.offset).record if self._segment else None
+        if self._segment is not None:
+            return self._segment.read(position.offset).record
+        if identity(self._directory) != self._identity:
+            # What is out of reach is not lost: the directory was moved away, or is not mounted.
+            raise failed("find the log", self._directory, FileNotFoundError(*_GONE))
+        return None
 
     def _close_segment(self) -> None:
         if self._segment is not None:

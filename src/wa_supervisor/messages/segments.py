@@ -20,6 +20,9 @@ from ..hints import Action, Hint
 from .errors import LogError
 from .record import HEADER, MAX_EVENT, Flaw, Record, is_whole, read_header
 
+INDEX: Final = "index.db"
+"""The file of what is remembered of the log, beside it."""
+
 _NAME: Final = re.compile(r"(\d{16})\.log")
 _CHUNK: Final = 256 << 10  # bytes
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW
@@ -50,6 +53,15 @@ def segment_numbers(directory: Path) -> list[int]:
     except OSError as error:
         raise failed("list the log", directory, error) from error
     return sorted(int(match[1]) for match in map(_NAME.fullmatch, names) if match)
+
+
+def identity(directory: Path) -> tuple[int, int] | None:
+    """Return what tells a directory from another that takes its place; None if there is none."""
+    try:
+        found = directory.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def failed(task: str, directory: Path, error: OSError) -> LogError:

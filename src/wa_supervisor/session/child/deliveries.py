@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from ... import bot as bot_page
 from ...messages.errors import LogError
-from ...messages.segments import Segment
+from ...messages.segments import INDEX, Segment
 from ..shared import protocol
 
 if TYPE_CHECKING:
@@ -47,8 +47,15 @@ class Deliveries:
             nonlocal begun
             if self._is_closed:
                 return
+            try:
+                record = self._read(frame)
+            except LogError:
+                # The handlers have not failed: a directory that was moved away comes back.
+                begun = (self._directory / INDEX).exists()
+                if begun:
+                    raise
+                return
             begun = True
-            record = self._read(frame)
             delivery = bot_page.Delivery(frame.number, frame.late, frame.redelivered)
             token = bot_page.current.set(delivery)
             try:
