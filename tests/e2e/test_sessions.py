@@ -12,7 +12,6 @@ import pytest
 
 from e2e.processes import until
 from e2e.runs import Codes
-from lab.faults.processes import descendants_of
 from wa_loopback import Failure
 from wa_supervisor import LockHeld, Misused, Reason, Sessions, State, TooManySessions
 from wa_supervisor.multi import sessions as module
@@ -31,11 +30,11 @@ NAMES = ("a", "b", "c")
 QUICKLY = Pace(at_once=4, apart=0.02)
 
 
-def children(sessions: Sessions) -> tuple[list[int], list[int]]:
+def children(world: World, sessions: Sessions) -> tuple[list[int], list[int]]:
     """The session processes and the fork servers that live."""
     found = [each.status.client for each in sessions.values()]
     clients = [client.pid for client in found if client is not None]
-    return clients, [pid for pid in descendants_of(os.getpid()) if pid not in clients]
+    return clients, [pid for pid in world.started() if pid not in clients]
 
 
 async def pair(world: World, sessions: Sessions, name: str, **settings: Any) -> Supervisor:
@@ -60,7 +59,7 @@ async def paired(world: World) -> AsyncIterator[Sessions]:
 async def test_they_share_a_fork_server_and_harm_of_one_is_its_own(
     world: World, paired: Sessions
 ) -> None:
-    clients, servers = children(paired)
+    clients, servers = children(world, paired)
     assert (len(clients), len(servers)) == (3, 1)
     before = {name: session.status.generation for name, session in paired.items()}
     os.kill(clients[0], signal.SIGKILL)
@@ -76,7 +75,7 @@ async def test_they_share_a_fork_server_and_harm_of_one_is_its_own(
     assert paired["b"] is fresh
     await fresh.wait_for(State.CONNECTED, timeout=30)
     assert paired["c"].status.generation == before["c"]
-    assert children(paired)[1] == servers
+    assert children(world, paired)[1] == servers
 
 
 async def test_those_that_need_a_person_come_first_and_a_session_is_in_one_place_only(
@@ -135,4 +134,4 @@ async def test_leaving_ends_all_of_them_within_the_bound_of_one(world: World) ->
             await session.wait_for(State.PAIRING, timeout=60)
         began = loop.time()
     assert loop.time() - began < 6.0
-    assert descendants_of(os.getpid()) == world.fork_servers.pids
+    assert world.started() == []
