@@ -37,9 +37,10 @@ def read_changes(inbox: Path) -> Changes:
         raise
     try:
         kept: dict[str, Any] = json.loads(content)
-        if kept["version"] == _VERSION:
-            return Changes.parse(kept["allowed"], kept["denied"])
-    except (ValueError, TypeError, KeyError, ConfigError):
+        allowed, denied = kept["allowed"], kept["denied"]
+        if kept["version"] == _VERSION and isinstance(allowed, list) and isinstance(denied, list):
+            return Changes.parse(allowed, denied)
+    except (ValueError, TypeError, KeyError, RecursionError, ConfigError):
         pass  # what is in there may be somebody's number: nothing of it is said
     raise StoreError(
         f"{_NAME} of the inbox does not say who was allowed and denied, or is of a newer version",

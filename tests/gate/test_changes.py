@@ -75,6 +75,9 @@ def test_it_is_kept_in_a_private_file(tmp_path: Path) -> None:
         '{"version": 2, "allowed": [], "denied": []}',
         '{"version": 1, "allowed": ["4915100001"], "denied": []}',
         '{"version": 1, "allowed": 1, "denied": []}',
+        '{"version": 1, "allowed": "*", "denied": []}',
+        '{"version": 1, "allowed": {"*": 1}, "denied": []}',
+        "[" * 100_000,
         "\xff",
     ],
 )
