@@ -106,6 +106,8 @@ class Deliveries:
                     return Delivery.of(item, reader, self._download)
         finally:
             self._asked = False
+            # Or the traceback of a reader that was cancelled would keep the name, see `__del__`.
+            del self
 
     async def begin(self) -> Reader:
         """Take the reader's name, if that was not done: from now on messages are kept for it.
