@@ -28,7 +28,7 @@ def test_facts_come_out_as_they_went_in() -> None:
     assert drained(queue) == said
 
 
-@pytest.mark.parametrize("word", [facts.Stop(), facts.Resume(), facts.Relink()])
+@pytest.mark.parametrize("word", [facts.Stop(), facts.Resume(), facts.Restart(), facts.Relink()])
 def test_an_operator_does_not_wait_behind_the_session_process(word: Fact) -> None:
     queue = FactQueue()
     for _ in range(1000):

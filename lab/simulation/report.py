@@ -61,6 +61,7 @@ FACTS: dict[type[Fact], str] = {
     facts.Start: "the supervisor starts",
     facts.Stop: "stopped by the operator",
     facts.Resume: "resumed by the operator",
+    facts.Restart: "restarted by the operator",
     facts.Relink: "relinked by the operator",
     facts.StartTimedOut: "nothing came of the start in time",
     facts.PairingWindowClosed: "the pairing window is over",

@@ -198,7 +198,7 @@ def phone_may_link(*, on: bool) -> Event:
 
 
 def operator(fact: Fact) -> Event:
-    """Let the operator press a button: Stop, Resume or Relink."""
+    """Let the operator press a button: Stop, Resume, Restart or Relink."""
     return Event(f"the operator says: {fact.name}", lambda s: s.tell(fact))
 
 

@@ -73,6 +73,7 @@ class Order(StrEnum):
     CODE = "code"
     """Hand over the QR payload or pair code that shows, for whoever may read the keys anyway."""
     RESUME = "resume"
+    RESTART = "restart"
     RELINK = "relink"
     STOP = "stop"
 

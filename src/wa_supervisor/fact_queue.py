@@ -22,7 +22,10 @@ log = logging.getLogger("wa_supervisor")
 MOST_OF_A_KIND: Final = 8
 """Facts of one kind that wait at a time. There are some forty kinds, each of 64 KiB at most."""
 
-_OPERATOR: Final = (facts.Start, facts.Stop, facts.Resume, facts.Relink, facts.DialsHeld)
+_OPERATOR: Final = (
+    *(facts.Start, facts.Stop, facts.Resume, facts.Restart, facts.Relink),
+    facts.DialsHeld,
+)
 
 
 class FactQueue:

@@ -51,6 +51,7 @@ WORDS: Final[Mapping[str, str]] = {
     "Start": "the supervisor starts",
     "Stop": "told to stop",
     "Resume": "told to resume",
+    "Restart": "told to restart the session process",
     "Relink": "told to relink",
     "StartTimedOut": "the client came to nothing in time",
     "PairingWindowClosed": "the time to scan is over",

@@ -233,6 +233,10 @@ class Supervisor(Sending):
         """Try again now, with a fresh budget of retries. From any thread."""
         self.post(facts.Resume())
 
+    def restart(self) -> None:
+        """End the session process, if one runs, and start a new one. From any thread."""
+        self.post(facts.Restart())
+
     def relink(self) -> None:
         """Log out, clear the session away and pair afresh. From any thread."""
         self.post(facts.Relink())
@@ -343,6 +347,7 @@ class Supervisor(Sending):
         orders: Orders = {
             Order.STOP: self.stop,
             Order.RESUME: self.resume,
+            Order.RESTART: self.restart,
             Order.RELINK: self.relink,
             Order.CODE: self._shown_code,
         }

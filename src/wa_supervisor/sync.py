@@ -113,6 +113,10 @@ class SyncSupervisor:
         """Stop, keeping the session."""
         self.supervisor.stop()
 
+    def restart(self) -> None:
+        """End the session process, if one runs, and start a new one. From any thread."""
+        self.supervisor.restart()
+
     def resume(self) -> None:
         """Try again now, with a fresh budget of retries."""
         self.supervisor.resume()

@@ -268,4 +268,4 @@ def test_logs_goes_on_with_new_lines_also_after_the_file_began_anew(
                 said = [program.stdout.readline().split()[-1] for _ in batch]
                 assert list(map(int, said)) == list(batch)
         finally:
-            program.terminate()
+            program.kill()  # a test before this may have left SIGTERM ignored

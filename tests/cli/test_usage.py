@@ -99,7 +99,7 @@ def test_a_shell_completes_verbs_and_options(
     [
         (["bogus"], "bogus"),
         (["run", "--bogus"], "--bogus"),
-        (["statsu"], "Did you mean 'status'?"),
+        (["statsu"], "Did you mean 'status'"),
         (["run", "--sesion", "shop"], "(Possible options: --session)"),
         (["run", "--session"], "--session"),
         (["run", "extra"], "unexpected extra argument"),

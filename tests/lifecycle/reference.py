@@ -172,6 +172,9 @@ class Reference:
                 self._pardon("relink")
                 self.dead, self.dead_of = "purge", "relink"
                 self._enter("LoggedOut")
+            case phase, "Restart" if phase in UP and self.child != "none":
+                self.reason, self.left_out = "restarting", set()
+                self._enter("Backoff", pause=0)
             case "Backoff", "Resume":
                 self._pardon("resumed")
                 self._wait(0)
@@ -261,7 +264,7 @@ class Reference:
                 self._blame(ENDINGS[fact.how.value][1])
                 self._enter("LoggedOut")
             case "Backoff", "TemporaryBan" if "temporary_ban" in {self.reason, self.cause}:
-                self._wait(0 if self.reason == "temporary_ban" else self._again())
+                self._wait(0 if self.reason in {"temporary_ban", "restarting"} else self._again())
             case phase, "TemporaryBan" if phase in UP | {"Backoff"}:
                 self._banned()
             case "Backoff", "StreamReplaced" if "replaced" in {self.reason, self.cause}:

@@ -287,6 +287,48 @@ def test_room_in_the_inbox_shortens_no_other_wait() -> None:
     assert play.deadline == due
 
 
+# -- restart
+
+
+def test_a_restart_is_no_retry_and_cuts_no_wait_short() -> None:
+    play = VirtualSession(Policy(), jitter=lambda: 0.5)
+    play.happen(facts.Start())
+    play.hear(facts.DialFailed, "no route")
+    play.hear(facts.ChildExited, 0, None)
+    assert not play.happen(facts.Restart()).taken  # nothing runs: the next try is a new process
+    play.ring()
+    assert (play.phase, play.generation, play.session.retries) == (Phase.INIT, 2, 1)
+    assert play.happen(facts.Restart()).effects == (effects.StopChild(2),)
+    assert (play.phase, play.session.reason) == (Phase.BACKOFF, Reason.RESTARTING)
+    assert not play.happen(facts.Restart()).taken
+    play.hear(facts.ChildExited, 0, None)
+    assert (play.phase, play.generation, play.session.retries) == (Phase.INIT, 3, 1)
+
+
+def test_restarts_spend_the_dials_of_the_hour_and_then_wait() -> None:
+    play = up(policy := Policy())
+    for _ in range(policy.dials.count - 1):
+        play.happen(facts.Restart())
+        play.hear(facts.ChildExited, 0, None)
+        play.hear(facts.Connected)
+    assert (play.phase, play.generation) == (Phase.ONLINE, policy.dials.count)
+    play.happen(facts.Restart())
+    play.hear(facts.ChildExited, 0, None)
+    assert (play.phase, play.session.reason) == (Phase.BACKOFF, Reason.DIAL_BUDGET)
+    assert play.session.retries == 0
+
+
+def test_a_bot_that_was_restarted_is_offered_again_what_it_could_not_have() -> None:
+    play = up()
+    play.hear(facts.BotEventUnusable, "CallOfferEv")
+    play.hear(facts.ChildExited, 1, None)
+    play.ring()
+    assert play.session.events_left_out == ("CallOfferEv",)
+    play.happen(facts.Restart())
+    step = play.hear(facts.ChildExited, 0, None)
+    assert step.effects == (effects.StartChild(3),)
+
+
 # -- one of many
 
 

@@ -114,7 +114,7 @@ def test_a_relink_in_between_outlives_the_restore() -> None:
 
 def test_a_child_speaks_only_while_it_lives() -> None:
     always = {"Start", "Stop", "Resume", "Relink", "NetworkBack", "InboxFull", "InboxDrained"}
-    always |= {"DialsHeld", "DialAllowed"}
+    always |= {"Restart", "DialsHeld", "DialAllowed"}
     assert {fact.name for fact in Environment().possible()} == always
     assert len(list(RUNNING.possible())) > 25
 

@@ -59,6 +59,7 @@ WRONG: dict[str, dict[str, dict[str, Any]]] = {
     "deaths_that_nobody_asked_for_are_reported": {
         "step": {"fact": facts.ChildExited(1, None, 9), "effects": ()}
     },
+    "a_restart_costs_the_process_alone": {"step": {"fact": facts.Restart(), "effects": ()}},
     "a_session_is_copied_where_it_may_be_sound": {"step": {"effects": ()}},
     "the_network_is_watched_only_while_waiting": {"environment_after": {"watching": True}},
     "pairing_shows_no_old_trouble": {

@@ -28,4 +28,4 @@ def test_a_drawn_life_can_come_up_and_can_give_up() -> None:
 
 def test_a_world_without_a_child_offers_an_operator_only() -> None:
     fact = find(facts_for(Environment()), lambda _: True, settings=QUICK)
-    assert fact.name in {"Start", "Stop", "Resume", "Relink"}
+    assert fact.name in {"Start", "Stop", "Resume", "Restart", "Relink"}

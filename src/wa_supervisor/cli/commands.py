@@ -71,6 +71,7 @@ HOMES: Final[Mapping[str, Home]] = {
     "sessions": Home("List the sessions there are, and how each stands.", "status:sessions"),
     "qr": Home("Show the code of a running supervisor, to be scanned.", "qr:qr"),
     "resume": Home("Try again now, with a fresh budget.", "control:resume"),
+    "restart": Home("End the session process and start a new one.", "control:restart"),
     "relink": Home("Log the device out and pair afresh.", "control:relink"),
     "stop": Home("Stop a session's supervisor, keeping the session.", "control:stop"),
     "listen": Home("Print what is received, for a program in any language.", "listen:listen"),

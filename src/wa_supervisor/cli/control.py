@@ -1,4 +1,4 @@
-"""`resume`, `relink` and `stop`: orders to a running supervisor."""
+"""`resume`, `restart`, `relink` and `stop`: orders to a running supervisor."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from ..control import Order, ask
 from ..errors import NotRunning
 from ..lifecycle import State
 from ..store import SessionFiles
+from .exits import Exit
 from .session_options import ConfigOption, DataDirOption, SessionOption, SessionOptions
 from .status_view import headline
 
 if TYPE_CHECKING:
     from ..status import Status
 
+_RESTARTABLE = {State.INIT, State.PAIRING, State.CONNECTED}
 _RESUMABLE = {State.BACKOFF, State.GAVE_UP}
 
 
@@ -37,6 +39,28 @@ def resume(
     else:
         print("No supervisor runs; the next one resumes when it is started,")
         print(options.repeat_in("by its service or by `wa-supervisor run`."))
+
+
+def restart(
+    session: SessionOption = None,
+    data_dir: DataDirOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """End the session process and start a new one, for example after the bot's code changed.
+
+    The session stays paired, and messages wait meanwhile. No retry is counted and no wait is cut
+    short: where nothing runs that could be restarted, it says so, and fails if nothing will.
+    """
+    options = SessionOptions(session, data_dir, config)
+    with options.advising():
+        status = ask(options.files(), Order.RESTART)
+    if status.client is not None and status.state in _RESTARTABLE:
+        print(options.repeat_in("Restarting; `wa-supervisor status` says how it goes."))
+        return
+    print(f"There is nothing to restart: {headline(status)}.")
+    if status.state in _RESUMABLE:
+        print(options.repeat_in("`wa-supervisor resume` starts a new process now."))
+    raise typer.Exit(Exit.FAILED if status.state is State.GAVE_UP else Exit.OK)
 
 
 def relink(

@@ -10,7 +10,7 @@ from ..errors import ConfigError
 from .chart import EDGES, LEAVES, PLACES, Edge, landing, lineage
 from .words import OVERVIEW, explain
 
-OPERATOR = frozenset({"start", "stop", "resume", "relink"})
+OPERATOR = frozenset({"start", "stop", "resume", "restart", "relink"})
 
 CONCERNS: Mapping[str, frozenset[str]] = {
     "pairing": frozenset(

@@ -83,6 +83,7 @@ TRIGGERS: Mapping[str, str] = {
     "dial_allowed": "its turn among many",
     "stop": "stop",
     "resume": "resume",
+    "restart": "restart",
     "relink": "relink",
 }
 
@@ -139,6 +140,7 @@ ACTIONS: Mapping[str, str] = {
     "count_crash": "count a crash",
     "count_conflict": "count a conflict",
     "count_ban": "count a ban",
+    "offer_all_events": "offer the bot all events",
     "dial_soon": "dial soon",
     "look_again": "look again later",
     "plan_wait": "plan the wait anew",

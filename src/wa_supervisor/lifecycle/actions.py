@@ -337,6 +337,10 @@ class Actions(Guards):
     def plan_wait(self) -> None:
         self._wait(self._pause())
 
+    def offer_all_events(self) -> None:
+        """The bot may be another by now: it gets the events again that it could not have."""
+        self.session.events_left_out = ()
+
     def look_again(self) -> None:
         """Its turn is announced; this is for when that is missed."""
         self._ring(Clock.RETRY, self.policy.backoff.cap)

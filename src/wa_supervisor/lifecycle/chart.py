@@ -21,8 +21,9 @@ A first 401 at login is doubted: the snapshot is put back and tried once. A lock
 is held with its files untouched.
 
 What waiting cannot mend rests in **GaveUp** with a reason, and only an operator leads out of it:
-`resume` with a fresh budget, `relink` with a fresh pairing. `stop` ends in **Stopped** from
-everywhere.
+`resume` with a fresh budget, `relink` with a fresh pairing. `restart` replaces a process that runs,
+by way of Backoff, and forgives nothing: so it does nothing where none runs. `stop` ends in
+**Stopped** from everywhere.
 """
 
 from __future__ import annotations
@@ -295,6 +296,7 @@ class SessionChart(Actions, StateChart[Slot]):
         | gave_up.to(backoff, on=["set_reason", "reset_budgets"])
         | backoff.to(None, on=["set_reason", "reset_budgets", "plan_wait"])
     )
+    restart = backoff.from_(active, cond="child_alive", on=["set_reason", "offer_all_events"])
     relink = (
         logged_out.from_(active, backoff, gave_up, on=["set_reason", "reset_budgets", "plan_purge"])
         | logged_out.to(None, on=["set_reason", "reset_budgets", "plan_purge"])

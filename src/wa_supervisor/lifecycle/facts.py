@@ -1,9 +1,8 @@
 """What can happen to a session: every fact there is, and what the lifecycle needs to know of each.
 
 `@fact` says of each, as data: its public name, which is the word on the wire, in the journal and in
-`--json` (so a class may be renamed and a name may not); the *trigger* of the chart it pulls, None
-if it is only noted; and the reason it gives for leaving a state. Facts that lead to the same
-decision share a trigger.
+`--json` and never changes; the *trigger* of the chart it pulls, None if it is only noted; and the
+reason it gives for leaving a state. Facts that lead to the same decision share a trigger.
 
 A `ChildFact` is said by a session process or seen of it, and carries that process's *generation*:
 one of an earlier process is stale and changes nothing. Names are neonize's where it has one.
@@ -205,14 +204,11 @@ class BadUserAgent(ChildFact):
 # -- the session process, the bot in it and the files under it
 @fact("ChildExited", "child_exited", Reason.CHILD_EXITED)
 class ChildExited(ChildFact):
-    """The session process was reaped: exactly one for each StartChild.
-
-    `returncode` is None if `signal` killed it; `detail` says why, and nothing that it printed.
-    """
+    """The session process was reaped, one for each StartChild; no `returncode` after a `signal`."""
 
     returncode: int | None
     signal: int | None
-    detail: str = ""
+    detail: str = ""  # why, and nothing that it printed
 
 
 @fact("StartRefused", "child_exited", Reason.START_REFUSED)
@@ -346,6 +342,11 @@ class Stop(Fact):
 @fact("Resume", "resume", Reason.RESUMED)
 class Resume(Fact):
     """Try again now, with a fresh budget of retries."""
+
+
+@fact("Restart", "restart", Reason.RESTARTING)
+class Restart(Fact):
+    """End the session process and start a new one; nothing is forgiven and nothing is lost."""
 
 
 @fact("Relink", "relink", Reason.RELINK)

@@ -89,6 +89,7 @@ class Reason(enum.Enum):
     HELD = "held"
     # The operator
     RESUMED = "resumed"
+    RESTARTING = "restarting"
     RELINK = "relink"
     STOPPED = "stopped"
 
@@ -232,6 +233,9 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "It waits for its turn among the sessions of this program, which do not all dial at once."
     ),
     Reason.RESUMED: Explanation("Trying again at an operator's word."),
+    Reason.RESTARTING: Explanation(
+        "An operator asked for a new session process; the session stays paired."
+    ),
     Reason.RELINK: Explanation("An operator asked for a new pairing."),
     Reason.STOPPED: Explanation("An operator stopped the supervisor."),
 }

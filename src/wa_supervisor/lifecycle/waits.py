@@ -50,7 +50,7 @@ class Waits:
         """How long to wait before the next dial, for the session's own part."""
         policy, reason = self.policy, self.session.reason
         match reason:
-            case Reason.RESUMED | Reason.DIAL_BUDGET | Reason.TEMPORARY_BAN:
+            case Reason.RESUMED | Reason.RESTARTING | Reason.DIAL_BUDGET | Reason.TEMPORARY_BAN:
                 return 0.0  # what there is to wait for is in `_outer_waits`
             case Reason.PAIRING_EXPIRED:
                 return policy.pairing_delay(len(self.session.spent.get(Budget.WINDOWS, ())))

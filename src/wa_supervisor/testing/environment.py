@@ -86,7 +86,7 @@ class Environment:
 
     def possible(self) -> Iterator[Fact]:
         """Every fact that can come now, clocks apart; late and repeated ones included."""
-        yield from (facts.Start(), facts.Stop(), facts.Resume(), facts.Relink())
+        yield from (facts.Start(), facts.Stop(), facts.Resume(), facts.Restart(), facts.Relink())
         yield from (facts.NetworkBack(), facts.InboxFull(), facts.InboxDrained())
         yield from (facts.DialsHeld("others are first"), facts.DialAllowed())
         if self.child is not Child.NONE:

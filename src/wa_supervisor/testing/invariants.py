@@ -145,6 +145,21 @@ def deaths_that_nobody_asked_for_are_reported(edge: Edge) -> bool:
     return _asked(edge, effects.ReportCrash) == (known and unasked)
 
 
+def a_restart_costs_the_process_alone(edge: Edge) -> bool:
+    """A restart ends a client that runs: no retry, budget, ban or key is touched by it."""
+    if not isinstance(edge.step.fact, facts.Restart) or not edge.step.taken:
+        return True
+    kept = ("retries", "strikes", "spent", "ban_until", "dead_keys_plan", "given_up", "cause")
+    same = all(getattr(edge.before, each) == getattr(edge.after, each) for each in kept)
+    harmless = (effects.StopChild, effects.HidePairing)
+    return (
+        edge.before.child is Child.RUNNING
+        and edge.after.phase is Phase.BACKOFF
+        and all(isinstance(asked, harmless) for asked in edge.step.effects)
+        and (same or edge.after.reason in {Reason.DIAL_BUDGET, Reason.TEMPORARY_BAN})
+    )
+
+
 def a_session_is_copied_where_it_may_be_sound(edge: Edge) -> bool:
     """A copy is taken after the scan, at a login and of a stable connection, and nowhere else."""
     occasions = (facts.PairSucceeded, facts.Connected, facts.StayedUp)
@@ -220,6 +235,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     a_code_is_shown_only_in_pairing,
     giving_up_tells_a_person,
     deaths_that_nobody_asked_for_are_reported,
+    a_restart_costs_the_process_alone,
     a_session_is_copied_where_it_may_be_sound,
     the_network_is_watched_only_while_waiting,
     pairing_shows_no_old_trouble,

@@ -95,7 +95,7 @@ def _of(fact: Fact) -> int:
 
 def forged_facts(generation: int) -> st.SearchStrategy[Fact]:
     """Facts the shell promises never to send: alarms by hand, answers nobody asked for."""
-    asked = (facts.Start, facts.Stop, facts.Resume, facts.Relink)
+    asked = (facts.Start, facts.Stop, facts.Resume, facts.Restart, facts.Relink)
     return st.sampled_from([f for f in every_fact(generation) if not isinstance(f, asked)])
 
 

@@ -46,6 +46,7 @@ _VERBS: Final = {  # of `wa-supervisor`, which may be typed here, too
     "history": "every step it took",
     "crashes": "how its processes died",
     "resume": "try again now",
+    "restart": "end the session process and start a new one",
     "relink": "unlink, clear away, pair afresh",
 }
 _BY_THEMSELVES: Final = {"relink": ("--yes",)}
