@@ -343,14 +343,24 @@ def test_a_held_session_dials_once_each_time_it_is_allowed_to() -> None:
     assert (play.phase, play.session.reason, play.generation) == (Phase.BACKOFF, Reason.HELD, 0)
     assert play.session.detail == "two at a time"
     play.happen(facts.DialAllowed())
-    assert (play.phase, play.generation) == (Phase.INIT, 1)
+    assert (play.phase, play.generation, play.session.reason) == (Phase.INIT, 1, None)
     play.hear(facts.DialFailed, "no route")
     play.hear(facts.ChildExited, 0, None)
     play.advance(3600)
     assert (play.session.reason, play.session.cause) == (Reason.HELD, Reason.DIAL_FAILED)
     assert play.session.retries == 1
     play.happen(facts.DialAllowed())
-    assert play.generation == 2
+    assert (play.generation, play.session.reason) == (2, Reason.DIAL_FAILED)
+    assert play.session.detail == ""
+
+
+def test_why_all_are_held_is_shown_at_once_and_looked_at_again() -> None:
+    play = VirtualSession(Policy())
+    play.happen(HELD)
+    play.happen(facts.Start())
+    play.happen(facts.DialsHeld("all fail alike"))
+    assert play.session.detail == "all fail alike"
+    assert play.deadline is not None
 
 
 def test_being_allowed_to_dial_ends_no_wait_of_its_own() -> None:
