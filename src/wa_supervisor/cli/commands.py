@@ -5,6 +5,7 @@ A health check runs every few seconds, on small machines too: it must not pay fo
 
 from __future__ import annotations
 
+import gc
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
@@ -115,4 +116,7 @@ class Commands(TyperGroup):
         name, listed, rest = super().resolve_command(ctx, args)
         assert listed is not None
         assert listed.name is not None
-        return name, HOMES[listed.name].load(), rest
+        command = HOMES[listed.name].load()
+        gc.freeze()  # what is imported stays: it is never looked through again
+        gc.enable()
+        return name, command, rest

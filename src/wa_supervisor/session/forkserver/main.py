@@ -1,4 +1,4 @@
-"""The fork server: neonize imported, Go not loaded, one thread. `python -m … FD PARENT`.
+"""The fork server: neonize imported, Go not loaded, one thread. See `__main__` for its arguments.
 
 It forks session processes on request, reaps them and reports how they ended. The environment it
 was executed with is what Go will see in each of them.
@@ -124,7 +124,8 @@ def main(control: socket.socket) -> int:
     return ExitCode.STOPPED
 
 
-if __name__ == "__main__":
-    die_with(int(sys.argv[2]))
-    os.set_inheritable(int(sys.argv[1]), False)  # noqa: FBT003
-    sys.exit(main(socket.socket(fileno=int(sys.argv[1]))))
+def begin(descriptor: int, parent: int) -> int:
+    """Be the fork server of this process, on this socket; return the exit code."""
+    die_with(parent)
+    os.set_inheritable(descriptor, False)  # noqa: FBT003
+    return main(socket.socket(fileno=descriptor))
