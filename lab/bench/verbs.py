@@ -33,6 +33,7 @@ async def verbs(runs: int) -> list[str]:
                 for verb in _VERBS:
                     about_session = verb in {"health", "status", "history", "sessions"}
                     calls[verb] = [program, verb, *(where if about_session else [])]
+                calls["status --json"] = [*calls["status"], "--json"]
                 found = [await _measure(call, runs) for call in calls.values()]
     return [
         line(name, "ms", cpu=cpu, wall=wall) for name, (cpu, wall) in zip(calls, found, strict=True)

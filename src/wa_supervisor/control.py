@@ -1,10 +1,10 @@
 """How another program on this machine talks to a running supervisor: a socket beside its files.
 
 One JSON object a line each way: `{"order": "resume"}` is answered by `{"status": {...}}` or by
-`{"error": "..."}`, `{"order": "code"}` also by the QR payload or pair code that shows, and
-`{"order": "health"}` by a line of text: `ready` or `live`, a space, and how things stand. The
-socket lies in the session's private directory, so whoever may read the session's keys may give
-orders, and nobody else.
+`{"error": "..."}`, `{"order": "code"}` also by the QR payload or pair code that shows, `{"order":
+"json"}` by what `status --json` prints, and `{"order": "health"}` by a line of text: `ready` or
+`live`, a space, and how things stand. The socket lies in the session's private directory, so
+whoever may read the session's keys may give orders, and nobody else.
 
 An order is over in `EXCHANGE_TIMEOUT`. What takes longer (`Talk`) begins the same way and then has
 the connection to itself, for as long as it likes; see `remote`. Both are counted, each on its own,
@@ -70,6 +70,8 @@ class Order(StrEnum):
     STATUS = "status"
     HEALTH = "health"
     """Say in a line of text whether all is well, see `health`: for those who ask for ever."""
+    JSON = "json"
+    """Say how things stand as `status --json` prints it, so that who asks need not read it."""
     CODE = "code"
     """Hand over the QR payload or pair code that shows, for whoever may read the keys anyway."""
     RESUME = "resume"
@@ -190,11 +192,16 @@ class _Desk:
             return request if len(self._talking) < MOST_TALKS else _line(_TOO_MANY)
         if len(line) > _LONGEST_ORDER:
             return _line(_NONE)
-        if request.order is Order.HEALTH:
-            found = self._status()
-            return f"{READY if found.is_ready else LIVE} {printable(found.summary)}"
+        if request.order in {Order.HEALTH, Order.JSON}:
+            return self._in_a_line(as_json=request.order is Order.JSON)
         code = None if request.order is Order.STATUS else self._orders[request.order]()
         return _line(_Reply(status=self._status(), code=code))
+
+    def _in_a_line(self, *, as_json: bool) -> str:
+        found = self._status()
+        if as_json:
+            return found.model_dump_json()
+        return f"{READY if found.is_ready else LIVE} {printable(found.summary)}"
 
     async def _talk(
         self, request: _Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +20,7 @@ from wa_supervisor.cli.session_options import SessionOptions
 from wa_supervisor.cli.status_view import headline, lines
 from wa_supervisor.control import listening
 from wa_supervisor.exit_record import note_exit
+from wa_supervisor.health import quick_status
 from wa_supervisor.journal import Journal, remember
 from wa_supervisor.lifecycle import Phase, Reason, Session
 from wa_supervisor.status import Status
@@ -178,6 +181,41 @@ def test_a_supervisor_that_runs_says_all_that_is_asked(shop: Cli, files: Session
     ):
         assert part in said, part
     assert NUMBER not in answer.said
+
+
+def test_json_is_the_same_line_the_short_way_which_imports_next_to_nothing(
+    shop: Cli, files: SessionFiles, tmp_path: Path
+) -> None:
+    options = ["--json", "--session", "shop", "--data-dir", str(tmp_path)]
+    with answering(files, a_full_status):
+        long = json.loads(shop("status", "--json").out)
+        short = subprocess.run(
+            [sys.executable, "-X", "importtime", "-m", "wa_supervisor", "status", *options],
+            capture_output=True,
+            timeout=60,
+            check=True,
+        )
+    assert NUMBER.encode() not in short.stdout
+    said = json.loads(short.stdout)
+    assert said.keys() == long.keys()
+    assert {**said, "process": None, "client": None} == {**long, "process": None, "client": None}
+    assert b"wa_supervisor.health" in short.stderr
+    assert b"pydantic" not in short.stderr
+
+
+@pytest.mark.parametrize(
+    "more", [[], ["--json", "--number"], ["--json", "--all"], ["--json", "-h"]]
+)
+def test_what_the_short_way_does_not_know_is_left_to_the_long_one(
+    files: SessionFiles, tmp_path: Path, more: list[str]
+) -> None:
+    with answering(files, a_full_status):
+        assert quick_status(["--session", "shop", "--data-dir", str(tmp_path), *more], {}) is None
+
+
+def test_the_short_way_has_no_answer_where_no_supervisor_has(tmp_path: Path) -> None:
+    asked = ["--session", "shop", "--data-dir", str(tmp_path), "--json"]
+    assert quick_status(asked, {}) is None
 
 
 def test_the_number_is_shown_to_who_asks_for_it(shop: Cli, files: SessionFiles) -> None:
