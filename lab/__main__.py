@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from .commands.clients import clients
 from .commands.faults import faults
 from .commands.generate import generate
 from .commands.mutants import mutants
@@ -20,6 +21,7 @@ app = typer.Typer(
 )
 app.command()(faults)
 app.command()(simulate)
+app.command()(clients)
 app.command()(generate)
 app.command()(power_cut)
 app.command()(mutants)

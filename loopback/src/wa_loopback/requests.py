@@ -25,7 +25,11 @@ _SETTLING_SECONDS = 0.02
 whatsmeow reports Connected when it has that answer; what comes at the same moment may overtake it.
 """
 
-_PREKEYS_LEFT = "812"  # at 0 the client would upload 812 new ones, each of them an fsync
+_PREKEYS_LEFT = "1"
+"""What a client is told that has uploaded none.
+
+At 0 whatsmeow and Baileys would make 812, each of them an fsync; at more than 5 Baileys makes none.
+"""
 
 
 @dataclass(frozen=True)

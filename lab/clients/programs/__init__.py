@@ -1,0 +1,1 @@
+"""Programs that use a client as its README does; they are started, not imported."""
