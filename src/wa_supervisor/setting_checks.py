@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from .pairing.spec import SinkSpec
 
 if TYPE_CHECKING:
-    from .settings import Settings
+    from .lifecycle.policy import Policy
+    from .setting_groups import PairingSettings, StopSettings
 
 Key = tuple[str, ...]
 
@@ -29,6 +30,22 @@ _WAITS: Final = (
 )
 
 
+class Checked(Protocol):
+    """The groups of `Settings` that can contradict themselves or each other."""
+
+    @property
+    def policy(self) -> Policy:
+        """The numbers that the lifecycle decides by."""
+
+    @property
+    def pairing(self) -> PairingSettings:
+        """Where a code is shown."""
+
+    @property
+    def stop(self) -> StopSettings:
+        """How a stop ends the client."""
+
+
 @dataclass(frozen=True, slots=True)
 class Contradiction:
     """What cannot be, and the key that stands for it."""
@@ -40,7 +57,7 @@ class Contradiction:
 @dataclass(frozen=True, slots=True)
 class _Check:
     key: Key
-    fails: Callable[[Settings], bool]
+    fails: Callable[[Checked], bool]
     sentence: str
 
 
@@ -87,7 +104,7 @@ _CHECKS: Final = (
 )
 
 
-def contradictions(settings: Settings) -> Iterator[Contradiction]:
+def contradictions(settings: Checked) -> Iterator[Contradiction]:
     """Find what cannot be meant."""
     for check in _CHECKS:
         if check.fails(settings):
