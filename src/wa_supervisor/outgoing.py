@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,7 +21,7 @@ from .messages.errors import (
     Restricted,
     SendError,
 )
-from .messages.outbox import Outbox, SendState, Sent, fingerprint
+from .messages.outbox import Outbox, Sent, fingerprint
 from .session.shared.secret import MAX_LONG_SECRET
 from .texts import check_name
 
@@ -111,12 +110,12 @@ class Outgoing:
     ) -> Sent:
         """Send a message unless its key has a result already; return or raise that result.
 
-        With `wait` a session that is not connected is waited for. Raises SendError, OutboxError,
-        and Misused for what could not be handed over.
+        Without a key nothing is kept of it: nobody could ask for its result again. With `wait` a
+        session that is not connected is waited for. Raises SendError, OutboxError, and Misused for
+        what could not be handed over.
         """
-        if key is None:
-            key = uuid.uuid4().hex
-        check_name(key, "an idempotency key")
+        if key is not None:
+            check_name(key, "an idempotency key")
         if not within > 0:  # nor if it is no number: it would be dispatched, and then be unknown
             raise Misused("a timeout is more than 0 seconds")
         mark = fingerprint(what, _said(arguments))
@@ -126,15 +125,17 @@ class Outgoing:
         if self._account is not None and not self._account.is_settled:
             await self._be_ours(changes, within if wait else 0.0)
         outbox = await self._open()
-        if outbox is None or await outbox.state(key) in {None, SendState.RESERVED}:
+        if not self._is_online and not (outbox and key and await outbox.state(key)):
             await self._be_connected(within if wait else 0.0)
-            await self._be_ours(changes, max(0.0, end - loop.time()))
+        await self._be_ours(changes, max(0.0, end - loop.time()))
 
         async def dispatch() -> Sent:
             answers = await self.request(what, arguments, within=max(0.0, end - loop.time()))
             return Sent(answers[0], datetime.fromtimestamp(_seconds(int(answers[1])), UTC))
 
-        return await (outbox.send(key, mark, dispatch) if outbox else dispatch())
+        if outbox is None or key is None:
+            return await dispatch()
+        return await outbox.send(key, mark, dispatch)
 
     async def request(
         self, what: Work, arguments: dict[str, Any], *, within: float
@@ -166,6 +167,11 @@ class Outgoing:
             if self._outbox is None and self._path is not None:
                 self._outbox = await Outbox.open(self._path)
             return self._outbox
+
+    @property
+    def _is_online(self) -> bool:
+        status = self._status()
+        return status.state is State.CONNECTED and status.substate == "online"
 
     async def _be_connected(self, within: float) -> None:
         try:

@@ -39,10 +39,10 @@ WhenOffline: TypeAlias = Literal["wait", "raise"]
 class Sending:
     """Sends by the client of a session. On the supervisor's loop, within its context.
 
-    Each message has an idempotency key, kept on the disk before the message is handed over: the
-    same `key` again returns the first result, also after a restart. Without one a message has a key
-    of its own. With `when_offline="wait"` a session that is not connected is waited for, with
-    "raise" it is not. `timeout` is in seconds.
+    A message may have an idempotency key, kept on the disk before the message is handed over: the
+    same `key` again returns the first result, also after a restart. Without one each call is a
+    message of its own, of which nothing is kept. With `when_offline="wait"` a session that is not
+    connected is waited for, with "raise" it is not. `timeout` is in seconds.
 
     Every method raises a SendError if the message was not sent or nobody knows (SendUnknown,
     SendTimeout: it is never sent again), KeyReused for a key of another message, OutboxError if the

@@ -28,6 +28,7 @@ from wa_supervisor.journal.memory import remember
 from wa_supervisor.journal.reserve import MOST, Reserve
 from wa_supervisor.lifecycle import Session
 from wa_supervisor.lifecycle.facts import ChildExited
+from wa_supervisor.messages.outbox_store import OutboxStore
 from wa_supervisor.store import CredentialKeeper, SessionFiles, SqliteVault, quarantined
 from wa_supervisor.store.intent import recover
 
@@ -268,6 +269,36 @@ def _reports_are_whole(root: Path, promises: tuple[str, ...]) -> str:
     return f"{len(reports) - len(promises)} more"
 
 
+OUTBOXES: list[OutboxStore] = []
+
+
+def _outbox(root: Path) -> OutboxStore:
+    return OutboxStore.open(root / "outbox.db", keep=timedelta(days=1), keep_rows=100)
+
+
+def _outbox_made(root: Path) -> None:
+    _outbox(root).close()
+
+
+def _send(root: Path) -> None:
+    OUTBOXES.append(outbox := _outbox(root))  # not closed: that would write everything back
+    outbox._connection.execute("PRAGMA wal_autocheckpoint = 6")
+    for number in range(6):
+        assert outbox.dispatch(f"key {number}", b"what") is None
+        record.mark(str(number))  # the client may have it
+        outbox.settle(f"key {number}", "sent", "{}")
+
+
+def _never_sent_again(root: Path, promises: tuple[str, ...]) -> str:
+    with closing(_outbox(root)) as outbox:
+        known = [outbox.dispatch(f"key {number}", b"what") for number in range(6)]
+    promised = known[: len(promises)]
+    assert all(promised), "a message would be sent twice"
+    # Whose result was promised to last a cut: that of each before the newest that was dispatched.
+    assert [row.state for row in promised[:-1] if row] == ["sent"] * len(promised[:-1])
+    return "unknown" if promised and promised[-1] and promised[-1].state != "sent" else "sent"
+
+
 def _nothing(root: Path) -> None:
     del root
 
@@ -290,6 +321,7 @@ SCENARIOS: dict[str, Scenario] = {
         Scenario("journal-anew", _damaged_journal, _anew, _known_to_be_lost, SHARED_MEMORY),
         Scenario("reserve-made", _nothing, _first_count, _first_counted),
         Scenario("reserve", _reserved, _count, _counted),
+        Scenario("outbox", _outbox_made, _send, _never_sent_again, SHARED_MEMORY),
         Scenario("crash-reports", _nothing, _reports, _reports_are_whole),
     )
 }

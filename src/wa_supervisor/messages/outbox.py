@@ -1,11 +1,11 @@
 """Sends each message once, however often it is asked for: by an idempotency key of the caller.
 
-A key is on the disk before anything is done for it, and so is the word that its message is being
-handed to the client. So after a death of any process it is known which messages were certainly not
-sent; of those that were handed over and not answered nobody knows, and they are never sent again.
+The word that a key's message is being handed to the client is on the disk before it is. So after a
+death of any process, or a power cut, it is known which messages were certainly not sent; of those
+that were handed over and not answered nobody knows, and they are never sent again.
 
-    reserved ──► dispatched ──► sent | failed | unknown
-       ▲                                  │
+    dispatched ──► sent | failed | unknown
+       ▲                     │
        └── asked for again, if its error is retriable
 
 `unknown` may still become `sent` or `failed`, when an answer comes late.
@@ -34,8 +34,6 @@ _CLOSING: Final = 1.0  # seconds that the end waits for the disk
 class SendState(enum.Enum):
     """What is known of one message that was to be sent."""
 
-    RESERVED = "reserved"
-    """Its key is kept; it was certainly not sent."""
     DISPATCHED = "dispatched"
     """It is being handed to the client, or was handed over and not answered yet."""
     SENT = "sent"
@@ -166,11 +164,10 @@ class Outbox:
             self._worker.close()
 
     async def _once(self, key: str, what: bytes, dispatch: Callable[[], Awaitable[Sent]]) -> Sent:
-        earlier = await self._worker.run(lambda: self._store.reserve(key, what))
+        # On the disk before the client can have it: from here on a death leaves it unknown.
+        earlier = await self._worker.run(lambda: self._store.dispatch(key, what))
         if earlier is not None:
             return _result(earlier)
-        # On the disk before the client can have it: from here on a death leaves it unknown.
-        await self._worker.run(lambda: self._store.dispatch(key))
         result: Sent | SendError
         try:
             result = await dispatch()

@@ -30,6 +30,8 @@ _MIGRATIONS: Final[Migrations] = (
         """,
         "CREATE INDEX by_change ON sends (changed)",
     ),
+    # Keys that were kept before their messages were dispatched, by a version that had this state.
+    ("DELETE FROM sends WHERE state = 'reserved'",),
 )
 _PRUNE_EVERY: Final = 100
 """New keys between two looks at what is too old."""
@@ -45,7 +47,7 @@ class Row:
 
 
 class OutboxStore:
-    """The rows. Every method may raise OutboxError; a change is on the disk when it returns."""
+    """The rows. Every method may raise OutboxError; a change then outlives any process."""
 
     def __init__(
         self, path: Path, connection: sqlite3.Connection, keep: timedelta, keep_rows: int
@@ -73,10 +75,11 @@ class OutboxStore:
                 raise
         return store
 
-    def reserve(self, key: str, what: bytes) -> Row | None:
-        """Keep a key; return what is known of it if it has a result already.
+    def dispatch(self, key: str, what: bytes) -> Row | None:
+        """Keep that the client may have this key's message from now on.
 
-        A result that says the message was not sent and may be tried again is no result.
+        Returns what is known of it instead if it has a result already. A result that says the
+        message was not sent and may be tried again is no result.
         """
         with self._changing():
             row = self._check(key, what)
@@ -84,19 +87,23 @@ class OutboxStore:
                 return row
             self._prune()
             self._connection.execute(
-                "INSERT INTO sends VALUES (?, ?, 'reserved', '{}', ?) ON CONFLICT DO UPDATE"
-                " SET state = 'reserved', details = '{}', changed = excluded.changed",
+                "INSERT INTO sends VALUES (?, ?, 'dispatched', '{}', ?) ON CONFLICT DO UPDATE"
+                " SET state = 'dispatched', details = '{}', changed = excluded.changed",
                 (_hashed(key), what, time.time()),
             )
         return None
 
-    def dispatch(self, key: str) -> None:
-        """Keep that the client may have it from now on."""
-        self._move(key, "reserved", "dispatched", "{}")
-
     def settle(self, key: str, state: str, details: str) -> None:
-        """Keep the result of what was dispatched."""
-        self._move(key, "dispatched", state, details)
+        """Keep the result of what was dispatched.
+
+        It survives the death of any process; a power cut only once the next key is dispatched.
+        One that takes it leaves the message unknown, and so never sent twice.
+        """
+        self._connection.execute("PRAGMA synchronous = NORMAL")
+        try:
+            self._move(key, "dispatched", state, details)
+        finally:
+            self._connection.execute("PRAGMA synchronous = FULL")
 
     def amend(self, key: str, state: str, details: str) -> None:
         """Keep the result of what was unknown."""
@@ -144,7 +151,7 @@ class OutboxStore:
             (time.time() - self._keep.total_seconds(),),
         )
         self._connection.execute(
-            "DELETE FROM sends WHERE state NOT IN ('reserved', 'dispatched') AND changed <"
+            "DELETE FROM sends WHERE state != 'dispatched' AND changed <"
             " (SELECT changed FROM sends ORDER BY changed DESC LIMIT 1 OFFSET ?)",
             (self._keep_rows - 1,),
         )
@@ -170,6 +177,4 @@ def _hashed(key: str) -> bytes:
 
 def _may_be_sent(row: Row) -> bool:
     """Whether it is certain that the message was not sent, and it may be tried again."""
-    if row.state == "reserved":
-        return True
     return row.state == "failed" and json.loads(row.details)["code"] in _RETRIABLE
