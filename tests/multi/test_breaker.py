@@ -72,3 +72,17 @@ def test_the_first_that_comes_up_closes_it_and_old_failures_are_forgotten() -> N
     assert not breaker.is_open
     assert not breaker.note_success()
     assert not fail(breaker, "a", "b", cause=Reason.OUTDATED)
+
+
+@pytest.mark.parametrize(
+    ("cause", "closed"),
+    [(Reason.CHILD_EXITED, True), (Reason.OUTDATED, True), (Reason.BANNED, False)],
+)
+def test_a_code_to_scan_is_proof_where_no_account_was_the_trouble(
+    cause: Reason, closed: bool
+) -> None:
+    breaker = Breaker()
+    assert not breaker.note_code()
+    fail(breaker, *"abc", cause=cause)
+    assert breaker.note_code() is closed
+    assert breaker.is_open is not closed

@@ -8,6 +8,7 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from wa_supervisor.lifecycle import Policy, Reason, SessionCore, State, effects, facts
 from wa_supervisor.multi.breaker import Breaker
@@ -30,6 +31,7 @@ class Crowd:
         self.soon: list[tuple[float, int, str, facts.Fact]] = []
         self.refused = False
         self.silent = False
+        self.unpaired = False
         for name in self.names:
             self.dials.add(name)
             self.take(name, facts.DialsHeld("in turn"))
@@ -47,6 +49,8 @@ class Crowd:
                     answer: facts.Fact = facts.Connected(generation)
                     if self.refused:
                         answer = facts.ConnectFailure(generation, 500)
+                    elif self.unpaired:
+                        answer = facts.QrOffered(generation, SecretStr("a QR"), 60.0)
                     if not self.silent:
                         self.later(UP, name, answer)
                 case effects.StopChild(generation=generation):
@@ -179,6 +183,18 @@ def test_after_an_outage_of_hours_all_are_back_within_a_minute() -> None:
         now = breaker.next_try
         breaker.note_try(now)
     assert breaker.next_try - now <= 30.0
+
+
+def test_sessions_that_nobody_has_scanned_yet_are_back_when_the_first_shows_its_code() -> None:
+    crowd = Crowd(5, Pace(at_once=4, apart=0.1))
+    crowd.unpaired = True
+    crowd.go_on(10.0)
+    assert crowd.count(State.PAIRING) == 5
+    for name, core in crowd.cores.items():  # as when their fork server is killed
+        crowd.take(name, facts.ChildExited(core.session.generation, None, 9))
+    assert crowd.dials.breaker.is_open
+    crowd.go_on(crowd.now + 20.0)
+    assert crowd.count(State.PAIRING) == 5
 
 
 def test_a_session_that_is_removed_leaves_its_turn_to_the_next() -> None:

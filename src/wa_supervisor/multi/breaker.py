@@ -41,6 +41,21 @@ SHARED_CAUSES: Final = frozenset(
 bot, a full disk, a full inbox or an unscanned QR does is its own."""
 
 
+BEFORE_A_CODE: Final = frozenset(
+    {
+        Reason.DIAL_FAILED,
+        Reason.CONNECT_REFUSED,
+        Reason.START_TIMEOUT,
+        Reason.CHILD_EXITED,
+        Reason.CHILD_HUNG,
+        Reason.CLIENT_UNUSABLE,
+        Reason.OUTDATED,
+        Reason.BAD_USER_AGENT,
+    }
+)
+"""Those of them that are over once WhatsApp offers a code: no phone has to scan it first."""
+
+
 @dataclass(frozen=True, slots=True)
 class BreakerLimits:
     """When the breaker opens, and how patiently it tries again. Times are in seconds."""
@@ -101,6 +116,10 @@ class Breaker:
         limits = self.limits
         longest = limits.longest_outage_pause if self.reason in OUTAGES else limits.longest_pause
         self._pause = min(2 * self._pause, longest)
+
+    def note_code(self) -> bool:
+        """Close, if a session that is to be paired is proof enough. Return whether it was open."""
+        return self.reason in BEFORE_A_CODE and self.note_success()
 
     def note_success(self) -> bool:
         """Close: a session came up. Return whether it was open."""

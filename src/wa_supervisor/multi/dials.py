@@ -74,6 +74,8 @@ class Dials:
             del self._dialling[name]
         if step.after is State.CONNECTED and step.before is not State.CONNECTED:
             return self.breaker.note_success()
+        if step.after is State.PAIRING and step.before is not State.PAIRING:
+            return self.breaker.note_code()
         if _has_failed(step) and session.cause is not None:
             return self.breaker.note_failure(name, session.cause, now, of=len(self._sessions))
         return False
