@@ -19,7 +19,8 @@ TEXTS: Mapping[str, Callable[[], str]] = {
 """Files that must be equal to the letter."""
 
 PICTURES: Mapping[str, Callable[[], str]] = {
-    f"diagrams/{view.value}.svg": partial(render, Format.SVG, view=view) for view in View
+    **{f"diagrams/{view.value}.svg": partial(render, Format.SVG, view=view) for view in View},
+    "src/wa_supervisor/web/chart.svg": partial(render, Format.SVG),  # the page shows it
 }
 """Files that may differ in their coordinates, which another Graphviz lays out otherwise."""
 
@@ -38,7 +39,7 @@ def write(root: Path) -> list[Path]:
     written = []
     for name, make in {**TEXTS, **PICTURES}.items():
         path = root / name
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(make(), encoding="utf-8", newline="\n")
         written.append(path)
     return written

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from .lifecycle import Reason, Step
     from .lifecycle.facts import Fact
     from .listeners import Listener
+    from .live_gate import LiveGate
     from .messages.delivery import Deliveries
     from .messages.message import Kind
     from .pairing.sink import AsyncSink, Sink
@@ -250,12 +251,10 @@ class Supervisor(Sending):
         if self._shell is not None:
             self._shell.update_policy(self.settings)
 
-    def _shown_code(self) -> ShownCode | None:
+    def shown_code(self) -> ShownCode | None:
+        """Return the QR payload or pair code that shows now, if one does."""
         shown = self._code.read()
-        if shown is None:
-            return None
-        kind, text, left = shown
-        return ShownCode(kind=kind, text=text, left=left)
+        return ShownCode(kind=shown[0], text=shown[1], left=shown[2]) if shown else None
 
     def update_gate(self, gate: GatePolicy) -> None:
         """Judge by this gate from the next message on, and by what was changed by command.
@@ -267,6 +266,11 @@ class Supervisor(Sending):
             self._incoming.gate.use(gate)
         else:
             self._bot.use(gate)
+
+    @property
+    def live_gate(self) -> LiveGate | None:
+        """The gate as it stands, to be asked and changed on this loop; None without an inbox."""
+        return self._incoming.gate if self._incoming else None
 
     def post(self, fact: Fact) -> None:
         """Say that something happened. From any thread."""
@@ -349,7 +353,7 @@ class Supervisor(Sending):
             Order.RESUME: self.resume,
             Order.RESTART: self.restart,
             Order.RELINK: self.relink,
-            Order.CODE: self._shown_code,
+            Order.CODE: self.shown_code,
         }
         incoming = self._incoming
         make = functools.partial(

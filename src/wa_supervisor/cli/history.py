@@ -14,9 +14,9 @@ import typer
 from ..errors import ConfigError
 from ..journal.reader import read
 from ..redaction import printable
+from ..times import local
 from .explain import explanation
 from .session_options import ConfigOption, DataDirOption, SessionOption, SessionOptions
-from .times import local
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -23,7 +23,16 @@ class WordedCommand(TyperCommand):
         ctx: Any,  # noqa: ANN401 - click's, which typer keeps private
         args: list[str],
     ) -> list[str]:
-        """Read the arguments. Raises typer.BadParameter."""
+        """Read the arguments. Raises typer.BadParameter.
+
+        An option whose value is in brackets in the help may stand without one.
+        """
+        free = {name for each in self.params if _may_be_bare(each) for name in each.opts}
+        args = [
+            part
+            for pair in zip(args, [*args[1:], "-"], strict=False)
+            for part in _filled(*pair, free)
+        ]
         try:
             return super().parse_args(ctx, args)
         except typer.BadParameter as wrong:
@@ -37,3 +46,11 @@ class WordedCommand(TyperCommand):
                 closest = difflib.get_close_matches(str(name), known, n=1)
                 setattr(wrong, "possibilities", closest)  # noqa: B010 - of no type that we may name
             raise
+
+
+def _may_be_bare(parameter: Any) -> bool:  # noqa: ANN401 - as above
+    return str(getattr(parameter, "metavar", None) or "").startswith("[")
+
+
+def _filled(word: str, following: str, free: set[str]) -> tuple[str, ...]:
+    return (word, "") if word in free and following.startswith("-") else (word,)

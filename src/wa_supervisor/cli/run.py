@@ -19,6 +19,7 @@ from .explain import explanation
 from .session_options import SessionOptions
 from .supervise import OnGiveUp, RunOptions, leave_note, supervise
 from .supervise_many import ManyOptions, supervise_many
+from .web import address_of
 from .workers import Workers
 
 
@@ -79,9 +80,21 @@ def run(
     json: Annotated[
         bool, typer.Option("--json", help="One JSON object for each step on standard output.")
     ] = False,
+    web: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[HOST:PORT]",
+            help="Serve a page and an API (default: 127.0.0.1:8765), see docs/web.md.",
+        ),
+    ] = None,
+    web_origin: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="What browsers call it behind a proxy: https://NAME."),
+    ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what was ignored.")] = False,
 ) -> None:
     """Supervise a session: pair it, keep it connected, and know when to stop."""
+    address = address_of(web, web_origin)
     if phone == "-":
         phone = _ask_for_phone()
     pairing: dict[str, Any] = {"phone": phone, "qr": qr or None}
@@ -112,6 +125,7 @@ def run(
             first_order=first_order,
             as_json=json,
             verbose=verbose,
+            web=address,
         )
         with many.of.advising():
             code = supervise_many(many, workers)
@@ -125,6 +139,7 @@ def run(
         first_order=first_order,
         as_json=json,
         verbose=verbose,
+        web=address,
     )
     with options.session.advising():
         loaded = options.read()

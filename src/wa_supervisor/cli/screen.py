@@ -15,7 +15,7 @@ from ..pairing.images import Cell
 from ..pairing.terminal import TerminalSink, redrawing
 from ..pairing.terminal_query import Offer, ask_terminal, cell_size
 from ..pairing.view import PairingView
-from .times import span
+from ..times import span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,10 +12,10 @@ import typer
 from ..errors import ConfigError
 from ..report import look, look_at_all, sessions_beside
 from ..session.shared.secret import ON_THE_WIRE
+from ..times import span
 from .exits import Exit
 from .session_options import ConfigOption, DataDirOption, SessionOption, SessionOptions
 from .status_view import colour, headline, lines
-from .times import span
 
 if TYPE_CHECKING:
     from ..lifecycle import Policy

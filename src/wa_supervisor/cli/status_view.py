@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 from ..lifecycle import State
 from ..redaction import printable
+from ..times import from_now, local, span
 from .exits import Exit
 from .explain import details
-from .times import from_now, local, span
 from .wrap import wrapped
 
 if TYPE_CHECKING:

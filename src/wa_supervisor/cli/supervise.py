@@ -30,12 +30,14 @@ from .reload import reload
 from .screen import Screen
 from .service import reporting
 from .signals import on_hang_up, stop_on_signals
+from .web import page
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..settings import Loaded, Settings
     from ..status import StepRecord
+    from ..web.address import Address
     from .session_options import SessionOptions
     from .workers import Workers
 
@@ -61,6 +63,8 @@ class RunOptions:
     """What is asked of the supervisor before it starts: `resume` or `relink`."""
     as_json: bool
     verbose: bool
+    web: Address | None = None
+    """Where the page is served, if it is wanted."""
 
 
 def supervise(loaded: Loaded, options: RunOptions, workers: Workers) -> Outcome:
@@ -89,7 +93,7 @@ def supervise(loaded: Loaded, options: RunOptions, workers: Workers) -> Outcome:
     hang_up = supervisor.stop if screen.is_live else partial(reload, supervisor, options.read)
     notifier = Notifier.from_environment(os.environ)
     with screen.live(supervisor):
-        return asyncio.run(_until_signalled(supervisor, hang_up, notifier, workers))
+        return asyncio.run(_until_signalled(supervisor, hang_up, notifier, workers, options.web))
 
 
 def _particulars(supervisor: Supervisor, options: SessionOptions) -> Callable[[StepRecord], None]:
@@ -156,12 +160,14 @@ async def _until_signalled(
     hang_up: Callable[[], object],
     notifier: Notifier | None,
     workers: Workers,
+    address: Address | None,
 ) -> Outcome:
-    loop = asyncio.get_running_loop()
+    loop, settings = asyncio.get_running_loop(), supervisor.settings
     loop.set_default_executor(workers)
     try:
         with stop_on_signals(supervisor.stop), on_hang_up(hang_up):
-            async with reporting(supervisor, notifier):
+            served = page({settings.session: supervisor}, address, settings, workers)
+            async with served, reporting(supervisor, notifier):
                 return await supervisor.run()
     finally:
         loop.set_default_executor(ThreadPoolExecutor(1))  # asyncio waits for this one, not for ours

@@ -26,6 +26,7 @@ from .reload import reload
 from .service import Report, reports
 from .signals import on_hang_up, stop_on_signals
 from .supervise import json_lines, leave_note
+from .web import page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from ..pairing.sink import Sink
     from ..settings import Loaded
     from ..supervisor import Supervisor
+    from ..web.address import Address
     from .logs import LogFiles
     from .session_options import SessionOptions
     from .supervise import OnGiveUp
@@ -54,6 +56,8 @@ class ManyOptions:
     first_order: Callable[[Supervisor], None] | None
     as_json: bool
     verbose: bool
+    web: Address | None = None
+    """Where the page is served, if it is wanted."""
 
 
 def check_apart(all_: Iterable[Loaded]) -> None:
@@ -107,7 +111,9 @@ class _Many:
 
         try:
             notifier = Notifier.from_environment(os.environ)
-            async with self._sessions, reports(self._summary, notifier) as self._report:
+            settings = next(iter(wanted.values())).settings
+            served = page(self._sessions, self._options.web, settings, self._workers)
+            async with self._sessions, served, reports(self._summary, notifier) as self._report:
                 with stop_on_signals(stop), on_hang_up(self._news.set):
                     await self._take(wanted)
                     while any(not end.done() for end in self._ends.values()):

@@ -61,3 +61,33 @@ def read(path: Path, *, since: datetime | None = None, limit: int | None = None)
             )
     except (sqlite3.Error, ValidationError) as error:
         raise schema.failed(path, "read", error) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """A step and its number in the journal, which only grows."""
+
+    number: int
+    entry: Entry
+
+
+def read_after(path: Path, number: int, limit: int) -> tuple[Numbered, ...]:
+    """Read up to `limit` steps after this number, oldest first; a negative one counts from the end.
+
+    Raises as `read` does.
+    """
+    with private_files.explained("read the journal", path.parent, JournalError):
+        private_files.check_owners(path.parent)
+    try:
+        with closing(schema.connect_to_read(path)) as connection:
+            if schema.is_empty(connection):
+                return ()
+            if number < 0:
+                (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM steps").fetchone()
+                number = max(0, last + number)
+            rows = connection.execute(
+                "SELECT id, json FROM steps WHERE id > ? ORDER BY id LIMIT ?", (number, limit)
+            ).fetchall()
+            return tuple(Numbered(row, Entry.model_validate_json(text)) for row, text in rows)
+    except (sqlite3.Error, ValidationError) as error:
+        raise schema.failed(path, "read", error) from error

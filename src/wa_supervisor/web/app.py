@@ -1,0 +1,37 @@
+"""The whole application: the routes behind the guard. It can be tested without a server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+
+from ..versions import versions
+from .api import api
+from .door import Site
+from .guard import Guard
+from .pages import pages
+from .probes import probes
+
+if TYPE_CHECKING:
+    from .access import Access
+    from .address import Address
+    from .watched import Watched
+
+
+def make_app(watched: Watched, access: Access, address: Address) -> FastAPI:
+    """Put it together. FastAPI's own pages of the API are off: they load from a foreign host."""
+    app = FastAPI(
+        title="wa-supervisor",
+        description="How supervised WhatsApp Web sessions stand, and orders to them.",
+        version=versions()["wa-supervisor"],
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/v1/openapi.json",
+    )
+    app.state.site = Site(watched, access, address)
+    app.include_router(api)
+    app.include_router(probes)
+    app.include_router(pages)
+    app.add_middleware(Guard, address=address)
+    return app
