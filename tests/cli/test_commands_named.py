@@ -27,7 +27,7 @@ QUOTED = re.compile(r"`(?:sudo )?wa-supervisor (?P<verb>[a-z][a-z-]+)(?P<rest>[^
 BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
 OPTION = re.compile(r"(?<![\w-])(--[a-z][a-z-]+)")
 
-WITH_A_SECOND_WORD = {"config": "config show", "gate": "gate show"}
+WITH_A_SECOND_WORD = {"notify": "notify test", "config": "config show", "gate": "gate show"}
 
 
 def options_of(verb: str) -> set[str]:

@@ -60,7 +60,7 @@ _TYPED: Final[dict[Action, str]] = {
 _COMMAND: Final = re.compile(
     r"\bwa-supervisor "
     r"(run|status|sessions|qr|resume|restart|relink|stop|explain|history|logs|crashes|health"
-    r"|snapshots|restore|purge|doctor|config show|config check|listen|send"
+    r"|snapshots|restore|purge|doctor|config show|config check|notify test|listen|send"
     r"|gate (?:show|explain|allow|deny))\b"
     r"( --session [\w.-]+)?",
     re.ASCII,
