@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 API = "/api/v1/sessions/shop"
 READS = (API, f"{API}/history", "/api/v1/sessions", "/metrics")
 CODES = (f"{API}/qr", f"{API}/qr.txt", f"{API}/qr.png", f"{API}/qr.svg")
-ORDERS = (f"{API}/resume", f"{API}/stop")
+ORDERS = (f"{API}/resume", f"{API}/restart", f"{API}/stop")
 
 
 def test_each_token_has_a_private_file_of_its_own_and_stays(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import re
@@ -13,7 +14,6 @@ import pytest
 from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
 
-from e2e.processes import until
 from pairing.eyes import read
 from wa_supervisor.lifecycle import Logout, State, facts
 from wa_supervisor.web.access import Scope
@@ -62,13 +62,14 @@ async def test_ready_is_only_what_hears_messages_and_says_why_not(site: Site) ->
     assert answer.json() == {"ready": False, "why_not": {"shop": "Init"}}
     await site.connect()
     assert (await browser.get("/readyz")).status_code == 200
+    news = asyncio.Event()
+    site.watched.follow(news)
     site.link.post(facts.Disconnected(site.link.generation))
-    await until(lambda: site.session.status.substate == "reconnecting")
-    assert (
-        (await browser.get("/readyz"))
-        .json()["why_not"]["shop"]
-        .startswith("Connected.reconnecting")
-    )
+    async with asyncio.timeout(5):
+        await news.wait()
+    answer = await browser.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["why_not"]["shop"].startswith("Connected.reconnecting")
 
 
 async def test_who_must_act_and_what_to_do_stand_first(site: Site) -> None:

@@ -223,6 +223,13 @@ async def resume(site: AtSite, name: Name, _: CanOperate) -> Status:
     return await status_of(site, name)
 
 
+@api.post("/sessions/{name}/restart", status_code=202, responses=_PROBLEMS)
+async def restart(site: AtSite, name: Name, _: CanOperate) -> Status:
+    """End the session process, if one runs, and start a new one."""
+    await order(site, name, "restart")
+    return await status_of(site, name)
+
+
 @api.post("/sessions/{name}/stop", status_code=202, responses=_PROBLEMS)
 async def stop(site: AtSite, name: Name, _: CanOperate) -> Status:
     """Stop the session, keeping its keys. The status is of the moment the order was taken."""
@@ -242,6 +249,7 @@ async def relink(site: AtSite, name: Name, wanted: Relink, _: CanOperate) -> Sta
 
 ORDERS = {
     "resume": Supervisor.resume,
+    "restart": Supervisor.restart,
     "relink": Supervisor.relink,
     "stop": Supervisor.stop,
 }

@@ -282,7 +282,7 @@ async def act(request: Request, site: AtSite, name: str, what: str, grant: CanOp
         if what == "allow":
             await change_gate(site, name, SecretStr(form.get("entry", "")), allow=True)
             return here
-        if what != "resume" and form.get("confirm", "").strip() != name:
+        if what in {"relink", "stop"} and form.get("confirm", "").strip() != name:
             said = f"Nothing was done: to {what}, type the session's name, {name}."
             return await _session(site, grant, name, HTTPException(409, said))
         await order(site, name, what)
