@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -23,10 +24,15 @@ from wa_supervisor.hints import Action
 from wa_supervisor.journal import Journal, Memory, remember
 from wa_supervisor.journal.amend import amend
 from wa_supervisor.lifecycle import Budget, Phase, Reason, Session, State
+from wa_supervisor.messages.inbox import Inbox
+from wa_supervisor.messages.log import LogWriter
 from wa_supervisor.messages.own import keep_own
+from wa_supervisor.messages.schema import MESSAGE_EVENT
 from wa_supervisor.report import look, look_at_all, sessions_beside
 from wa_supervisor.setting_groups import JournalSettings
+from wa_supervisor.standing import PHONE_AWAY
 from wa_supervisor.store import SessionFiles, SessionLock
+from wa_supervisor.testing.events import message_event, text_content
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -243,3 +249,38 @@ def test_a_process_that_is_stopped_holds_nobody_up(files: SessionFiles) -> None:
     assert status.supervisor == "silent"
     assert status.process is not None
     assert status.process.pid == hung.pid
+
+
+async def test_what_waits_for_whom_and_when_the_phone_wrote_is_known_of_one_that_is_gone(
+    files: SessionFiles,
+) -> None:
+    leave(files, Session(phase=Phase.STOPPED, reason=Reason.STOPPED), "Connected")
+    inbox = files.directory / "inbox"
+    wrote = datetime.now(UTC).replace(microsecond=0) - timedelta(days=2)
+    async with contextlib.aclosing(await Inbox.open(inbox, readers=("bot", "audit"))) as opened:
+        with contextlib.closing(LogWriter.open(inbox, generation=1, after=0)) as writer:
+            for number, mine in enumerate((False, True, False)):
+                event = message_event(text_content("hello"), at=wrote, id=str(number), from_me=mine)
+                writer.append(MESSAGE_EVENT, event, flags=0, connected=0)
+        opened.notify()
+        reader = await opened.read("bot", ack="manual")
+        await reader.acknowledge(await anext(reader))
+    before = sorted(each.name for each in inbox.iterdir())
+    status = look(files)
+    assert status.received is not None
+    assert (status.received.total, status.received.waiting) == (3, 3)
+    assert status.received.readers == {"audit": 3, "bot": 2}
+    assert status.received.oldest is not None
+    assert status.device.phone_seen_at == wrote
+    assert status.device.session_ends_without_phone == wrote + PHONE_AWAY
+    assert sorted(each.name for each in inbox.iterdir()) == before
+
+
+def test_an_inbox_that_cannot_be_read_is_said_and_the_rest_is_too(files: SessionFiles) -> None:
+    leave(files, BANNED)
+    (files.directory / "inbox").mkdir()
+    (files.directory / "inbox" / "index.db").write_bytes(b"x" * 4096)
+    status = look(files)
+    assert status.reason is Reason.BANNED
+    assert status.received is not None
+    assert "cannot read index.db" in str(status.received.trouble)

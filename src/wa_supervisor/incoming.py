@@ -24,6 +24,7 @@ from .texts import check_name
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Collection
+    from datetime import datetime
 
     from .gate import GatePolicy
     from .lifecycle.facts import Fact
@@ -103,6 +104,11 @@ class Incoming:
     def own(self) -> Identity | None:
         """Who we are, once that is known."""
         return self.account.own
+
+    @property
+    def phone_seen_at(self) -> datetime | None:
+        """When the account's own phone last sent something, as far as that came here."""
+        return self._inbox.state.phone_seen_at if self._inbox is not None else None
 
     @property
     def state(self) -> Received | None:

@@ -18,11 +18,12 @@ from .errors import ControlError, NotRunning, StoreError, SupervisorError
 from .exit_record import read_exit
 from .hints import Action, Hint
 from .lifecycle import Phase, Session
+from .messages.errors import InboxError
 from .messages.own import read_own
 from .private_files import list_names
 from .standing import describe, look_at
 from .status import Status
-from .status_parts import LastRun, Running
+from .status_parts import LastRun, Received, Running
 from .store.layout import SessionFiles
 from .store.lock import Holder, look_at_lock
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from .journal.memory import Memory
     from .lifecycle import Policy
+    from .messages.kept import Kept
     from .status import Beside
 
     AnyPolicy: TypeAlias = Policy | Callable[[], Policy] | None
@@ -100,7 +102,9 @@ def read_stopped(
 
 
 def _read(files: SessionFiles, policy: Policy | None, silent: str | None) -> Status:
-    from .journal.reader import read  # noqa: PLC0415 - whoever is answered needs no SQLite
+    # Whoever is answered needs no SQLite.
+    from .journal.reader import read  # noqa: PLC0415
+    from .messages.kept import read_kept  # noqa: PLC0415
 
     holder, held = look_at_lock(files)
     running: Running = "silent" if silent else "starting" if held else "stopped"
@@ -112,21 +116,45 @@ def _read(files: SessionFiles, policy: Policy | None, silent: str | None) -> Sta
         session, now = Session(), 0.0
     else:
         session, now = _as_left(memory), (wall - memory.written_at).total_seconds()
+    inbox = files.directory / "inbox"
+    trouble, kept = None, None
+    try:
+        kept = read_kept(inbox)
+    except InboxError as error:
+        trouble = str(error)
     beside: Beside = {
         "supervisor": running,
         "since": memory.since if memory else None,
         "process": look_at(holder.pid, holder.since) if held and holder else None,
         "device": describe(
             memory,
-            read_own(files.directory / "inbox"),
+            read_own(inbox),
             is_up=running == "silent" and session.phase.state.value == "Connected",
+            phone_at=kept.phone_seen_at if kept else None,
         ),
+        "received": _received(kept, trouble),
         "order": memory.order if memory else None,
         "last_run": None if held else _last_run(files, holder, memory),
         "trouble": silent,
     }
     status = Status.of(session, files.name, now=now, wall=wall, policy=policy, **beside)
     return _with_hints(status, session, holder if held else None)
+
+
+def _received(kept: Kept | None, trouble: str | None) -> Received | None:
+    """Say what waits for whom; of the gate only a supervisor that runs knows."""
+    if kept is None and trouble is None:
+        return None
+    return Received(
+        total=kept.received if kept else 0,
+        waiting=max(kept.depths.values(), default=0) if kept else 0,
+        readers=kept.depths if kept else {},
+        oldest=kept.oldest if kept else None,
+        is_full=False,
+        trouble=trouble,
+        refused={},
+        set_aside=kept.set_aside if kept else 0,
+    )
 
 
 def _as_left(memory: Memory) -> Session:

@@ -82,6 +82,25 @@ def refuse_newer(
         raise error("; ".join(filter(None, (message, loss))), hint=hint)
 
 
+def connect_to_read(
+    path: Path, migrations: Migrations, error: type[SupervisorError], *, loss: str = ""
+) -> sqlite3.Connection:
+    """Open an existing database to read it, whether or not another process writes it now.
+
+    Nothing is created: of one that was closed well SQLite would make a WAL, as whoever reads it.
+    Raises `error` if it is of a newer version, sqlite3.Error for anything else.
+    """
+    closed = not Path(f"{path}-wal").exists()
+    uri = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if closed else ''}"
+    connection = sqlite3.connect(uri, uri=True, timeout=TIMEOUT, isolation_level=None)
+    try:
+        refuse_newer(connection, path, migrations, error, loss=loss)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
 def migrate(connection: sqlite3.Connection, migrations: Migrations) -> None:
     """Bring a database up to date, wholly or not at all."""
     if (found := version(connection)) < len(migrations):

@@ -107,6 +107,7 @@ class Standing:
                 memory,
                 incoming.own if incoming else None,
                 is_up=session.phase.state is State.CONNECTED,
+                phone_at=incoming.phone_seen_at if incoming else None,
             ),
             pairing=self._pairing(session, settings, now, wall),
             received=received,
@@ -131,11 +132,17 @@ class Standing:
         )
 
 
-def describe(memory: Memory | None, own: Identity | None, *, is_up: bool) -> Device:
-    """Say what is known of the linked account; `is_up` while it is connected."""
+def describe(
+    memory: Memory | None, own: Identity | None, *, is_up: bool, phone_at: datetime | None = None
+) -> Device:
+    """Say what is known of the linked account; `is_up` while it is connected.
+
+    `phone_at` is when its phone last sent something that came here.
+    """
     paired = memory.paired if memory else None
     number = own.phone.user if own and own.phone and paired is not False else None
-    seen = memory.phone_seen_at if memory else None
+    signs = (memory.phone_seen_at if memory else None, phone_at)
+    seen = max((sign for sign in signs if sign is not None), default=None)
     connected = memory.connected_at if memory and not is_up else None
     return Device(
         paired=paired,

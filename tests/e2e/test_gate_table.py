@@ -331,6 +331,20 @@ async def test_what_the_owner_writes_on_the_phone(
         assert gate.handed[-1].from_me
 
 
+async def test_what_the_phone_writes_is_a_sign_of_it(gate: Gate) -> None:
+    people = gate.people()
+    people.use("*")
+
+    device = gate.session.status.device
+    assert device.paired_at is not None
+    # WhatsApp's times are whole seconds: what is written in the next one is later.
+    await asyncio.sleep(1 - device.paired_at.microsecond / 1e6)
+    await gate.verdict(lambda: gate.phone.say(people.ann, "me"))
+    seen = gate.session.status.device.phone_seen_at
+    assert seen is not None
+    assert seen > device.paired_at
+
+
 @pytest.mark.parametrize(
     ("allow", "policy", "wanted"),
     [

@@ -20,6 +20,7 @@ from hypothesis.stateful import (
 
 from messages.events import MEMORY, MESSAGE, SMALL, append, newest, writer
 from wa_supervisor.messages.errors import InboxError, MalformedEvent
+from wa_supervisor.messages.glance import Glance
 from wa_supervisor.messages.index import Index
 from wa_supervisor.messages.log import LogOptions
 from wa_supervisor.messages.record import Record
@@ -37,8 +38,12 @@ def key_of(record: Record) -> bytes | None:
     return key or None
 
 
+def look(record: Record) -> Glance:
+    return Glance(key_of(record))
+
+
 def open_index(directory: Path, remember: int = 100) -> Index:
-    return Index.open(directory, key_of=key_of, remember=remember, durable=False)
+    return Index.open(directory, look=look, remember=remember, durable=False)
 
 
 def ingest(index: Index) -> None:
@@ -354,12 +359,12 @@ def test_a_failed_write_changes_nothing_and_can_be_done_again(tmp_path: Path) ->
 def test_a_defect_in_the_middle_of_a_batch_leaves_everything_as_it_was(tmp_path: Path) -> None:
     broken = True
 
-    def sometimes(record: Record) -> bytes | None:
+    def sometimes(record: Record) -> Glance:
         if broken and record.data == b"c:":
             raise ZeroDivisionError
-        return key_of(record)
+        return look(record)
 
-    index = Index.open(tmp_path, key_of=sometimes, remember=100, durable=False)
+    index = Index.open(tmp_path, look=sometimes, remember=100, durable=False)
     with closing(index), closing(writer(tmp_path)) as log:
         index.register("bot")
         append(log, b"a:", b"a:", b"b:", b"c:")

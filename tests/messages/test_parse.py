@@ -41,7 +41,7 @@ from wa_supervisor.gate import (
 from wa_supervisor.messages import schema
 from wa_supervisor.messages.errors import MalformedEvent
 from wa_supervisor.messages.message import Kind, Location, Media, Message, Quoted
-from wa_supervisor.messages.parse import key_of, parse
+from wa_supervisor.messages.parse import glance, parse
 from wa_supervisor.messages.record import LATE, Header, Record
 from wa_supervisor.testing.events import write
 
@@ -53,6 +53,10 @@ def record(
     data: bytes, event: int = schema.MESSAGE_EVENT, *, flags: int = 0, connected: int = 0
 ) -> Record:
     return Record(Header(event, flags, 1, time.time_ns(), connected, len(data), 0), data)
+
+
+def key_of(record: Record) -> bytes | None:
+    return glance(record).key
 
 
 def parsed(data: bytes, own: Identity | None = ME, **header: int) -> Message:
@@ -124,6 +128,28 @@ def test_our_own_message_from_the_phone_was_written_to_the_other_person() -> Non
     assert message.from_me
     assert message.sender == Identity(Lid("777"))
     assert message.chat == ALICE_IDENTITY
+
+
+@pytest.mark.parametrize(
+    ("device", "mine", "when", "seen"),
+    [
+        (0, True, 1764005196000, 1764005196000),
+        (0, True, 1 << 62, "arrival"),
+        (12, True, 1764005196000, 0),
+        (0, False, 1764005196000, 0),
+    ],
+    ids=["the phone", "its clock is ahead", "another linked device", "somebody else"],
+)
+@pytest.mark.parametrize("content", [{"conversation": "x"}, {}], ids=["a text", "for no reader"])
+def test_what_our_own_phone_sends_is_a_sign_of_it(
+    content: dict[str, Any], device: int, mine: bool, when: int, seen: int | str
+) -> None:
+    me = {"User": "777", "Server": "lid", "Device": device}
+    values = info(Chat=ALICE, Sender=me, IsFromMe=mine) | {"Timestamp": when}
+    found = record(write(schema.EVENT, {"Info": values, "Message": content}))
+    expected = found.header.arrived // 1_000_000 if seen == "arrival" else seen
+    assert glance(found).phone_at == expected
+    assert (glance(found).key is None) == (content == {})
 
 
 def test_a_time_that_no_calendar_has_is_when_it_came() -> None:
@@ -305,7 +331,7 @@ def test_a_newsletters_edit_has_the_id_of_what_it_edits_and_is_no_duplicate_of_i
 
     edit = parsed(event("3", 5))
     assert (edit.kind, edit.text, edit.edit_of) == (Kind.EDIT, "news", "100")
-    assert len({key_of(record(event(*each))) for each in (("", 0), ("3", 5), ("3", 6))}) == 3
+    assert len({glance(record(event(*each))).key for each in (("", 0), ("3", 5), ("3", 6))}) == 3
 
 
 @pytest.mark.parametrize(

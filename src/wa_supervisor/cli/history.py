@@ -14,6 +14,7 @@ import typer
 from ..errors import ConfigError
 from ..journal.reader import read
 from ..redaction import printable
+from ..step_words import in_words
 from ..times import local
 from .explain import explanation
 from .session_options import ConfigOption, DataDirOption, SessionOption, SessionOptions
@@ -114,7 +115,7 @@ def _printer() -> Callable[[Entry], None]:
         if entry.missed:
             gap = f"  ... {entry.missed} steps could not be recorded ..."
             typer.secho(gap, fg="yellow")
-        line = _line(entry, written=short if columns else local)
+        line = _line(entry, written=short if columns else local, named=columns is None)
         if columns and len(line) > columns:
             line = f"{line[: columns - 3]}..."
         typer.secho(line, fg=_COLOURS.get(entry.after))
@@ -127,10 +128,12 @@ def short(moment: datetime) -> str:
     return f"{moment.astimezone():%m-%d %H:%M:%S}"
 
 
-def _line(entry: Entry, *, written: Callable[[datetime], str]) -> str:
+def _line(entry: Entry, *, written: Callable[[datetime], str], named: bool) -> str:
     substate = f".{entry.substate}" if entry.substate not in {None, "online"} else ""
     moved = f"{entry.before} -> {entry.after}" if entry.before != entry.after else entry.after
-    line = f"{written(entry.ts)}  {moved + substate:24} {entry.fact}"
+    line = f"{written(entry.ts)}  {moved + substate:24} {in_words(entry.fact)}"
+    if named:  # where there is room, and somebody may search for it
+        line += f" [{entry.fact}]"
     if entry.reason:
         line += f" ({entry.reason})"
     if entry.retries:

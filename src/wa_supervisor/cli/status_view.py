@@ -166,6 +166,8 @@ def _account(status: Status, *, number: bool) -> Iterator[tuple[str, str]]:
 
 
 def _countdown(status: Status, seen: datetime, end: datetime, unless: str) -> str:
+    if end < status.ts and status.state is State.CONNECTED:
+        return f"last sign noticed {span(status.ts - seen)} ago; WhatsApp has kept the device since"
     left = span(end - status.ts)
     return (
         f"last sign {span(status.ts - seen)} ago; unlinked in {left} at the earliest if it {unless}"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from .. import sqlite_files
 from ..errors import JournalError
 from ..hints import Action, Hint
 from ..sqlite_files import (
@@ -142,20 +143,8 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def connect_to_read(path: Path) -> sqlite3.Connection:
-    """Open an existing journal to read it, whether or not a supervisor writes it now.
-
-    Nothing is created: of one that was closed well SQLite would make a WAL, as whoever reads it.
-    Raises JournalError if it is of a newer version, sqlite3.Error for anything else.
-    """
-    closed = not Path(f"{path}-wal").exists()
-    uri = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if closed else ''}"
-    connection = sqlite3.connect(uri, uri=True, timeout=TIMEOUT, isolation_level=None)
-    try:
-        refuse_newer(connection, path, MIGRATIONS, JournalError, loss=_LOSS)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+    """Open an existing journal to read it, see `sqlite_files`. Raises JournalError as well."""
+    return sqlite_files.connect_to_read(path, MIGRATIONS, JournalError, loss=_LOSS)
 
 
 def is_empty(connection: sqlite3.Connection) -> bool:

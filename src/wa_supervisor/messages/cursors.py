@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
+
+PHONE: Final = "phone_seen"
+"""The count that is none: when the phone last sent something, in milliseconds since 1970."""
 
 
 @dataclass(slots=True)
@@ -51,3 +56,9 @@ class Figures:
     """`duplicates`, `unreadable`, `torn`, `damaged`, `lost`, `set_aside`, those that are not 0."""
     floor: int
     """The highest number of a segment that was looked at, see `LogWriter.open`."""
+
+
+def phone_seen_at(counts: Mapping[str, int]) -> datetime | None:
+    """Return when the account's own phone last sent something, as far as that came here."""
+    seen = counts.get(PHONE)
+    return None if seen is None else datetime.fromtimestamp(seen / 1e3, UTC)

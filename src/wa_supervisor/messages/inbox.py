@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Final, Literal, Self, TypeVar
 
 from ..gate import Identity
+from .cursors import phone_seen_at
 from .defaults import DURABILITY, MAX_MESSAGES, MAX_MIB, Durability
 from .errors import InboxError, InboxFull, LogError, ReaderBusy
 from .index import Index
 from .message import Kind
 from .other_account import set_aside
-from .parse import key_of
+from .parse import glance
 from .reader import KINDS, Reader, Source
 from .worker import Worker
 
@@ -90,6 +91,8 @@ class InboxState:
     """Messages that a power cut has taken from the log."""
     set_aside: int
     """Messages on which the bot's handlers have failed too often."""
+    phone_seen_at: datetime | None
+    """When the account's own phone last sent something, as far as that came here."""
     trouble: str | None
     """Why nothing can be read or acknowledged now; None if all is well."""
 
@@ -152,7 +155,7 @@ class Inbox:
         def begin() -> Index:
             index = Index.open(
                 directory,
-                key_of=key_of,
+                look=glance,
                 remember=options.remember,
                 durable=options.durability == "power",
             )
@@ -201,6 +204,7 @@ class Inbox:
             damaged=counts.get("damaged", 0),
             lost=counts.get("lost", 0),
             set_aside=counts.get("set_aside", 0),
+            phone_seen_at=phone_seen_at(counts),
             trouble=self._trouble(),
         )
 

@@ -18,9 +18,10 @@ from typing import Final, Literal, Self
 from ..private_files import make_directory
 from ..sqlite_files import says_damaged, set_aside, transaction
 from . import statements
-from .cursors import Cursor, Figures, Ingested
+from .cursors import PHONE, Cursor, Figures, Ingested
 from .database import connect, raised_as
 from .errors import InboxError, MalformedEvent
+from .glance import Glance
 from .index_layout import MIGRATIONS
 from .record import Flaw, Record
 from .segments import (
@@ -35,7 +36,7 @@ from .segments import (
 )
 
 _GONE: Final = errno.ENOENT, "its directory is away"
-KeyOf = Callable[[Record], bytes | None]
+Look = Callable[[Record], Glance]
 
 _FETCH: Final = """
     SELECT number, segment, offset FROM items
@@ -48,10 +49,10 @@ _FETCH: Final = """
 class Index:
     """The inbox's memory. Every method may raise InboxError or LogError and can be called again."""
 
-    def __init__(self, directory: Path, *, key_of: KeyOf, remember: int, durable: bool) -> None:
+    def __init__(self, directory: Path, *, look: Look, remember: int, durable: bool) -> None:
         self._directory = directory
         self._path = directory / INDEX
-        self._key_of = key_of
+        self._look = look
         self._remember = remember
         self._synchronous: Literal["FULL", "NORMAL"] = "FULL" if durable else "NORMAL"
         self._connection: sqlite3.Connection
@@ -69,9 +70,9 @@ class Index:
         """Whether it was unreadable and begun anew, so that what the log holds comes again."""
 
     @classmethod
-    def open(cls, directory: Path, *, key_of: KeyOf, remember: int, durable: bool) -> Self:
+    def open(cls, directory: Path, *, look: Look, remember: int, durable: bool) -> Self:
         """Open the index of a log, making both if they are not there."""
-        index = cls(directory, key_of=key_of, remember=remember, durable=durable)
+        index = cls(directory, look=look, remember=remember, durable=durable)
         with raised_as(InboxError, index._path, "open"):
             make_directory(directory, durable=durable)
             index._identity = identity(directory)
@@ -116,14 +117,17 @@ class Index:
 
     def _take(self, position: Position, record: Record) -> None:
         try:
-            key = self._key_of(record)
+            seen = self._look(record)
         except MalformedEvent as error:
             self._keep_unreadable(record, error)
             return
-        if key is None:
+        if seen.phone_at > self.counts.get(PHONE, 0):
+            self._count(PHONE, seen.phone_at - self.counts.get(PHONE, 0))
+        if seen.key is None:
             return
         added = self._connection.execute(
-            "INSERT INTO seen VALUES (?, ?) ON CONFLICT (key) DO NOTHING", (self.number + 1, key)
+            "INSERT INTO seen VALUES (?, ?) ON CONFLICT (key) DO NOTHING",
+            (self.number + 1, seen.key),
         )
         if not added.rowcount:
             self._count("duplicates")

@@ -15,6 +15,7 @@ from typing import Final
 from ..gate import Address, Chat, Identity, Other, Person, identity
 from . import schema
 from .errors import MalformedEvent
+from .glance import Glance
 from .message import Kind, Location, Media, Message, Quoted
 from .protobuf import Fields, Reader
 from .record import LATE, Record
@@ -91,7 +92,25 @@ class _Content:
     media: bool = False
 
 
-def key_of(record: Record) -> bytes | None:
+def glance(record: Record) -> Glance:
+    """Look at an event as far as its place in the inbox needs it. Raises MalformedEvent."""
+    event = _event(record)
+    if event is None:
+        return Glance(None)
+    info = event.message("Info")
+    source = info and info.message("MessageSource")
+    sent = info.integer("Timestamp") if info and source and _is_of_the_phone(source) else 0
+    # WhatsApp's clock may be ahead of ours.
+    return Glance(_key(record, event, info, source), min(sent, record.header.arrived // 1_000_000))
+
+
+def _is_of_the_phone(source: Fields) -> bool:
+    """Whether our own account sent this, and on its phone: a linked device has another number."""
+    sender = source.message("Sender")
+    return source.boolean("IsFromMe") and sender is not None and not sender.integer("Device")
+
+
+def _key(record: Record, event: Fields, info: Fields | None, source: Fields | None) -> bytes | None:
     """Return what is the same for two events of one message; None for events to step over.
 
     That is chat, sender's user, id, and whether there is content: a group message that brings a
@@ -99,16 +118,13 @@ def key_of(record: Record) -> bytes | None:
     for a reader, and neither have events other than messages. A newsletter's edit has the id of
     what it edits, so which edit it is counts too. Raises MalformedEvent.
     """
-    event = _event(record)
-    if event is None:
-        return None
     if record.header.event == schema.UNDECRYPTABLE_EVENT:
         content = b"?"
     elif _read_content(event) is not None:
         content = b"!"
     else:
         return None
-    info, source = _info_and_source(event)
+    info, source = _complete(info, source)
     meta = event.message("NewsLetterMeta") if event.has("NewsLetterMeta") else None
     edit = f"{info.text('Edit')} {meta.integer('EditTS') if meta else 0}"
     parts = [content, info.data("ID"), edit.encode()]
@@ -123,7 +139,7 @@ def key_of(record: Record) -> bytes | None:
 
 
 def parse(record: Record, own: Identity | None = None) -> Message | None:
-    """Return the message of an event; None for events that `key_of` steps over.
+    """Return the message of an event; None for events that have no key, see `glance`.
 
     `own` is who we are, by LID and number; without it nobody can be said to mention us. Raises
     MalformedEvent.
@@ -137,7 +153,8 @@ def parse(record: Record, own: Identity | None = None) -> Message | None:
         content = _read_content(event)
     if content is None:
         return None
-    info, source = _info_and_source(event)
+    found = event.message("Info")
+    info, source = _complete(found, found and found.message("MessageSource"))
     if info.text("Edit") == schema.ADMIN_EDIT and content.kind is not Kind.EDIT:
         content = replace(content, kind=Kind.EDIT, about=info.text("ID"))
     received_at = _utc(record.header.arrived / 1e9) or datetime.now(UTC)
@@ -183,9 +200,7 @@ _EVENTS: Final = {
 }
 
 
-def _info_and_source(event: Fields) -> tuple[Fields, Fields]:
-    info = event.message("Info")
-    source = info and info.message("MessageSource")
+def _complete(info: Fields | None, source: Fields | None) -> tuple[Fields, Fields]:
     if info is None or source is None or not info.data("ID"):
         raise MalformedEvent("a message has no id, or does not say where it comes from")
     return info, source

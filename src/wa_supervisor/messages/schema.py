@@ -169,7 +169,7 @@ SCHEMA: Final[Schema] = {
         "SenderAlt": _message(6, JID),
         "RecipientAlt": _message(7, JID),
     },
-    JID: {"User": _text(1), "Server": _text(5), "IsEmpty": _boolean(6)},
+    JID: {"User": _text(1), "Device": _integer(3), "Server": _text(5), "IsEmpty": _boolean(6)},
     KEY: {"remoteJID": _text(1), "fromMe": _boolean(2), "ID": _text(3), "participant": _text(4)},
     CONTENT: _CONTENT,
     WRAPPER: {"message": _message(1, CONTENT)},
