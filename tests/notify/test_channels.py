@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
+import os
 import stat
+import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 from pydantic import SecretStr
 from standardwebhooks import Webhook
@@ -95,6 +99,55 @@ async def test_apprise_reaches_a_service_and_says_when_it_does_not(receiver: Rec
     assert await said(AppriseChannel(1, SecretStr("nonsense")), NOTICE) == (
         "Apprise knows no service for this address"
     )
+
+
+def test_an_apprise_service_that_never_answers_has_one_thread_and_holds_up_no_end() -> None:
+    program = """
+import asyncio, sys, threading, time, types
+apprise = types.ModuleType("apprise")
+class Apprise:
+    def add(self, url): return True
+    def notify(self, **_): time.sleep(1000)
+apprise.Apprise = Apprise
+sys.modules["apprise"] = apprise
+from pydantic import SecretStr
+from notify.test_channels import NOTICE
+from wa_supervisor.notify import channels, notices
+channels._needs = lambda _: None
+notices.SECONDS = 0.1
+async def main():
+    channel = channels.AppriseChannel(1, SecretStr("x://"))
+    print([await notices.said(channel, NOTICE) for _ in range(20)][-1], threading.active_count())
+asyncio.run(main())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        timeout=60,
+        check=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert done.stdout == "the service has not answered an earlier notice yet 2\n"
+
+
+async def test_httpx_logs_no_address_of_a_notice_and_all_others(
+    receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    await Heartbeat(SecretStr(receiver.url)).beat()
+    await WebhookChannel(SecretStr(receiver.url), None).say(NOTICE)
+    assert "CANARYTOKEN" not in caplog.text
+    async with httpx.AsyncClient() as client:
+        await client.get(receiver.url)
+    assert "CANARYTOKEN" in caplog.text
+
+
+async def test_a_redirect_is_not_followed(receiver: Receiver) -> None:
+    receiver.codes = [302, 307]
+    for code in (302, 307):
+        channel = WebhookChannel(SecretStr(receiver.url), None)
+        assert await said(channel, NOTICE) == f"it answered {code}"
 
 
 async def test_a_command_reads_the_notice_from_its_input(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from wa_supervisor.lifecycle import Phase, Reason, Session
 from wa_supervisor.notify.incidents import CALM, Incidents, Told
@@ -131,6 +132,28 @@ def test_a_restart_neither_repeats_nor_forgets() -> None:
     watch.restart()
     watch.be(Phase.ONLINE)
     assert watch.kinds == [Kind.NEEDED, Kind.STILL, Kind.RECOVERED]
+
+
+def test_a_clock_that_is_set_back_by_a_year_keeps_nobody_from_being_called() -> None:
+    watch = Watch()
+    watch.be(Phase.BACKOFF, Reason.DIAL_FAILED)
+    watch.wait(400)
+    watch.now -= 365 * 86_400
+    watch.restart()
+    watch.look()
+    watch.wait(86_400 + 60)
+    assert watch.kinds == [Kind.DOWN, Kind.STILL]
+    watch.be(Phase.ONLINE)
+    watch.now -= 365 * 86_400
+    watch.session = Session(phase=Phase.BACKOFF, reason=Reason.DIAL_FAILED)  # since next year
+    watch.look()
+    watch.wait(301)
+    assert watch.kinds == [Kind.DOWN, Kind.STILL, Kind.RECOVERED, Kind.DOWN]
+
+
+def test_a_time_without_its_zone_is_no_time() -> None:
+    with pytest.raises(ValidationError):
+        Told.model_validate_json('{"open": {"began": "2026-01-01T00:00:00"}}')
 
 
 def test_a_stop_is_nobodys_incident() -> None:

@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import shlex
+import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -48,10 +52,26 @@ class AppriseChannel:
         _needs("apprise")
         self.name = f"apprise {number}"
         self._url = url
+        self._saying: Future[bool] | None = None
 
     async def say(self, notice: Notice) -> None:
-        """Say it, on a thread: Apprise blocks, and takes 40 MB and two seconds to load."""
-        if not await asyncio.to_thread(self._say, notice.title, notice.body):
+        """Say it, on a thread: Apprise blocks, and takes 40 MB and two seconds to load.
+
+        One that never comes back holds up no end of the program, and nobody else who needs a
+        thread: it is this channel's own, and no other is begun beside it.
+        """
+        if self._saying is not None and not self._saying.done():
+            raise NotSaid("the service has not answered an earlier notice yet")
+        saying = self._saying = Future()
+
+        def run() -> None:
+            try:
+                saying.set_result(self._say(notice.title, notice.body))
+            except BaseException as error:  # noqa: BLE001 - it is raised where it was asked for
+                saying.set_exception(error)
+
+        threading.Thread(target=run, daemon=True, name=self.name).start()
+        if not await asyncio.shield(asyncio.wrap_future(saying)):
             raise NotSaid("the service did not take it, or its address is wrong")
 
     def _say(self, title: str, body: str) -> bool:
@@ -147,11 +167,21 @@ def channels(settings: NotifySettings) -> Iterator[Channel]:
         yield CommandChannel(settings.command)
 
 
+_OURS: ContextVar[bool] = ContextVar("a notice is on its way", default=False)
+
+
+def _not_ours(_record: logging.LogRecord) -> bool:
+    """Keep httpx from logging our requests: it says their whole URL, with its token, at INFO."""
+    return not _OURS.get()
+
+
 async def _request(
     method: str, url: SecretStr, *, headers: dict[str, str] | None = None, content: str = ""
 ) -> None:
     import httpx  # noqa: PLC0415 - the extra may be missing
 
+    logging.getLogger("httpx").addFilter(_not_ours)  # again and again it is there once
+    ours = _OURS.set(True)
     try:
         async with httpx.AsyncClient(timeout=SECONDS / 2, follow_redirects=False) as client:
             answer = await client.request(
@@ -161,6 +191,8 @@ async def _request(
         raise NotSaid(f"no answer: {type(error).__name__}") from None
     except httpx.InvalidURL:
         raise NotSaid("its address is no URL") from None
+    finally:
+        _OURS.reset(ours)
     if answer.status_code not in _OK:
         raise NotSaid(f"it answered {answer.status_code}")
 

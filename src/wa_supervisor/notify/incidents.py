@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from ..lifecycle import State
 from ..status import Status
@@ -36,9 +36,9 @@ PHONE_WARNING: Final = timedelta(days=2)
 class Open(BaseModel):
     """An incident that is not over."""
 
-    began: datetime
-    told: datetime | None = None
-    reminded: datetime | None = None
+    began: AwareDatetime
+    told: AwareDatetime | None = None
+    reminded: AwareDatetime | None = None
     needed: bool = False
     """It was told that somebody must act."""
 
@@ -49,14 +49,14 @@ class Told(BaseModel):
     model_config = ConfigDict(validate_assignment=True)
 
     open: Open | None = None
-    lately: list[datetime] = []
+    lately: list[AwareDatetime] = []
     """When incidents were told, within `CALM`."""
     gathered: list[float] = []
     """How many seconds each incident lasted that was not told on its own."""
-    gathering_until: datetime | None = None
-    restricted: datetime | None = None
+    gathering_until: AwareDatetime | None = None
+    restricted: AwareDatetime | None = None
     """Until when no further restriction is told."""
-    phone: datetime | None = None
+    phone: AwareDatetime | None = None
     """The day on which the device is unlinked, of which it was told."""
 
 
@@ -71,6 +71,7 @@ class Incidents:
     def see(self, status: Status) -> list[Notice]:
         """Take a status, at its time; return the notices that are due."""
         self._last = status
+        self._set_right(status.ts)
         if status.state is State.STOPPED:
             # An operator's doing; but what was told goes on until it is over.
             if self.told.open is not None and self.told.open.told is None:
@@ -96,6 +97,19 @@ class Incidents:
             moments.append(ends - PHONE_WARNING if told.phone != ends else None)
         return min((each for each in moments if each is not None), default=None)
 
+    def _set_right(self, now: datetime) -> None:
+        """Believe nothing of what was told that is yet to come: the clock was set back."""
+        told = self.told
+        told.lately = [min(each, now) for each in told.lately]
+        if told.gathering_until is not None:
+            told.gathering_until = min(told.gathering_until, now + CALM)
+        if told.restricted is not None:
+            told.restricted = min(told.restricted, now + REMINDER)
+        if (incident := told.open) is not None:
+            incident.began = min(incident.began, now)
+            incident.told = incident.told and min(incident.told, now)
+            incident.reminded = incident.reminded and min(incident.reminded, now)
+
     # -- incidents
 
     def _incident(self, status: Status) -> Iterator[Notice]:
@@ -106,7 +120,7 @@ class Incidents:
                 told.open = None
             return
         if told.open is None:
-            told.open = Open(began=status.substate_since or status.since or now)
+            told.open = Open(began=min(status.substate_since or status.since or now, now))
         incident = told.open
         if incident.told is None:
             if now - incident.began >= _patience(status):

@@ -94,6 +94,13 @@ class Notices:
                     await self._news.wait()
 
     async def _look(self, status: Status) -> None:
+        try:
+            await self._tell(status)
+        except Exception:  # a defect shall end neither the session nor what is told from then on
+            log.exception("it cannot be told whether somebody is needed, a defect of wa-supervisor")
+            self._incidents = Incidents(page=self._page)
+
+    async def _tell(self, status: Status) -> None:
         before = self._incidents.told.model_dump_json()
         notices = self._incidents.see(status)
         if not notices and before == self._incidents.told.model_dump_json():
