@@ -123,6 +123,7 @@ MAY_BE_MISSING = (
     "no network namespace here",
     "no volume can be mounted here",
     "only root can become nobody",
+    "no chromium is installed",
     "the clients for ",  # Node.js, npm or uv is not here, or cannot reach a registry
 )
 """How the reasons begin for which CI may skip a test."""
