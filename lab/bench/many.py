@@ -19,6 +19,8 @@ from .world import directory
 
 IDLE = 60.0
 """Seconds for which the CPU of an idle program is watched."""
+SETTLE = 15.0
+"""Seconds before that: what follows a login, requests and uploads of keys, is not idleness."""
 _LONGEST = 1800.0
 
 
@@ -47,6 +49,8 @@ async def _measured(program: Process, count: int) -> list[str]:
     paired = time.perf_counter() - began
     pids = [program.pid, *descendants_of(program.pid)]
     memory = sum(map(_pss, pids)) / 1024
+    own = _pss(program.pid) / 1024
+    await asyncio.sleep(SETTLE)
     await _ask(program, "status")
     before, at = sum(map(_cpu, pids)), time.perf_counter()
     await asyncio.sleep(IDLE)
@@ -65,7 +69,8 @@ async def _measured(program: Process, count: int) -> list[str]:
     killing = f"{some} killed at once: all back after {back:.1f} s, {others} others begun anew"
     return [
         f"{count} sessions paired and connected: {paired:.1f} s; loop lag {up['most_lag']:.3f} s",
-        f"memory of all: {memory:.0f} MiB PSS, {memory / count:.1f} a session",
+        f"memory of all: {memory:.0f} MiB PSS, {memory / count:.1f} a session; "
+        f"the program itself {own:.0f}, {own / count:.1f} a session",
         f"idle for {IDLE:.0f} s: {100 * busy:.1f} % of a core; loop lag {idle_lag:.3f} s",
         f"{killing}; loop lag {again['most_lag']:.3f} s",
         f"all stopped: {time.perf_counter() - began:.1f} s",

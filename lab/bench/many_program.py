@@ -17,7 +17,7 @@ from wa_supervisor import Endpoint, PairingSettings, Settings, State
 from wa_supervisor.multi.dials import Pace
 from wa_supervisor.multi.sessions import Sessions
 
-LAG_EVERY = 0.02
+LAG_EVERY = 0.1
 
 
 class Lag:

@@ -50,7 +50,7 @@ class InboxOptions:
     online: frozenset[str] = frozenset()
     """Readers that read only while the client runs: it is not stopped for what they have before
     them, or they would have it for ever."""
-    poll: float = 30.0
+    poll: float = 120.0
     """Seconds between two looks at the log when nobody said that there is more."""
     again: float = 2.0
     """The same while the disk is in trouble: it may be over at any moment."""
