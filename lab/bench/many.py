@@ -69,8 +69,8 @@ async def _measured(program: Process, count: int) -> list[str]:
     killing = f"{some} killed at once: all back after {back:.1f} s, {others} others begun anew"
     return [
         f"{count} sessions paired and connected: {paired:.1f} s; loop lag {up['most_lag']:.3f} s",
-        f"memory of all: {memory:.0f} MiB PSS, {memory / count:.1f} a session; "
-        f"the program itself {own:.0f}, {own / count:.1f} a session",
+        f"memory of all: {memory:.0f} MiB PSS, {memory / count:.1f} a session",
+        f"of that the program itself: {own:.0f} MiB, {own / count:.1f} a session",
         f"idle for {IDLE:.0f} s: {100 * busy:.1f} % of a core; loop lag {idle_lag:.3f} s",
         f"{killing}; loop lag {again['most_lag']:.3f} s",
         f"all stopped: {time.perf_counter() - began:.1f} s",

@@ -16,9 +16,11 @@ _HELP = {"-h", "--help"}
 def main() -> NoReturn:
     """Run the command that the arguments name."""
     _before_all_imports(sys.argv[1:2], sys.argv[2:])
-    # Hundreds of modules are imported now, and none of what they make is garbage: looking for it
-    # again and again takes a tenth of the time. `Commands` has it looked for from then on.
-    gc.disable()
+    # Hundreds of modules are imported now, and little of what they make is garbage: looking for it
+    # again and again takes a tenth of the time. `Commands` has it looked for from then on. What is
+    # to run for months rather begins without holes in its memory.
+    if sys.argv[1:2] != ["run"]:
+        gc.disable()
     from .app import main as run  # noqa: PLC0415
 
     run()

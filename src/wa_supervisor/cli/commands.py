@@ -117,6 +117,5 @@ class Commands(TyperGroup):
         assert listed is not None
         assert listed.name is not None
         command = HOMES[listed.name].load()
-        gc.freeze()  # what is imported stays: it is never looked through again
         gc.enable()
         return name, command, rest

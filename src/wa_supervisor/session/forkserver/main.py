@@ -1,4 +1,4 @@
-"""The fork server: neonize imported, Go not loaded, one thread. See `__main__` for its arguments.
+"""The fork server: neonize imported, Go not loaded, one thread. `python -m … FD PARENT`.
 
 It forks session processes on request, reaps them and reports how they ended. The environment it
 was executed with is what Go will see in each of them.
@@ -115,7 +115,9 @@ def main(control: socket.socket) -> int:
         advice = f"importing neonize left threads, which cannot be forked: {names}"
         fork_protocol.send(control, fork_protocol.Unusable(advice=advice))
         return ExitCode.UNUSABLE
-    # What exists now is shared by all sessions: the collector must not write to it.
+    # What exists now is shared by all sessions: the collector must not write to it. Off only now:
+    # what it left uncollected while neonize is imported would leave holes, and each session fills
+    # them with 0.7 MiB of its own.
     gc.collect()
     gc.disable()
     gc.freeze()
@@ -124,8 +126,7 @@ def main(control: socket.socket) -> int:
     return ExitCode.STOPPED
 
 
-def begin(descriptor: int, parent: int) -> int:
-    """Be the fork server of this process, on this socket; return the exit code."""
-    die_with(parent)
-    os.set_inheritable(descriptor, False)  # noqa: FBT003
-    return main(socket.socket(fileno=descriptor))
+if __name__ == "__main__":
+    die_with(int(sys.argv[2]))
+    os.set_inheritable(int(sys.argv[1]), False)  # noqa: FBT003
+    sys.exit(main(socket.socket(fileno=int(sys.argv[1]))))

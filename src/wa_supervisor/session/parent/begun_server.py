@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-MODULE = "wa_supervisor.session.forkserver"
+MODULE = "wa_supervisor.session.forkserver.main"
 _OWN = "WA_SUPERVISOR_"  # as in `shared.inheritance`, which would cost 0.1 s here
 _CA_FILE = f"{_OWN}ENDPOINT__CA_FILE"
 
