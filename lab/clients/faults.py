@@ -27,6 +27,7 @@ from .session import KEEPALIVE, Observer, Session, link, paired, served
 _DOWN_SECONDS = 3.0
 _BACK_SECONDS = 15.0
 _AWAY_SECONDS = 8.0
+_LONG_SECONDS = 60.0
 
 
 class Wish(StrEnum):
@@ -59,6 +60,8 @@ class Fault:
     act: _Act
     dials: int = 0
     """How often a client must dial to learn of it."""
+    within: float = _BACK_SECONDS
+    """Seconds in which it should be back."""
 
 
 async def _drop(session: Session, _seen: Observer) -> None:
@@ -138,11 +141,30 @@ FAULTS = (
         "a login is answered with failure 503, once",
         Wish.BACK,
         _next_login(Failure(503)),
+        within=_LONG_SECONDS,
     ),
-    Fault("upgrade-503", "the upgrade is answered with HTTP 503 for 3 s", Wish.BACK, _upgrade_503),
+    Fault(
+        "upgrade-503",
+        "the upgrade is answered with HTTP 503 for 3 s",
+        Wish.BACK,
+        _upgrade_503,
+        within=_LONG_SECONDS,
+    ),
     Fault("refused", "connections are refused for 3 s", Wish.BACK, _refused),
-    Fault("silent", "nothing is answered any more, pings included", Wish.BACK, _mute),
-    Fault("half-open", "nobody reads any more: a half-open connection", Wish.BACK, _freeze),
+    Fault(
+        "silent",
+        "nothing is answered any more, pings included",
+        Wish.BACK,
+        _mute,
+        within=_LONG_SECONDS,
+    ),
+    Fault(
+        "half-open",
+        "nobody reads any more: a half-open connection",
+        Wish.BACK,
+        _freeze,
+        within=_LONG_SECONDS,
+    ),
     Fault(
         "replaced",
         "another client takes the connection over (conflict replaced)",
@@ -182,7 +204,7 @@ async def play(client: Client, fault: Fault) -> Outcome:
         old = session.connection
         await fault.act(session, seen)
         if fault.wish is Wish.BACK:
-            back = await seen.back(within=_BACK_SECONDS)
+            back = await seen.back(within=fault.within)
             if back is not None:
                 return Outcome(f"back after {back:.1f} s", right=True)
         else:
@@ -196,17 +218,18 @@ def _judged(fault: Fault, seen: Observer, *, still: bool) -> Outcome:
         told = "ended" in seen.said or "closed" in seen.said
         words = "ends, and says so" if told else "its process ends without a word"
         return Outcome(words, right=told and fault.wish is not Wish.BACK)
-    return _not_back(seen, still=still) if fault.wish is Wish.BACK else _away(fault, seen)
+    return _not_back(fault, seen, still=still) if fault.wish is Wish.BACK else _away(fault, seen)
 
 
-def _not_back(seen: Observer, *, still: bool) -> Outcome:
-    closed, after = "closed" in seen.said, f"{_BACK_SECONDS:.0f} s"
+def _not_back(fault: Fault, seen: Observer, *, still: bool) -> Outcome:
+    closed, after = "closed" in seen.said, f"{fault.within:.0f} s"
     if seen.codes:
         return Outcome("forgets its login, and asks to be linked anew", right=False)
     if still and not closed:
         return Outcome(f"notices nothing for {after}", right=False)
     noticed = "says it is closed" if closed else "says nothing"
-    return Outcome(f"{noticed}; not back after {after}, {seen.attempts} attempts", right=False)
+    tried = "1 attempt" if seen.attempts == 1 else f"{seen.attempts} attempts"
+    return Outcome(f"{noticed}; not back after {after}, {tried}", right=False)
 
 
 def _away(fault: Fault, seen: Observer) -> Outcome:

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 PROGRAMS = Path(__file__).parent / "programs"
-_SECONDS = 180.0  # for one package manager
+_SECONDS = 90.0  # for one package manager
 _LOCKS = {"node": "package-lock.json", "python": "requirements.txt"}
 
 

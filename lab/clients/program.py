@@ -69,7 +69,6 @@ CLIENTS = (
         "pywhats_client.py",
         pairs_by_code=False,
         comes_back=False,
-        pings="every 30 s",
     ),
 )
 """Those that are not ours."""
@@ -155,7 +154,7 @@ async def run(
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
-        env=_environment(endpoint),
+        env=_environment(endpoint, keepalive),
         cwd=None if client.runtime == "ours" else directory,
         limit=2**20,
     )
@@ -170,9 +169,10 @@ async def run(
         await reading
 
 
-def _environment(endpoint: Endpoint) -> Mapping[str, str]:
+def _environment(endpoint: Endpoint, keepalive: float) -> Mapping[str, str]:
     """What it may know: whatever it dials beside the server goes to the server's proxy, too."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     proxies = dict.fromkeys(("HTTPS_PROXY", "https_proxy", "HTTP_PROXY"), endpoint.proxy)
     trust = {"SSL_CERT_FILE": str(endpoint.ca_file), "NODE_EXTRA_CA_CERTS": str(endpoint.ca_file)}
-    return {**kept, **proxies, **trust, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+    here = {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+    return {**kept, **proxies, **trust, **here, "PYWHATS_KEEPALIVE_INTERVAL": str(keepalive)}

@@ -225,12 +225,15 @@ async def test_events_come_as_they_happen_and_say_no_key(
         ("POST", "/scan", b'{"qr": "x", "who": 1}', 400),
         ("POST", "/scan", b'{"qr": "x", "fault": "none"}', 400),
         ("POST", "/scan", b"x" * 2**21, 413),
-        ("POST", "/drop", b'{"number": "1"}', 404),
-        ("POST", "/end", b'{"number": "1", "what": "failure"}', 404),
+        ("POST", "/drop", b'{"number": "15550009999"}', 404),
+        ("POST", "/end", b'{"number": "15550009999", "what": "failure"}', 404),
         ("POST", "/answers/logins", b'{"what": "failure"}', 400),
         ("POST", "/answers/logins", b'{"what": "silence", "times": 0}', 400),
         ("POST", "/answers/messages", b'{"what": "refuse"}', 400),
-        ("POST", "/contacts/hear", b'{"contact": "1"}', 404),
+        ("POST", "/contacts/hear", b'{"contact": "14440009999"}', 404),
+        ("POST", "/phones", b'{"number": "one"}', 400),
+        ("POST", "/wait/connected", b'{"number": "15550001111", "timeout": NaN}', 400),
+        ("POST", "/scan", b"[" * 100_000, 400),
         ("POST", "/state", b"", 405),
         ("GET", "/nothing", b"", 404),
         ("GET", "/events?after=x", b"", 400),
@@ -261,6 +264,20 @@ async def test_every_route_is_described(http: httpx.AsyncClient) -> None:
     assert scan["properties"]["qr"]["format"] == "password"
     names = [each["operationId"] for path in told["paths"].values() for each in path.values()]
     assert len(names) == len(set(names))
+
+
+async def test_a_bug_is_raised_when_the_api_closes(
+    server: LoopbackServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    control = ControlApi(server, host="127.0.0.1", port=0)
+    control.open()
+    monkeypatch.setattr(server, "phone", lambda *_args, **_names: 1 / 0)
+    async with httpx.AsyncClient(base_url=control.url, trust_env=False) as http:
+        with pytest.raises(httpx.RemoteProtocolError):
+            await http.post("/phones", json={})
+    with pytest.raises(ExceptionGroup) as caught:
+        await control.close()
+    assert caught.group_contains(ZeroDivisionError)
 
 
 def test_an_address_that_others_reach_needs_the_switch() -> None:

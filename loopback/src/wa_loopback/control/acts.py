@@ -48,10 +48,7 @@ async def state(desk: Desk, _given: Given) -> Any:
 
 
 async def events(desk: Desk, given: Given) -> Any:
-    after = given.get("after", "0")
-    if not after.isdecimal():
-        raise Refused(HTTPStatus.BAD_REQUEST, "after must be a number")
-    return _events(desk, int(after))
+    return _events(desk, int(given.get("after", "0")))
 
 
 async def _events(desk: Desk, position: int) -> AsyncIterator[str]:

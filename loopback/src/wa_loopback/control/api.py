@@ -28,6 +28,7 @@ class ControlApi:
         self._reachable = reachable
         self._listener = Listener(host, port, self._accepted, reachable=reachable)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._bugs: list[Exception] = []
 
     @property
     def url(self) -> str:
@@ -39,11 +40,17 @@ class ControlApi:
         self._listener.open()
 
     async def close(self) -> None:
-        """Stop, with all that is being done."""
+        """Stop, with all that is being done.
+
+        Raises an `ExceptionGroup` when a request ended in a bug of this server.
+        """
         self._listener.release()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        bugs, self._bugs = self._bugs, []
+        if bugs:
+            raise ExceptionGroup("requests to the control API failed", bugs)
 
     async def answer(self, ask: Ask) -> object:
         """Do what is asked. Raises `Refused`."""
@@ -72,4 +79,10 @@ class ControlApi:
         serving = http.serve(reader, writer, self.answer, any_host=self._reachable)
         task = asyncio.get_running_loop().create_task(serving)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        failed = None if task.cancelled() else task.exception()
+        if isinstance(failed, Exception):
+            self._bugs.append(failed)

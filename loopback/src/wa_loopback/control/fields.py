@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -28,6 +29,8 @@ class Field:
     secret: bool = False
     """Whether its value is a secret, never to be shown."""
     nullable: bool = False
+    pattern: str = ""
+    """A regular expression that a string must match as a whole."""
 
     def schema(self) -> dict[str, Any]:
         """Describe it in JSON Schema."""
@@ -37,6 +40,8 @@ class Field:
         }
         if self.choices:
             described["enum"] = [*self.choices, *([None] if self.nullable else [])]
+        if self.pattern:
+            described["pattern"] = f"^{self.pattern}$"
         if self.secret:
             described["format"] = "password"
         return described
@@ -48,6 +53,8 @@ class Field:
         boolean = isinstance(value, bool)
         if not isinstance(value, _TYPES[self.type]) or boolean != (self.type == "boolean"):
             raise Refused(HTTPStatus.BAD_REQUEST, f"{name} must be a {self.type}")
+        if self.pattern and not re.fullmatch(self.pattern, str(value)):
+            raise Refused(HTTPStatus.BAD_REQUEST, f"{name} must match {self.pattern}", self.meaning)
         if self.choices and value not in self.choices:
             raise Refused(HTTPStatus.BAD_REQUEST, f"{name} is one of {', '.join(self.choices)}")
 

@@ -7,13 +7,12 @@ names another host than this machine's, and is refused, so that no page can comm
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ipaddress
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
 
 import h11
@@ -56,23 +55,36 @@ async def serve(
     any_host: bool,
 ) -> None:
     """Answer one request, whatever becomes of the client."""
+    try:
+        await _serve(reader, writer, answerer, any_host=any_host)
+    except (OSError, h11.ProtocolError):
+        pass  # the client is gone
+    finally:
+        writer.close()
+
+
+async def _serve(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    answerer: Answerer,
+    *,
+    any_host: bool,
+) -> None:
     connection = h11.Connection(h11.SERVER)
-    with contextlib.suppress(OSError, h11.ProtocolError):
-        try:
-            async with asyncio.timeout(_SECONDS):
-                ask = await _read(connection, reader, any_host=any_host)
-            found = await answerer(ask)
-        except Refused as refused:
-            await _answer(connection, writer, refused.status, refused.body)
-        except (TimeoutError, h11.RemoteProtocolError):
-            body = {"error": "this is no HTTP request"}
-            await _answer(connection, writer, HTTPStatus.BAD_REQUEST, body)
+    try:
+        async with asyncio.timeout(_SECONDS):
+            ask = await _read(connection, reader, any_host=any_host)
+        found = await answerer(ask)
+    except Refused as refused:
+        await _answer(connection, writer, refused.status, refused.body)
+    except (TimeoutError, h11.RemoteProtocolError, UnicodeDecodeError):
+        body = {"error": "this is no HTTP request"}
+        await _answer(connection, writer, HTTPStatus.BAD_REQUEST, body)
+    else:
+        if isinstance(found, AsyncIterator):
+            await _stream(connection, reader, writer, found)
         else:
-            if isinstance(found, AsyncIterator):
-                await _stream(connection, reader, writer, found)
-            else:
-                await _answer(connection, writer, HTTPStatus.OK, found)
-    writer.close()
+            await _answer(connection, writer, HTTPStatus.OK, found)
 
 
 async def _read(connection: h11.Connection, reader: asyncio.StreamReader, *, any_host: bool) -> Ask:
@@ -121,12 +133,16 @@ def _is_loopback(host: str) -> bool:
 
 def _object(body: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(body)
-    except ValueError:
+        found = json.loads(body, parse_constant=_no_number)
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise Refused(HTTPStatus.BAD_REQUEST, "the body is not a JSON object")
     return found
+
+
+def _no_number(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no number in JSON")
 
 
 async def _answer(

@@ -27,9 +27,11 @@ class Route:
     streams: bool = False
 
 
-_NUMBER = Field("string", "a phone's number, digits only", required=True)
+_DIGITS = "[0-9]{5,15}"
+_NUMBER = Field("string", "a phone's number, digits only", required=True, pattern=_DIGITS)
+_ANY_NUMBER = Field("string", "its number, digits only; a new one if not given", pattern=_DIGITS)
 _DEVICE = Field("integer", "which of the phone's devices, from 1; without it, its newest login")
-_CONTACT = Field("string", "a contact's number", required=True)
+_CONTACT = Field("string", "a contact's number, digits only", required=True, pattern=_DIGITS)
 _SECONDS = Field("number", "how long to wait, in seconds; 10 if not given")
 _FAULT = Field("string", "what is to go wrong while linking", choices=tuple(PairFault))
 _CLOSE = Field("boolean", "whether to close after it; true if not given")
@@ -76,7 +78,7 @@ ROUTES = (
         "/events",
         "What the server sees, as server-sent events, each a JSON object",
         acts.events,
-        {"after": Field("string", "leave out the events up to this number")},
+        {"after": Field("string", "leave out the events up to this number", pattern="[0-9]+")},
         streams=True,
     ),
     Route(
@@ -85,7 +87,7 @@ ROUTES = (
         "The phone with a number, or a new one",
         acts.phone,
         {
-            "number": Field("string", "its number, digits only"),
+            "number": _ANY_NUMBER,
             "multidevice": Field("boolean", "whether it can link more than a web page"),
         },
     ),
@@ -96,7 +98,7 @@ ROUTES = (
         acts.scan,
         {
             "qr": Field("string", "the text of the code", required=True, secret=True),
-            "number": Field("string", "the phone's number"),
+            "number": _ANY_NUMBER,
             "fault": _FAULT,
         },
     ),
@@ -219,7 +221,7 @@ ROUTES = (
         acts.contact,
         {
             "name": Field("string", "the name that clients see; Ann if not given"),
-            "number": Field("string", "its number, digits only"),
+            "number": _ANY_NUMBER,
             "confirms": Field("boolean", "whether it confirms what it gets; true if not given"),
         },
     ),
