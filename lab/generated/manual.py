@@ -17,6 +17,7 @@ from wa_supervisor.lifecycle import Reason
 from wa_supervisor.lifecycle.reasons import Who
 
 from ..simulation import markdown
+from . import reference
 
 _BEGIN: Final = "<!-- made by `uv run python -m lab generate`; do not edit -->"
 _END: Final = "<!-- end -->"
@@ -94,6 +95,8 @@ def running(page: str) -> str:
 
 
 PAGES: Final[Mapping[str, Callable[[str], str]]] = {
+    "docs/cli.md": lambda _: reference.commands(),
+    "docs/settings.md": lambda _: reference.settings(),
     "docs/exit-codes.md": lambda _: exit_codes(),
     "docs/incidents.md": lambda _: markdown() + "\n",
     "docs/running.md": running,
