@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -31,6 +32,7 @@ from .pairing.spec import SinkSpec
 
 _PHONE = re.compile(r"[1-9][0-9]{6,14}", re.ASCII)  # E.164 has at most 15 digits
 _PHONE_DRESSING = re.compile(r"^\s*\+|[ ()/.-]")
+_LINK = re.compile(r"https?://[^/?#\s]")
 _TRUNK_ZERO = re.compile(r"\(0")  # "+49 (0)170": of no use with the country code
 
 
@@ -180,6 +182,24 @@ class NotifySettings(BaseModel):
     """Seconds between two of them."""
     page: str | None = None
     """A link that is told with each notice: where to look and act."""
+
+    @field_validator("webhook", "heartbeat", "page")
+    @classmethod
+    def _is_a_link(cls, value: SecretStr | str | None) -> SecretStr | str | None:
+        text = value.get_secret_value() if isinstance(value, SecretStr) else value
+        if text is not None and not _LINK.match(text):
+            raise ValueError("must begin with https:// or http:// and a host")
+        return value
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _is_a_secret(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            try:
+                b64decode(value.get_secret_value().removeprefix("whsec_"), validate=True)
+            except ValueError:
+                raise ValueError("must be base64, with or without whsec_ before it") from None
+        return value
 
     @model_validator(mode="after")
     def _signs_what_is_sent(self) -> Self:

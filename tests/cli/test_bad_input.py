@@ -73,6 +73,14 @@ FILES = [
     written("pairing = 3", "pairing in x.toml: is a group of settings"),
     written("[pairing]\nmode = 'cod'", "did you mean 'code'? allowed: 'qr' or 'code'"),
     written("[pairing]\nmode = 'code'", "needs the phone number"),
+    written(
+        "[notify]\nwebhook = 'hunter2.example/hook'", "webhook in x.toml: must begin with http"
+    ),
+    written(
+        "[notify]\nheartbeat = 'https:///hunter2'", "heartbeat in x.toml: must begin with http"
+    ),
+    written("[notify]\npage = 'javascript:alert(1)'", "page in x.toml: must begin with http"),
+    written("[notify]\nwebhook_secret = 'hunter2!'", "webhook_secret in x.toml: must be base64"),
     written("[pairing]\nphone = '+49 (0)4915112345678'", "leave out the (0)"),
     written("[pairing]\nphone = '0151'", "write the number with its country code"),
     written("[pairing]\nphone = true", "pairing.phone in x.toml: must be a text"),

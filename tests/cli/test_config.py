@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import tomllib
+from base64 import b64encode
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from cli.calling import Cli
 
 SECRETS = ("4915112345678", "hunter2-very-secret", "4915187654321")
+TOKEN = "a-token-of-a-topic"
 
 
 @pytest.fixture
@@ -30,6 +32,8 @@ def full(tmp_path: Path) -> Path:
         f'database = "postgres://me:{password}@db.example/keys"\nprofile = "zeroclaw"\n'
         f'[pairing]\nmode = "code"\nphone = "{phone}"\n[gate]\nallow = ["+{friend}"]\n'
         f'[endpoint]\nproxy = "http://me:{password}@proxy.example:3128"\n'
+        f'[notify]\nurls = ["ntfy://{TOKEN}"]\nwebhook = "https://example.org/{TOKEN}"\n'
+        f'webhook_secret = "whsec_{b64encode(password.encode()).decode()}"\nheartbeat = "https://example.org/{TOKEN}"\n'
     )
     return file
 
@@ -39,9 +43,9 @@ def test_every_setting_is_shown_and_no_secret(program: Cli, full: Path) -> None:
     assert shown.code == 0
     for key in leaves(Settings):
         assert f"{'.'.join(key)} " in shown.out
-    for secret in SECRETS:
+    for secret in (*SECRETS, TOKEN):
         assert secret not in shown.said
-    assert shown.out.count("(hidden)") == 4
+    assert shown.out.count("(hidden)") == 8
     assert max(map(len, shown.out.splitlines()[1:])) <= 80 + len(str(full))
 
 

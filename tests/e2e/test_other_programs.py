@@ -245,6 +245,7 @@ async def test_a_text_is_sent_once_for_its_key_and_every_failure_has_its_exit_co
     heard = await scene.ann.next_message()
     assert (heard.id, heard.text) == (first.strip(), "the first order")
     await call("send", to, "-", "--key", "order-1", typed="the second order", code=Exit.USAGE)
+    await call("send", to, "a third order", "--key", "", code=Exit.USAGE)
 
     # An answer that quotes what was received.
     async with scene.shell.listening("--limit", "1") as listener:

@@ -190,6 +190,6 @@ def test_addresses_are_in_no_repr() -> None:
     settings = NotifySettings(
         urls=("ntfy://CANARYTOKEN",),
         webhook="http://x/CANARYTOKEN",
-        webhook_secret="CANARYTOKEN",
+        webhook_secret="CANARYTOKENS",
     )
     assert "CANARY" not in repr(settings) + str(settings) + settings.model_dump_json()

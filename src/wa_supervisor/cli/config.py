@@ -109,7 +109,8 @@ def _shown(settings: Settings, key: Key) -> tuple[Any, bool]:
     value: Any = settings
     for name in key:
         value = getattr(value, name)
-    if isinstance(value, SecretStr) or (key in _SECRET and value):
+    several = value if isinstance(value, tuple) else (value,)
+    if any(isinstance(each, SecretStr) for each in several) or (key in _SECRET and value):
         return _HIDDEN, True
     if isinstance(value, frozenset):
         return sorted(map(str, value)), False

@@ -75,7 +75,7 @@ def send(
     may write to no new contacts, 67 nobody is there, 68 the session is not connected, 63 too often.
     """
     options = SessionOptions(session, data_dir, config)
-    key = key or uuid.uuid4().hex
+    key = uuid.uuid4().hex if key is None else key
     with options.advising():
         request = _request(to, _text(text), key, reply_to, when_offline, timeout)
         reply = _ask(options.files(), request)
