@@ -86,3 +86,11 @@ def test_a_directory_that_is_gone_is_none(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(gone)
     gone.rmdir()
     assert Inheritance.of_this_program().directory is None
+
+
+def test_go_collects_early_unless_the_user_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GOGC", raising=False)
+    assert for_exec(Endpoint())["GOGC"] == "50"
+    assert "GOGC" not in Inheritance.of_this_program().environment
+    monkeypatch.setenv("GOGC", "200")
+    assert for_exec(Endpoint())["GOGC"] == "200"

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 MODULE = "wa_supervisor.session.forkserver.main"
 _OWN = "WA_SUPERVISOR_"  # as in `shared.inheritance`, which would cost 0.1 s here
+GO = {"GOGC": "50"}
+"""What Go is told, unless the environment says otherwise: to let its heap grow by half before it
+collects, not by its whole. 1.1 MiB less a session; a message costs a tenth more CPU at most.
+GOMEMLIMIT is no help: near it, Go collects for ever (6 times the CPU)."""
 _CA_FILE = f"{_OWN}ENDPOINT__CA_FILE"
 
 
@@ -75,7 +79,7 @@ def begin_early(environment: Mapping[str, str]) -> None:
     Where it cannot be started nothing happens: who needs one will be told then.
     """
     own = {name: value for name, value in environment.items() if name.upper().startswith(_OWN)}
-    given = {name: value for name, value in environment.items() if name not in own}
+    given = GO | {name: value for name, value in environment.items() if name not in own}
     if _CA_FILE in own:
         given["SSL_CERT_FILE"] = os.path.abspath(own[_CA_FILE])  # noqa: PTH100 - pathlib costs 8 ms
     try:

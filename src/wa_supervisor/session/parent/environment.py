@@ -11,6 +11,7 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from ..shared.inheritance import is_own
+from .begun_server import GO
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +31,7 @@ def for_exec(endpoint: Endpoint) -> dict[str, str]:
 
     Its proxy is not in it: neonize is told of that, and nobody else has to know the password.
     """
-    variables = {name: value for name, value in os.environ.items() if not is_own(name)}
+    variables = GO | {name: value for name, value in os.environ.items() if not is_own(name)}
     if endpoint.ca_file is not None:
         variables["SSL_CERT_FILE"] = str(endpoint.ca_file.absolute())
     return variables
