@@ -20,6 +20,7 @@ from wa_loopback import (
     PairFault,
     StreamError,
 )
+from wa_loopback.observations import Introduced, Lost
 
 from .program import Client, ProgramEnded, run
 from .session import KEEPALIVE, Observer, Session, link, paired, served
@@ -254,13 +255,21 @@ async def forged(client: Client, fault: PairFault | Impostor) -> Outcome:
         async with run(client, server.endpoint, directory, keepalive=KEEPALIVE) as running:
             try:
                 if isinstance(fault, Impostor):
+                    await server.changes.until(
+                        lambda: _came(server) or None, within=_LONG_SECONDS, what="the client"
+                    )
                     await running.expect("qr", within=_AWAY_SECONDS)
                     return Outcome("shows its QR to a server that is not WhatsApp's", right=False)
                 device = await link(server, running, by_code=False, fault=fault)
                 await server.wait_connected(device, timeout=_AWAY_SECONDS)
             except (LoopbackError, ProgramEnded, TimeoutError):
-                return Outcome("refuses", right=True)
+                came = _came(server)
+                return Outcome("refuses" if came else "does not come", right=came)
     return Outcome("takes it, and logs in", right=False)
+
+
+def _came(server: LoopbackServer) -> bool:
+    return any(isinstance(each, Lost | Introduced) for each in server.log)
 
 
 FORGERIES: tuple[tuple[str, PairFault | Impostor], ...] = (

@@ -367,3 +367,12 @@ def test_the_tokens_which_eight_clients_were_seen_to_send_are_known() -> None:
     assert SEEN_SINGLE.items() <= SINGLE.items()
     assert SEEN_DOUBLE.items() <= DOUBLE.items()
     assert decode(bytes([0, 248, 1, 236, 217])).tag == "blocklist"
+
+
+def test_a_trace_names_the_server_however_it_is_written() -> None:
+    log = io.StringIO()
+    tracer = Tracer(log)
+    attrs: Attrs = {"to": "s.whatsapp.net", "id": "7", "jid": f"{NUMBER}@s.whatsapp.net"}
+    tracer.wrote(tracer.opened(), Node("iq", attrs), by_client=True)
+    assert '<iq to="server" id="7" jid="(' in log.getvalue()
+    assert NUMBER not in log.getvalue()

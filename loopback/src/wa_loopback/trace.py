@@ -10,7 +10,7 @@ import itertools
 import time
 from typing import TextIO
 
-from .nodes import Jid, Node, Value
+from .nodes import USERS, Jid, Node, Value
 
 _OPEN_ATTRIBUTES = frozenset(
     {"class", "code", "count", "duration", "edit", "error", "expire", "id", "key-index", "mode"}
@@ -63,6 +63,8 @@ class Tracer:
             return str(value)
         if isinstance(value, Jid):
             return self._person(value)
+        if value == USERS:  # some write the server's address as text
+            return "server"
         return value if name in _OPEN_ATTRIBUTES else f"({len(value)} characters)"
 
     def _person(self, jid: Jid) -> str:
