@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wa_supervisor.redaction import Redactor, printable, redact
+from wa_supervisor.redaction import Redactor, printable, redact, url_secrets
 
 KEY = base64.b64encode(bytes(range(100, 132))).decode()
 
@@ -133,6 +133,32 @@ def test_a_redactor_knows_the_very_secrets_it_was_shown() -> None:
     redactor.learn("hunter2-and-more")
     assert redactor("a hunter2 b hunter2-and-more c") == "a <secret> b <secret> c"
     assert "hunter2" not in repr(redactor)
+
+
+def test_of_four_letters_and_more_something_is_a_secret() -> None:
+    redactor = Redactor(["wolf", "fox"])
+    assert redactor("the wolf and the fox") == "the <secret> and the fox"
+
+
+def test_a_long_run_is_a_key_from_three_digits_three_capitals_and_three_small_letters_on() -> None:
+    assert redact(f"{'xyz' * 13}XYZ123") == "<key>"
+    for path in (f"{'xyz' * 13}XYZ/12", f"{'xyz' * 13}XY/123", f"{'XYZ' * 13}xy/123"):
+        assert redact(path) == path
+
+
+@pytest.mark.parametrize(
+    ("url", "secrets"),
+    [
+        ("postgres://bot:p%40ss@db/wa", ("p%40ss", "p@ss")),
+        ("http://:s3cret@proxy:8080", ("s3cret", "s3cret")),
+        ("postgres://bot@db/wa?user=x&sslPassword=s3%20cret", ("s3 cret",)),
+        ("https://bot@example.org/a:b@c", ()),
+    ],
+)
+def test_of_a_url_the_whole_is_a_secret_and_the_password_as_it_is_written_and_meant(
+    url: str, secrets: tuple[str, ...]
+) -> None:
+    assert url_secrets(url) == (url, *secrets)
 
 
 def test_a_redactor_does_not_blacken_ordinary_words() -> None:
