@@ -43,10 +43,11 @@ class Calls:
     def _send(self, to: str, text: str) -> str:
         return str(self._client.send_message(self._jid(to), text).ID)
 
-    def _send_many(self, to: str, count: int) -> list[float]:
-        """Send one after the other; return how many seconds each took."""
+    def _send_many(self, to: str, count: int, pause: float = 0.0) -> list[float]:
+        """Send one after the other, with a pause before each; return how many seconds each took."""
         jid, taken = self._jid(to), []
         for number in range(count):
+            time.sleep(pause)
             began = time.perf_counter()
             self._client.send_message(jid, f"message {number}")
             taken.append(time.perf_counter() - began)

@@ -30,6 +30,8 @@ from .messages import on_disk
 _BURST = 300
 _ONE_BY_ONE = 30
 _SENDS = 40
+PAUSE = 0.02
+"""Seconds before each send: without one a client that sends and does nothing else takes a third."""
 _WITHIN = 60.0
 _LOOK = 0.002
 
@@ -113,7 +115,7 @@ class Bare(Side):
         await self.server.wait_connected(self.phone, timeout=_WITHIN)
 
     async def send(self, count: int) -> dict[str, list[float]]:
-        call = {"to": str(self.ann.lid), "count": count}
+        call = {"to": str(self.ann.lid), "count": count, "pause": PAUSE}
         return {self.name: await self._client.call("send_many", within=_WITHIN, **call)}
 
 
@@ -132,7 +134,7 @@ class Ours(Side):
         assert self._process.stdin is not None
         found = {}
         for how, key in ((self.name, None), (f"{self.name} with a key", os.urandom(8).hex())):
-            order = {"to": str(self.ann.lid), "count": count, "key": key}
+            order = {"to": str(self.ann.lid), "count": count, "key": key, "pause": PAUSE}
             self._process.stdin.write(json.dumps(order).encode() + b"\n")
             found[how] = (await self._line())["sent"]
         return found

@@ -1,7 +1,8 @@
 """A program that embeds a supervisor, as `traffic` measures it: `SETTINGS`, as JSON.
 
 It notes each message that `messages()` hands out, unless a bot does. A line of standard input is
-what to send, `{"to": JID, "count": N, "key": PREFIX}`; the answer is `{"sent": [SECONDS, ...]}`.
+what to send, `{"to": JID, "count": N, "key": PREFIX, "pause": SECONDS}`; the answer is
+`{"sent": [SECONDS, ...]}`.
 """
 
 from __future__ import annotations
@@ -23,9 +24,12 @@ async def read(session: Supervisor) -> None:
         note(message.id)
 
 
-async def send(session: Supervisor, to: str, count: int, key: str | None) -> list[float]:
+async def send(
+    session: Supervisor, to: str, count: int, key: str | None, pause: float
+) -> list[float]:
     taken = []
     for number in range(count):
+        await asyncio.sleep(pause)
         began = time.perf_counter()
         own = None if key is None else f"{key}-{number}"
         await session.send_text(Lid(to.partition("@")[0]), f"message {number}", key=own)

@@ -13,6 +13,7 @@ import pytest
 
 from journal.rows import WALL, make_record, open_recorder
 from wa_supervisor.clock import RealClock, Uptime
+from wa_supervisor.errors import JournalError
 from wa_supervisor.journal import Journal, Recorder, Reserve, read, reserve
 from wa_supervisor.journal import recorder as recorder_module
 from wa_supervisor.lifecycle import Budget, DeadKeysPlan, Phase, Policy, Reason, Session
@@ -326,3 +327,14 @@ async def test_a_cancelled_run_closes_its_journal(files: SessionFiles) -> None:
         await task
     assert {path.name for path in files.directory.glob("journal.db*")} == {"journal.db"}
     assert read(files.journal).entries
+
+
+def test_a_count_of_dials_that_is_damaged_is_said_to_be_and_not_taken_for_none(
+    tmp_path: Path,
+) -> None:
+    kept = Reserve(tmp_path / "dials.json")
+    kept.prepare()
+    kept.write((datetime(2026, 1, 1, tzinfo=UTC),))
+    (tmp_path / "dials.json").write_bytes(b"x" * (tmp_path / "dials.json").stat().st_size)
+    with pytest.raises(JournalError, match=r"cannot \w+ dials\.json: its content is not what was"):
+        kept.read()
