@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from pairing.eyes import Terminal, read_by_camera
+from pairing.eyes import CELL_HEIGHT, CELL_WIDTH, Terminal, read_by_camera
+from pairing.graphics import GraphicsTerminal
 from wa_supervisor.cli.doctor import client, finding, machine, network, session, terminal
 from wa_supervisor.cli.doctor.finding import Finding, Look, Verdict, look
 from wa_supervisor.cli.exits import Exit
 from wa_supervisor.errors import StoreError
-from wa_supervisor.pairing.images import ImageStyle
+from wa_supervisor.pairing.images import Cell, ImageStyle
 from wa_supervisor.pairing.terminal_query import Offer
 from wa_supervisor.session.parent.network_probe import reachable
 from wa_supervisor.session.shared.endpoint import Endpoint
@@ -296,6 +297,22 @@ def test_it_says_how_a_qr_will_be_shown(columns: int, rows: int, said: str) -> N
 def test_a_terminal_that_draws_images_is_told() -> None:
     found = only(terminal.terminal(Terminal(80, 24).console, Offer(ImageStyle.KITTY)))
     assert found.said == "80x24, and it draws images (kitty)"
+
+
+@pytest.mark.parametrize("style", ImageStyle)
+def test_the_image_is_read_by_a_camera_and_stays_within_the_screen(style: ImageStyle) -> None:
+    screen = GraphicsTerminal(80, 24)
+    picture = terminal.image(Offer(style, Cell(CELL_WIDTH, CELL_HEIGHT)), 80, 24)
+    assert picture is not None
+    screen.write(picture)
+    screen.console.out("below it")
+    assert read_by_camera(screen.picture("dark")) == [f"{style.value} works"]
+    assert "below it" in screen.text
+
+
+def test_no_image_is_sent_where_none_is_drawn_or_fits() -> None:
+    assert terminal.image(Offer(), 80, 24) is None
+    assert terminal.image(Offer(ImageStyle.KITTY), 80, 2) is None
 
 
 def test_the_test_pictures_are_read_by_a_camera_and_say_their_style() -> None:

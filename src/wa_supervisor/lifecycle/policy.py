@@ -145,12 +145,16 @@ class Policy(_Numbers):
     """How long a purge or a restore may take."""
 
     conflict: Conflict = Conflict.HOLD
+    """What to do once another program connects with the same keys: `hold` waits `conflict_wait` and
+    comes back, `takeover` comes back quickly, both as often as `conflicts` allows, and then gives
+    up; `yield` gives up at once."""
     conflict_wait: Seconds = 30.0
     """The least wait before coming back under `hold`."""
 
     pairing_pause: Seconds = 30.0
     """The pause after the first unused pairing window; it doubles with each further one."""
     pairing_pause_cap: Seconds = HOUR
+    """No pause between two pairing windows exceeds it."""
     code_limit_wait: Seconds = 15 * MINUTE
     """The wait after WhatsApp refused a pair code for asking too often (429)."""
 

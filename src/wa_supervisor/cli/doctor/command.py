@@ -44,9 +44,10 @@ def doctor(
     """
     options = SessionOptions(session, data_dir, config)
     console = Console()
+    offer = offer_of(console, None) if console.file.isatty() else Offer()
     found = [
         finding
-        for each in _looks(options, console, with_network=with_network)
+        for each in _looks(options, console, offer, with_network=with_network)
         for finding in look(each)
     ]
     bad = any(finding.verdict is Verdict.BAD for finding in found)
@@ -54,11 +55,13 @@ def doctor(
         checks = [_as_json(finding, options) for finding in found]
         print(dumps({"ok": not bad, "checks": checks}))
     else:
-        _tell(console, found, options)
+        _tell(console, found, options, offer)
     raise typer.Exit(Exit.FAILED if bad else Exit.OK)
 
 
-def _looks(options: SessionOptions, console: Console, *, with_network: bool) -> Iterator[Look]:
+def _looks(
+    options: SessionOptions, console: Console, offer: Offer, *, with_network: bool
+) -> Iterator[Look]:
     yield Look("python", machine.python)
     yield Look("neonize", client.neonize, client.NEONIZE_SECONDS)
     yield Look("settings", partial(session.settings, options))
@@ -70,7 +73,6 @@ def _looks(options: SessionOptions, console: Console, *, with_network: bool) -> 
     yield Look("clock", machine.clock)
     yield Look("open files", machine.descriptors)
     yield Look("memory", machine.memory)
-    offer = offer_of(console, None) if console.file.isatty() else Offer()
     yield Look("terminal", partial(terminal.terminal, console, offer))
     if files is not None:
         endpoint = options.settings().endpoint
@@ -92,15 +94,19 @@ def _as_json(finding: Finding, options: SessionOptions) -> dict[str, str | None]
     }
 
 
-def _tell(console: Console, found: list[Finding], options: SessionOptions) -> None:
+def _tell(console: Console, found: list[Finding], options: SessionOptions, offer: Offer) -> None:
     for finding in found:
         console.print(f"{finding.verdict:8}", style=_STYLES.get(finding.verdict, ""), end="")
         console.out(_wrapped(finding, options), highlight=False)
+    if picture := terminal.image(offer, *console.size):
+        console.out(f"\nA QR as an image ({offer.style and offer.style.value}):\n")
+        console.file.write(picture)
     if console.is_terminal and not console.no_color:
         console.out("\nA QR in each style; the one that your phone's camera reads is right:\n")
         for line in terminal.pictures():
             console.print(line, no_wrap=True, overflow="crop", crop=True)
-        console.out("\nThe largest that fits is taken; `run --qr terminal:STYLE` chooses one.")
+        console.out("\nAn image is taken, else the largest that fits;")
+        console.out("`run --qr terminal:STYLE` chooses one.")
     worst = [finding.name for finding in found if finding.verdict is Verdict.BAD]
     console.out("")
     if worst:

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from rich.text import Text
 
 from ...hints import Hint
+from ...pairing.images import fit, overlay
 from ...pairing.matrix import TERMINAL_BORDER, make_matrix
 from ...pairing.styles import TerminalStyle, draw
 from ...pairing.view import INK
@@ -55,6 +56,17 @@ def terminal(console: Console, offer: Offer) -> Iterator[Finding]:
         said = f"{size}: a QR may not fit"
         fix = Hint(note="make it 80x24 or larger, or pair with `--phone -`")
         yield Finding(name, Verdict.WARNING, said, fix)
+
+
+def image(offer: Offer, columns: int, rows: int) -> str | None:
+    """Give what draws a QR as an image; None if this terminal draws none, or it does not fit."""
+    if offer.style is None:
+        return None
+    matrix = make_matrix(SecretStr(f"{offer.style.value} works"), TERMINAL_BORDER)
+    placed = fit(len(matrix), columns, rows - 1, offer.cell)
+    if placed is None:
+        return None
+    return "\n" * (placed.rows - 1) + overlay(matrix, offer.style, placed) + "\n"
 
 
 def pictures() -> Iterator[Text]:
