@@ -118,7 +118,8 @@ class View:
         if status.state is State.STOPPED:
             return "It is stopped"
         if status.state is State.PAIRING and status.substate != "linking":
-            return "Scan the code with the phone"
+            by_code = status.pairing is not None and status.pairing.kind == "pair_code"
+            return "Type the code on the phone" if by_code else "Scan the code with the phone"
         if status.who == "operator":
             return "You must act"
         if status.who == "phone":
@@ -290,9 +291,9 @@ def _refusal(found: GateExplanation, *, revealed: bool) -> Refusal:
     person = found.phone or found.lid
     entries = [each.entry.get_secret_value() for each in found.remedies if each.entry]
     settings = [f"{each.setting} = {each.value}" for each in found.remedies if each.setting]
-    who = person.get_secret_value() if person else entries[0] if entries else "somebody"
+    who = person.get_secret_value() if person else " in ".join(reversed(entries))
     return Refusal(
-        who=printable(who) if revealed else "somebody",
+        who=printable(who) if who and revealed else "somebody",
         sentence=found.sentence,
         entries=tuple(entries) if revealed else (),
         settings=tuple(settings),

@@ -149,6 +149,7 @@ class Watched:
     async def order(self, name: str, do: Callable[[Supervisor], object]) -> None:
         """Give an order, such as `Supervisor.resume`. Raises KeyError, ControlError."""
         await self._ask(lambda: do(self._sessions[name]))
+        self._told.pop(name, None)  # who gave it is told what came of it
 
     async def do(
         self,
@@ -161,7 +162,9 @@ class Watched:
         async def doing() -> _T:
             return await what(self._sessions[name])
 
-        return await self._run(doing, within)
+        done = await self._run(doing, within)
+        self._told.pop(name, None)
+        return done
 
     def counted(self) -> dict[str, Counted]:
         """Return what was counted of each."""
