@@ -35,11 +35,14 @@ SEND_BOUND = 90.0
 """Seconds for a message, see `sending.SEND_TIMEOUT`; it has its key, and may be asked for again."""
 
 Name = Annotated[str, Path(description="The session's name.", max_length=64)]
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    400: {"description": "The body is no JSON"},
     401: {"description": "Nobody knows who asks"},
     403: {"description": "This is not allowed"},
     404: {"description": "There is no such session, or nothing shows"},
+    408: {"description": "The body did not come in time"},
     409: {"description": "This cannot be done so"},
+    413: {"description": "The body is too large"},
     421: {"description": "The name in `Host` is not ours"},
     503: {"description": "The supervisor does not answer, or too many ask"},
 }
@@ -104,7 +107,7 @@ class Link(BaseModel):
     """How long it can be opened; what a `qr` link shows ends then, too."""
 
 
-@api.get("/sessions", responses=_PROBLEMS)
+@api.get("/sessions", responses=PROBLEMS)
 async def sessions(site: AtSite, _: CanView) -> list[Status]:
     """How all sessions stand; those that need a person come first."""
     try:
@@ -113,13 +116,13 @@ async def sessions(site: AtSite, _: CanView) -> list[Status]:
         raise HTTPException(503, str(error)) from error
 
 
-@api.get("/sessions/{name}", responses=_PROBLEMS)
+@api.get("/sessions/{name}", responses=PROBLEMS)
 async def status(site: AtSite, name: Name, _: CanView) -> Status:
     """How one session stands."""
     return await status_of(site, name)
 
 
-@api.get("/sessions/{name}/history", responses=_PROBLEMS)
+@api.get("/sessions/{name}/history", responses=PROBLEMS)
 async def history(
     site: AtSite,
     name: Name,
@@ -139,7 +142,7 @@ async def _may_stream(site: AtSite, name: Name, _: CanView) -> None:
     room_for_stream(site)
 
 
-@api.get("/sessions/{name}/steps", response_class=EventSourceResponse, responses=_PROBLEMS)
+@api.get("/sessions/{name}/steps", response_class=EventSourceResponse, responses=PROBLEMS)
 async def steps(
     request: Request,
     site: AtSite,
@@ -185,25 +188,25 @@ async def _shown(site: AtSite, name: str) -> Code:
     return Code(kind=shown.kind, text=shown.text.get_secret_value(), left=shown.left)
 
 
-@api.get("/sessions/{name}/qr", responses=_PROBLEMS)
+@api.get("/sessions/{name}/qr", responses=PROBLEMS)
 async def qr(site: AtSite, name: Name, _: CanSeeCode) -> Code:
     """The QR payload or pair code that shows now."""
     return await _shown(site, name)
 
 
-@api.get("/sessions/{name}/qr.txt", response_class=Response, responses=_PROBLEMS)
+@api.get("/sessions/{name}/qr.txt", response_class=Response, responses=PROBLEMS)
 async def qr_text(site: AtSite, name: Name, _: CanSeeCode) -> Response:
     """The same as a line of text."""
     return Response((await _shown(site, name)).text, media_type="text/plain; charset=utf-8")
 
 
-@api.get("/sessions/{name}/qr.png", response_class=Response, responses=_PROBLEMS)
+@api.get("/sessions/{name}/qr.png", response_class=Response, responses=PROBLEMS)
 async def qr_png(site: AtSite, name: Name, _: CanSeeCode) -> Response:
     """The QR as a picture."""
     return Response(make_png(await _payload(site, name)), media_type="image/png")
 
 
-@api.get("/sessions/{name}/qr.svg", response_class=Response, responses=_PROBLEMS)
+@api.get("/sessions/{name}/qr.svg", response_class=Response, responses=PROBLEMS)
 async def qr_svg(site: AtSite, name: Name, _: CanSeeCode) -> Response:
     """The QR as a drawing."""
     return Response(make_svg(await _payload(site, name)), media_type="image/svg+xml")
@@ -216,21 +219,21 @@ async def _payload(site: AtSite, name: str) -> SecretStr:
     return SecretStr(shown.text)
 
 
-@api.post("/sessions/{name}/resume", status_code=202, responses=_PROBLEMS)
+@api.post("/sessions/{name}/resume", status_code=202, responses=PROBLEMS)
 async def resume(site: AtSite, name: Name, _: CanOperate) -> Status:
     """Try again now, with fresh budgets."""
     await order(site, name, "resume")
     return await status_of(site, name)
 
 
-@api.post("/sessions/{name}/restart", status_code=202, responses=_PROBLEMS)
+@api.post("/sessions/{name}/restart", status_code=202, responses=PROBLEMS)
 async def restart(site: AtSite, name: Name, _: CanOperate) -> Status:
     """End the session process, if one runs, and start a new one."""
     await order(site, name, "restart")
     return await status_of(site, name)
 
 
-@api.post("/sessions/{name}/stop", status_code=202, responses=_PROBLEMS)
+@api.post("/sessions/{name}/stop", status_code=202, responses=PROBLEMS)
 async def stop(site: AtSite, name: Name, _: CanOperate) -> Status:
     """Stop the session, keeping its keys. The status is of the moment the order was taken."""
     found = await status_of(site, name)
@@ -238,7 +241,7 @@ async def stop(site: AtSite, name: Name, _: CanOperate) -> Status:
     return found
 
 
-@api.post("/sessions/{name}/relink", status_code=202, responses=_PROBLEMS)
+@api.post("/sessions/{name}/relink", status_code=202, responses=PROBLEMS)
 async def relink(site: AtSite, name: Name, wanted: Relink, _: CanOperate) -> Status:
     """Log the device out, clear the session away and pair afresh."""
     if wanted.confirm != name:
@@ -265,7 +268,7 @@ async def order(site: AtSite, name: str, what: str) -> None:
         raise HTTPException(503, str(error)) from error
 
 
-@api.get("/sessions/{name}/gate", responses=_PROBLEMS)
+@api.get("/sessions/{name}/gate", responses=PROBLEMS)
 async def gate(site: AtSite, name: Name, _: CanOperate) -> Response:
     """Who may write, and who was refused of late, with addresses in the clear."""
 
@@ -279,13 +282,13 @@ async def gate(site: AtSite, name: Name, _: CanOperate) -> Response:
     return Response(found.model_dump_json(context=ON_THE_WIRE), media_type="application/json")
 
 
-@api.post("/sessions/{name}/gate/allow", status_code=204, responses=_PROBLEMS)
+@api.post("/sessions/{name}/gate/allow", status_code=204, responses=PROBLEMS)
 async def allow(site: AtSite, name: Name, wanted: GateChange, _: CanOperate) -> None:
     """Let somebody in from the next message on, and after a restart too."""
     await change_gate(site, name, wanted.entry, allow=True)
 
 
-@api.post("/sessions/{name}/gate/deny", status_code=204, responses=_PROBLEMS)
+@api.post("/sessions/{name}/gate/deny", status_code=204, responses=PROBLEMS)
 async def deny(site: AtSite, name: Name, wanted: GateChange, _: CanOperate) -> None:
     """Take an entry off the list."""
     await change_gate(site, name, wanted.entry, allow=False)
@@ -307,7 +310,7 @@ async def change_gate(site: AtSite, name: str, entry: SecretStr, *, allow: bool)
     await _do(site, name, change)
 
 
-@api.post("/sessions/{name}/messages", responses=_PROBLEMS)
+@api.post("/sessions/{name}/messages", responses=PROBLEMS)
 async def send(site: AtSite, name: Name, wanted: Text, _: CanOperate) -> SentText:
     """Send a text, once for its key. The error says whether it may have been sent."""
 
@@ -326,7 +329,7 @@ async def send(site: AtSite, name: Name, wanted: Text, _: CanOperate) -> SentTex
     return sent
 
 
-@api.post("/sessions/{name}/links", responses=_PROBLEMS)
+@api.post("/sessions/{name}/links", responses=PROBLEMS)
 async def make_link(site: AtSite, name: Name, wanted: LinkWanted, _: CanOperate) -> Link:
     """Make a link for the phone's owner (`qr`: the code and nothing else), or another person."""
     await status_of(site, name)

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
 from ..errors import ControlError
+from .api import PROBLEMS
 from .door import AtSite, CanView
 from .metrics import CONTENT_TYPE, exposition
 
@@ -57,7 +58,7 @@ async def readyz(site: AtSite, response: Response) -> Readiness:
     return Readiness(ready=ready, why_not=why_not)
 
 
-@probes.get("/metrics", response_class=Response)
+@probes.get("/metrics", response_class=Response, responses=PROBLEMS)
 async def metrics(site: AtSite, _: CanView) -> Response:
     """The metrics in Prometheus' text format; scrape them with `view.token`."""
     try:
