@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi.openapi.models import OpenAPI
 
 from lab.clients.minimal import MinimalClient
 from wa_loopback import LoopbackServer, NotLoopback
@@ -262,6 +263,7 @@ async def test_every_route_is_described(http: httpx.AsyncClient) -> None:
     scan = told["paths"]["/scan"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert scan["required"] == ["qr"]
     assert scan["properties"]["qr"]["format"] == "password"
+    assert OpenAPI.model_validate(told).paths
     names = [each["operationId"] for path in told["paths"].values() for each in path.values()]
     assert len(names) == len(set(names))
 
