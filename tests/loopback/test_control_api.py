@@ -282,6 +282,18 @@ async def test_a_bug_is_raised_when_the_api_closes(
     assert caught.group_contains(ZeroDivisionError)
 
 
+async def test_in_a_container_it_is_reached_by_the_containers_name() -> None:
+    async with LoopbackServer(host="0.0.0.0", ws_port=0, reachable=True) as server:
+        control = ControlApi(server, host="0.0.0.0", port=0, reachable=True)
+        control.open()
+        async with httpx.AsyncClient(base_url=control.url, trust_env=False) as http:
+            told = (await http.get("/", headers={"Host": "loopback:8080"})).json()
+            page = await http.get("/", headers={"Origin": "http://a.example"})
+        await control.close()
+    assert told["ws"].startswith("ws://127.0.0.1:")
+    assert page.status_code == 403
+
+
 def test_an_address_that_others_reach_needs_the_switch() -> None:
     with pytest.raises(NotLoopback):
         LoopbackServer(host="0.0.0.0")
