@@ -103,7 +103,9 @@ def test_a_change_without_a_supervisor_is_there_at_the_next_start(
     gate: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WA_SUPERVISOR_GATE__ALLOW", '["+4915100000002"]')
-    assert "No supervisor runs" in gate("show").out
+    offline = gate("show").out
+    assert "No supervisor runs" in offline
+    assert max(map(len, offline.splitlines())) <= 80
     assert gate("explain", ANN).code == Exit.FAILED
     assert gate("allow", ANN).code == Exit.OK
     assert gate("deny", "+4915100000002").code == Exit.OK

@@ -238,6 +238,10 @@ def test_in_pairing_it_says_where_the_code_is_and_how_long(shop: Cli, files: Ses
         said = " ".join(shop("status").out.split())
     assert "a QR shows for 17 s more on png:/run/qr.png; `wa-supervisor qr --session shop" in said
     assert "in 1 min 20 s" in said
+    elsewhere = replace_in(status, pairing=pairing.model_copy(update={"shown_on": ()}))
+    with answering(files, lambda: elsewhere):
+        said = " ".join(shop("status").out.split())
+    assert "a QR shows for 17 s more; `wa-supervisor qr --session shop" in said
     assert "The person with the phone must act: scan the QR, or type the pair code." in said
 
 

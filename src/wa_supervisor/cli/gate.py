@@ -211,7 +211,8 @@ def _standing(found: GateStanding, options: SessionOptions) -> Iterator[str]:
         source = "the settings" if each.source == "settings" else "`gate allow`"
         gone = "" if each.holds else ", taken off by `gate deny`"
         yield f"  {_revealed(each.entry)}  (from {source}{gone})"
-    yield "; ".join(f"{name}: {value}" for name, value in found.settings.items())
+    for name, value in found.settings.items():
+        yield f"{name:<13} {value}"
     if found.refused:
         counts = ", ".join(f"{reason} {count}" for reason, count in found.refused.items())
         yield f"Refused since the start: {counts}"

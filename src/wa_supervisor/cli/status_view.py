@@ -123,9 +123,9 @@ def _pairing(status: Status, options: SessionOptions) -> Iterator[tuple[str, str
         return
     what = {"qr": "a QR", "pair_code": "a pair code", None: "no code"}[pairing.kind]
     left = f" for {span(pairing.until - status.ts)} more" if pairing.until else " just now"
-    where = ", ".join(pairing.shown_on) or "nowhere"
+    where = f" on {', '.join(pairing.shown_on)}" if pairing.shown_on else ""
     here = options.repeat_in("`wa-supervisor qr`")
-    yield "code", f"{what} shows{left} on {where}; {here} shows it here"
+    yield "code", f"{what} shows{left}{where}; {here} shows it here"
     if pairing.window_until:
         yield "", f"the window to scan it is over {from_now(pairing.window_until, status.ts)}"
 
