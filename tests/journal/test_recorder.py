@@ -18,6 +18,7 @@ from wa_supervisor.journal import Journal, Recorder, Reserve, read, reserve
 from wa_supervisor.journal import recorder as recorder_module
 from wa_supervisor.lifecycle import Budget, DeadKeysPlan, Phase, Policy, Reason, Session
 from wa_supervisor.lifecycle.policy import DAY
+from wa_supervisor.setting_groups import JournalSettings
 from wa_supervisor.store import SessionFiles
 
 if TYPE_CHECKING:
@@ -338,3 +339,23 @@ def test_a_count_of_dials_that_is_damaged_is_said_to_be_and_not_taken_for_none(
     (tmp_path / "dials.json").write_bytes(b"x" * (tmp_path / "dials.json").stat().st_size)
     with pytest.raises(JournalError, match=r"cannot \w+ dials\.json: its content is not what was"):
         kept.read()
+
+
+async def test_what_is_cancelled_while_its_journal_opens_closes_it(files: SessionFiles) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    opened: list[Journal] = []
+
+    def open_journal() -> tuple[Journal, Reserve]:
+        begun.set()
+        assert go_on.wait(10)
+        opened.append(Journal.open(files.journal, JournalSettings()))
+        return opened[0], Reserve(files.reserve)
+
+    opening = asyncio.create_task(Recorder.open(open_journal, clock=RealClock()))
+    await asyncio.to_thread(begun.wait, 10)
+    opening.cancel()
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    with pytest.raises(JournalError, match="closed"):
+        opened[0].memory()
