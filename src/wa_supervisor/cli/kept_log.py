@@ -47,7 +47,7 @@ def logs(
         files.check_owner()
         with private_files.explained("read the log", files.directory):
             newest = _next(files.log, None, stack)
-            kept = deque((*_old(files.log), *(newest or ())), lines or None)
+            kept = deque((*_old(files.log, newest), *(newest or ())), lines or None)
             for line in kept:
                 _show(line)
             if follow:
@@ -56,7 +56,10 @@ def logs(
         print(options.repeat_in("Nothing is logged yet: `wa-supervisor run` does that."))
 
 
-def _old(path: Path) -> Iterator[bytes]:
+def _old(path: Path, newest: BinaryIO | None) -> Iterator[bytes]:
+    """Give what was written before; not again what was turned over since it was opened."""
+    if newest is not None and private_files.is_open_file(older(path), newest.fileno()):
+        return
     with contextlib.suppress(FileNotFoundError), private_files.reading(older(path)) as file:
         yield from file
 
