@@ -42,10 +42,10 @@ class Worker:
         future: asyncio.Future[_T] = loop.create_future()
         self._under_way += 1
         future.add_done_callback(self._done)
+        future.add_done_callback(_forget)  # whoever asked may be cancelled meanwhile
         self._tasks.put((call, loop, future))
         done, _ = await asyncio.wait({future}, timeout=within)
         if not done:
-            future.add_done_callback(_forget)
             self._late = future
             raise self._hangs()
         return future.result()
