@@ -84,6 +84,17 @@ async def test_who_must_act_and_what_to_do_stand_first(site: Site) -> None:
     assert "/s/shop/resume" not in (await site.program(Scope.VIEW).get("/")).text
 
 
+async def test_a_status_has_no_masked_secret(site: Site) -> None:
+    await site.connect()
+    operator = site.program(Scope.OPERATE)
+    for answer in (await operator.get(API), await operator.get("/api/v1/sessions")):
+        assert "**" not in answer.text
+        found = answer.json()
+        device = (found[0] if isinstance(found, list) else found)["device"]
+        assert "number" not in device
+        assert device["ending"]
+
+
 async def test_stop_and_relink_want_the_name_typed(site: Site) -> None:
     await site.connect()
     browser = site.browser()

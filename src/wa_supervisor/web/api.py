@@ -46,6 +46,8 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     421: {"description": "The name in `Host` is not ours"},
     503: {"description": "The supervisor does not answer, or too many ask"},
 }
+_MASKED: dict[str, Any] = {"device": {"number"}, "received": {"refused_lately"}}
+"""Of a status: secrets, which would be masked; `gate` has the refusals, in the clear."""
 _STREAM_NUMBER = Query(ge=-MOST_BEHIND, le=2**62)
 
 
@@ -107,7 +109,7 @@ class Link(BaseModel):
     """How long it can be opened; what a `qr` link shows ends then, too."""
 
 
-@api.get("/sessions", responses=PROBLEMS)
+@api.get("/sessions", responses=PROBLEMS, response_model_exclude={"__all__": _MASKED})
 async def sessions(site: AtSite, _: CanView) -> list[Status]:
     """How all sessions stand; those that need a person come first."""
     try:
@@ -116,7 +118,7 @@ async def sessions(site: AtSite, _: CanView) -> list[Status]:
         raise HTTPException(503, str(error)) from error
 
 
-@api.get("/sessions/{name}", responses=PROBLEMS)
+@api.get("/sessions/{name}", responses=PROBLEMS, response_model_exclude=_MASKED)
 async def status(site: AtSite, name: Name, _: CanView) -> Status:
     """How one session stands."""
     return await status_of(site, name)
@@ -219,21 +221,27 @@ async def _payload(site: AtSite, name: str) -> SecretStr:
     return SecretStr(shown.text)
 
 
-@api.post("/sessions/{name}/resume", status_code=202, responses=PROBLEMS)
+@api.post(
+    "/sessions/{name}/resume", status_code=202, responses=PROBLEMS, response_model_exclude=_MASKED
+)
 async def resume(site: AtSite, name: Name, _: CanOperate) -> Status:
     """Try again now, with fresh budgets."""
     await order(site, name, "resume")
     return await status_of(site, name)
 
 
-@api.post("/sessions/{name}/restart", status_code=202, responses=PROBLEMS)
+@api.post(
+    "/sessions/{name}/restart", status_code=202, responses=PROBLEMS, response_model_exclude=_MASKED
+)
 async def restart(site: AtSite, name: Name, _: CanOperate) -> Status:
     """End the session process, if one runs, and start a new one."""
     await order(site, name, "restart")
     return await status_of(site, name)
 
 
-@api.post("/sessions/{name}/stop", status_code=202, responses=PROBLEMS)
+@api.post(
+    "/sessions/{name}/stop", status_code=202, responses=PROBLEMS, response_model_exclude=_MASKED
+)
 async def stop(site: AtSite, name: Name, _: CanOperate) -> Status:
     """Stop the session, keeping its keys. The status is of the moment the order was taken."""
     found = await status_of(site, name)
@@ -241,7 +249,9 @@ async def stop(site: AtSite, name: Name, _: CanOperate) -> Status:
     return found
 
 
-@api.post("/sessions/{name}/relink", status_code=202, responses=PROBLEMS)
+@api.post(
+    "/sessions/{name}/relink", status_code=202, responses=PROBLEMS, response_model_exclude=_MASKED
+)
 async def relink(site: AtSite, name: Name, wanted: Relink, _: CanOperate) -> Status:
     """Log the device out, clear the session away and pair afresh."""
     if wanted.confirm != name:
