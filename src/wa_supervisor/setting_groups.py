@@ -95,6 +95,7 @@ class SnapshotSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     keep: Annotated[int, Field(ge=1, le=100)] = 3
+    """How many, the newest ones."""
 
 
 class QuarantineSettings(BaseModel):
@@ -103,7 +104,9 @@ class QuarantineSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     keep: Annotated[int, Field(ge=1, le=100)] = 5
+    """How many, the newest ones."""
     days: Annotated[FiniteFloat, Field(gt=0, le=36500)] = 30.0
+    """For how long."""
 
 
 class JournalSettings(BaseModel):
@@ -112,7 +115,9 @@ class JournalSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     keep_days: Annotated[FiniteFloat, Field(gt=0)] = 30.0
+    """For how long."""
     keep_rows: Annotated[int, Field(ge=1)] = 100_000
+    """How many steps, the newest ones."""
 
 
 class LogSettings(BaseModel):

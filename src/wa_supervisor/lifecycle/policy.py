@@ -27,6 +27,7 @@ class Backoff(_Numbers):
     """How long to wait before the n-th retry, and how many there are."""
 
     shape: Literal["exponential", "fibonacci"] = "fibonacci"
+    """How the delays grow: 1, 2, 4, 8 times the first, or 1, 1, 2, 3, 5 times."""
     base: Seconds = 1.0
     """The first delay."""
     cap: Seconds = 900.0
@@ -75,7 +76,9 @@ class Limit(_Numbers):
     """At most `count` times within any `window` seconds."""
 
     count: Annotated[int, Field(ge=0)]
+    """How many times."""
     window: Seconds
+    """Seconds, counted back from each moment."""
 
     def fresh(self, times: tuple[float, ...], now: float) -> tuple[float, ...]:
         """The times that still count against the limit."""

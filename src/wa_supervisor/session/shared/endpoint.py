@@ -24,20 +24,22 @@ def _key(text: str) -> str:
 class Endpoint(BaseModel):
     """How the client reaches WhatsApp.
 
-    `proxy` is an http, https or socks5 URL and may hold credentials. The other three exist for a
-    test server: `ca_file` is the PEM file to trust instead of the system's authorities,
-    `noise_root` the 64 hex digits of the key that signs the server's certificates, `keepalive`
-    the factor applied to whatsmeow's keepalive timers. They are refused unless `proxy` is on
-    this machine, so that a session with real keys cannot be led to trust somebody else.
+    All but `proxy` exist for a test server. They are refused unless `proxy` is on this machine, so
+    that a session with real keys cannot be led to trust somebody else.
     """
 
     # A URL may hold a password: no error may quote its input.
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     proxy: SecretStr | None = None
+    """An http, https or socks5 URL, which may hold credentials; None: the way that the environment
+    names, or straight out."""
     ca_file: Path | None = None
+    """The PEM file to trust instead of the system's authorities."""
     noise_root: Annotated[str, AfterValidator(_key)] | None = None
+    """The 64 hex digits of the key that signs the server's certificates."""
     keepalive: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] | None = None
+    """The factor applied to whatsmeow's keepalive timers."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
