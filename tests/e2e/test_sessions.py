@@ -135,3 +135,25 @@ async def test_leaving_ends_all_of_them_within_the_bound_of_one(world: World) ->
         began = loop.time()
     assert loop.time() - began < 6.0
     assert world.started() == []
+
+
+async def test_a_defect_of_one_is_told_at_once_and_ends_no_other(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("a defect")
+
+    async def run_two() -> None:
+        async with Sessions(*(world.settings(session=n) for n in "ab"), pace=QUICKLY) as all_:
+            for session in all_.values():
+                await session.wait_for(State.PAIRING, timeout=30)
+            shell = all_["a"]._shell
+            assert shell is not None
+            world.monkeypatch.setattr(shell.core, "handle", fail)
+            all_["a"].resume()
+            await until(lambda: "a: the supervisor failed" in caplog.text, 10)
+            assert all_["b"].status.state is State.PAIRING
+
+    with pytest.raises(ExceptionGroup) as raised:
+        await run_two()
+    assert raised.group_contains(ZeroDivisionError)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ..seams import Clock, MakeLink
     from ..settings import Settings
     from ..status import Status
+    from ..supervisor import Outcome
 
 log = logging.getLogger("wa_supervisor")
 
@@ -115,7 +116,7 @@ class Sessions(Mapping[str, Supervisor]):
         if name in self._all:
             raise Misused(f"there is a session {name!r} already")
         check_room(len(self))
-        session = Supervisor(settings, link=self._make_link, **options)
+        session = _OneOfMany(settings, link=self._make_link, **options)
         session.post(facts.DialsHeld(self.held or _ITS_TURN))
         session.on_step(functools.partial(self._hear, name))
         self._all[name] = session
@@ -202,6 +203,18 @@ class Sessions(Mapping[str, Supervisor]):
         self._all.pop(name, None)
         self._dials.remove(name)
         self._changed.set()
+
+
+class _OneOfMany(Supervisor):
+    async def run(self) -> Outcome:
+        """Run, and say at once what a program with one session says by ending: a defect."""
+        try:
+            return await super().run()
+        except Exception:
+            if self._shell is not None:  # else it was not begun, and whoever adds it is told
+                name = self.settings.session
+                log.exception("%s: the supervisor failed; the other sessions go on", name)
+            raise
 
 
 def _needs_a_person(status: Status) -> bool:
