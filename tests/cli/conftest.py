@@ -10,9 +10,11 @@ import wa_supervisor.cli.run
 from cli.calling import Answer, Cli
 from wa_supervisor import Outcome, Reason, State
 from wa_supervisor.cli import main
+from wa_supervisor.session.parent import begun_server
 from wa_supervisor.settings import Loaded
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -38,6 +40,14 @@ def program(
         return Answer(int(str(left.value.code)), said.out, said.err)
 
     return call
+
+
+@pytest.fixture(autouse=True)
+def _no_server_is_left() -> Iterator[None]:
+    """A `run` in this process begins a fork server before it knows whether it needs one."""
+    yield
+    while begun_server._early:
+        begun_server.take_early(lambda _: False)
 
 
 @pytest.fixture
