@@ -67,8 +67,7 @@ def test_what_cannot_be_is_said_and_starts_nothing(
 
 
 def test_without_its_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in sys.modules if name.startswith("wa_supervisor.web")]:
-        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delitem(sys.modules, "wa_supervisor.web.app", raising=False)
     monkeypatch.delattr("wa_supervisor.web.app", raising=False)
     monkeypatch.setitem(sys.modules, "fastapi", None)
     with pytest.raises(ConfigError, match="needs fastapi") as raised:
