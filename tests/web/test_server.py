@@ -97,7 +97,7 @@ async def test_a_stop_waits_for_no_reader(tmp_path: Path, caplog: pytest.LogCapt
         deaf.sendall(request.encode() * 100)
         await asyncio.sleep(0.2)
         began = time.monotonic()
-    assert time.monotonic() - began < STOP_BOUND + 3  # the session's own stop is in it
+    assert time.monotonic() - began < STOP_BOUND + 9  # the session's own stop is in it
     assert not [each for each in caplog.records if each.levelname in {"ERROR", "CRITICAL"}]
     assert workers.submit(int, "7").result(timeout=5) == 7  # they serve the sessions still
 
