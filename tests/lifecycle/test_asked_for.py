@@ -305,6 +305,12 @@ def test_a_restart_is_no_retry_and_cuts_no_wait_short() -> None:
     assert (play.phase, play.generation, play.session.retries) == (Phase.INIT, 3, 1)
 
 
+def test_a_restart_before_the_start_means_nothing() -> None:
+    play = VirtualSession(Policy())
+    assert not play.happen(facts.Restart()).taken
+    assert play.happen(facts.Start()).effects == (effects.StartChild(1),)
+
+
 def test_restarts_spend_the_dials_of_the_hour_and_then_wait() -> None:
     play = up(policy := Policy())
     for _ in range(policy.dials.count - 1):
