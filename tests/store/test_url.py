@@ -54,7 +54,7 @@ def test_anything_else_is_refused_by_the_name_of_the_key_alone(tmp_path: Path, u
         load_settings(_file(tmp_path, url))
     assert str(caught.value).startswith("database in c.toml: ")
     assert PASSWORD not in str(caught.value)
-    with pytest.raises(ValueError, match="database") as again:
+    with pytest.raises(ConfigError, match="database") as again:
         Settings(database=SecretStr(url))
     assert PASSWORD not in str(again.value)
 

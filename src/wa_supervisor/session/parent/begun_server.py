@@ -21,6 +21,8 @@ GO = {"GOGC": "50"}
 """What Go is told, unless the environment says otherwise: to let its heap grow by half before it
 collects, not by its whole. 1.1 MiB less a session; a message costs a tenth more CPU at most.
 GOMEMLIMIT is no help: near it, Go collects for ever (6 times the CPU)."""
+_MANAGERS = {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"}
+"""Of the service manager that started us; `sdnotify` takes them out, later than this is begun."""
 _CA_FILE = f"{_OWN}ENDPOINT__CA_FILE"
 
 
@@ -76,10 +78,17 @@ _early: list[BegunServer] = []
 def begin_early(environment: Mapping[str, str]) -> None:
     """Begin one for the sessions that this program will most likely have, by its environment.
 
-    Where it cannot be started nothing happens: who needs one will be told then.
+    Where it cannot be started nothing happens: who needs one will be told then. Nor where we were
+    started without a standard stream: what is opened now would take its number.
     """
+    try:
+        for standard in (0, 1, 2):
+            os.fstat(standard)
+    except OSError:
+        return
     own = {name: value for name, value in environment.items() if name.upper().startswith(_OWN)}
-    given = GO | {name: value for name, value in environment.items() if name not in own}
+    left_out = _MANAGERS | own.keys()
+    given = GO | {name: value for name, value in environment.items() if name not in left_out}
     if _CA_FILE in own:
         given["SSL_CERT_FILE"] = os.path.abspath(own[_CA_FILE])  # noqa: PTH100 - pathlib costs 8 ms
     try:
