@@ -20,7 +20,7 @@ from wa_supervisor.lifecycle import (
     effects,
     facts,
 )
-from wa_supervisor.lifecycle.policy import DAY
+from wa_supervisor.lifecycle.policy import DAY, Limit
 from wa_supervisor.testing import VirtualSession
 
 
@@ -358,6 +358,22 @@ def test_a_held_session_dials_once_each_time_it_is_allowed_to() -> None:
     play.happen(facts.DialAllowed())
     assert (play.generation, play.session.reason) == (2, Reason.DIAL_FAILED)
     assert play.session.detail == ""
+
+
+def test_a_restart_while_held_keeps_to_the_dial_budget() -> None:
+    play = VirtualSession(Policy(dials=Limit(count=1, window=3600.0)))
+    play.happen(HELD)
+    play.happen(facts.Start())
+    play.happen(facts.DialAllowed())
+    play.hear(facts.DialFailed, "no route")
+    play.hear(facts.ChildExited, 0, None)
+    play.session.reason = Reason.HELD
+    play.restart()
+    assert play.happen(facts.Start()).reason is Reason.DIAL_BUDGET
+    play.advance(3500)
+    assert play.generation == 1
+    play.advance(200)
+    assert play.generation == 2
 
 
 def test_why_all_are_held_is_shown_at_once_and_looked_at_again() -> None:

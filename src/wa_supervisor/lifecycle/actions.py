@@ -84,7 +84,8 @@ class Actions(Guards):
 
     def begin_wait(self, fact: Fact) -> None:
         self.stop_child()
-        if self.session.reason is Reason.HELD:
+        # Of an earlier life it may have been held, and now wait for another reason.
+        if self.session.reason is Reason.HELD and not self.dial_too_early:
             self.look_again()
             return
         # A start that comes too early goes on with the wait that it found.
