@@ -22,7 +22,7 @@ from .messages.errors import InboxError
 from .messages.own import read_own
 from .private_files import list_names
 from .standing import describe, look_at
-from .status import Status
+from .status import Status, people_first
 from .status_parts import LastRun, Received, Running
 from .store.layout import SessionFiles
 from .store.lock import Holder, look_at_lock
@@ -64,8 +64,7 @@ def look(files: SessionFiles, policy: AnyPolicy = None) -> Status:
 def look_at_all(sessions: Iterable[SessionFiles], policy: AnyPolicy = None) -> tuple[Status, ...]:
     """Say how each of these sessions stands, those that need a person first."""
     looking = [_on_a_thread(partial(look, each, policy)) for each in sessions]
-    found = [each.result() for each in looking]
-    return tuple(sorted(found, key=lambda status: (not status.needs_person, status.session)))
+    return people_first(each.result() for each in looking)
 
 
 def sessions_beside(files: SessionFiles) -> tuple[SessionFiles, ...]:

@@ -11,7 +11,7 @@ status), which mypy and the reader must see. A test holds both lists to the mark
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack
@@ -295,6 +295,11 @@ class Status(_Record):
         where = f"{self.state.value}.{self.substate}" if self.substate else self.state.value
         why = f": {self.sentence}" if self.sentence else ""
         return f"session {self.session!r} is in {where}, and {what}{why}"
+
+
+def people_first(statuses: Iterable[Status]) -> tuple[Status, ...]:
+    """Put those that need a person first, and each part by name."""
+    return tuple(sorted(statuses, key=lambda each: (not each.needs_person, each.session)))
 
 
 def who_must_act(session: Session) -> tuple[Who, tuple[Hint, ...]]:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ..clock import RealClock
 from ..errors import Misused
-from ..lifecycle import State, facts
-from ..lifecycle.reasons import Who
+from ..lifecycle import facts
 from ..session.parent.link import SessionLink, best_launcher
+from ..status import people_first
 from ..supervisor import Supervisor
 from .breaker import Breaker
 from .dials import Dials, Pace
@@ -95,12 +95,9 @@ class Sessions(Mapping[str, Supervisor]):
             "one at a time tries until one comes up"
         )
 
-    def statuses(self) -> list[Status]:
+    def statuses(self) -> tuple[Status, ...]:
         """How all of them stand; those that need a person come first."""
-        return sorted(
-            (each.status for each in self._all.values()),
-            key=lambda status: (not _needs_a_person(status), status.session),
-        )
+        return people_first(each.status for each in self._all.values())
 
     # -- at run time
 
@@ -215,8 +212,3 @@ class _OneOfMany(Supervisor):
                 name = self.settings.session
                 log.exception("%s: the supervisor failed; the other sessions go on", name)
             raise
-
-
-def _needs_a_person(status: Status) -> bool:
-    who = status.reason.explanation.who if status.reason else Who.NOBODY
-    return status.state is State.PAIRING or who is not Who.NOBODY
