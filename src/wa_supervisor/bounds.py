@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from .errors import Unreachable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from .seams import Link, Store
 
@@ -76,3 +77,18 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
+
+
+@contextlib.contextmanager
+def working_on(workers: ThreadPoolExecutor | None) -> Iterator[None]:
+    """Have the running loop use these threads, if any; its end does not wait for them.
+
+    asyncio waits for every thread of the executor that a loop has last: it gets an idle one.
+    """
+    loop = asyncio.get_running_loop()
+    if workers is not None:
+        loop.set_default_executor(workers)
+    try:
+        yield
+    finally:
+        loop.set_default_executor(ThreadPoolExecutor(1))

@@ -8,7 +8,6 @@ import json
 import logging
 import os
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
+from ..bounds import working_on
 from ..exit_record import note_exit
 from ..lifecycle import Reason
 from ..output import Output
@@ -162,15 +162,11 @@ async def _until_signalled(
     workers: Workers,
     address: Address | None,
 ) -> Outcome:
-    loop, settings = asyncio.get_running_loop(), supervisor.settings
-    loop.set_default_executor(workers)
-    try:
-        with stop_on_signals(supervisor.stop), on_hang_up(hang_up):
-            served = page({settings.session: supervisor}, address, settings, workers)
-            async with served, reporting(supervisor, notifier):
-                return await supervisor.run()
-    finally:
-        loop.set_default_executor(ThreadPoolExecutor(1))  # asyncio waits for this one, not for ours
+    settings = supervisor.settings
+    with working_on(workers), stop_on_signals(supervisor.stop), on_hang_up(hang_up):
+        served = page({settings.session: supervisor}, address, settings, workers)
+        async with served, reporting(supervisor, notifier):
+            return await supervisor.run()
 
 
 def leave_note(settings: Settings, code: int) -> None:

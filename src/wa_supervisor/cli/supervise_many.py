@@ -6,13 +6,13 @@ import asyncio
 import logging
 import os
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from ..bounds import working_on
 from ..errors import ConfigError, SupervisorError
 from ..lifecycle import State
 from ..log_context import SESSION
@@ -104,12 +104,11 @@ class _Many:
 
     async def run(self, wanted: Mapping[str, Loaded]) -> Exit:
         loop = asyncio.get_running_loop()
-        loop.set_default_executor(self._workers)
 
         def stop() -> None:
             loop.call_soon_threadsafe(self._stop)
 
-        try:
+        with working_on(self._workers):
             notifier = Notifier.from_environment(os.environ)
             settings = next(iter(wanted.values())).settings
             served = page(self._sessions, self._options.web, settings, self._workers)
@@ -118,8 +117,6 @@ class _Many:
                     await self._take(wanted)
                     while any(not end.done() for end in self._ends.values()):
                         await self._until_news()
-        finally:
-            loop.set_default_executor(ThreadPoolExecutor(1))
         return self._code
 
     async def _until_news(self) -> None:

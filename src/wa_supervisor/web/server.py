@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 import threading
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from ..bounds import working_on
 from ..errors import ConfigError
 from ..hints import Hint
 
@@ -134,11 +136,5 @@ class Server:
             log.exception("the web page is gone; the session goes on")
 
     async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
-        if self._workers is not None:
-            loop.set_default_executor(self._workers)
-        try:
+        with contextlib.closing(self._listener), working_on(self._workers):
             await self._server.serve(sockets=[self._listener])
-        finally:
-            self._listener.close()
-            loop.set_default_executor(ThreadPoolExecutor(1))  # asyncio ends this one, not theirs
