@@ -9,8 +9,8 @@ be a phone number or a password.
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
@@ -53,6 +53,7 @@ from .setting_sources import (
     NESTED,
     Key,
     Sources,
+    Tree,
     merge,
     read_file,
     sections,
@@ -231,18 +232,43 @@ def load_settings(config: Path | None = None, overrides: Mapping[str, Any] | Non
     nested like the settings; a None in it means "not given". Raises one ConfigError that names
     every wrong key as it was written.
     """
-    file = _file(config)
+    given = _given(config, overrides)
+    return _loaded(*given, name=given[0].tree().get("session", "default"))
+
+
+def load_sessions(
+    config: Path | None, overrides: Mapping[str, Any], names: Iterable[str] | None = None
+) -> dict[str, Loaded]:
+    """Read the settings of several sessions as `load_settings` those of one, the file once.
+
+    Without `names` these are the sessions that the file has a table for. Raises ConfigError.
+    """
+    sources, tables = _given(config, overrides)
+    return {
+        name: _loaded(replace(sources, options={**sources.options, "session": name}), tables, name)
+        for name in (tables if names is None else names)
+    }
+
+
+def _given(
+    config: Path | None, overrides: Mapping[str, Any] | None
+) -> tuple[Sources, dict[str, Tree]]:
+    """Read all that is given, and the tables of single sessions apart from it."""
+    file = config or (default_config() if default_config().is_file() else None)
     environment, options = EnvSettingsSource(Settings)(), without_none(overrides or {})
     from_file = read_file(file) if file else {}
-    own = sections(from_file)
-    name = merge(merge(from_file, environment), options).get("session", "default")
-    sources = Sources(
+    tables = sections(from_file)
+    return Sources(
         file=file,
         variables=variables(Settings),
         environment=environment,
-        from_file=merge(from_file, own.get(name, {})),
+        from_file=from_file,
         options=options,
-    )
+    ), tables
+
+
+def _loaded(given: Sources, tables: Mapping[str, Tree], name: str) -> Loaded:
+    sources = replace(given, from_file=merge(given.from_file, tables.get(name, {})))
     try:
         settings = Settings(**sources.tree())
     except WrongSettings as error:
@@ -250,19 +276,6 @@ def load_settings(config: Path | None = None, overrides: Mapping[str, Any] | Non
         raise ConfigError("\n".join(problems)) from None
     _require_ca_file(settings, sources)
     return Loaded(settings, sources, (*settings.warnings(), *_about_the_file(sources)))
-
-
-def session_names(config: Path | None = None) -> tuple[str, ...]:
-    """Return the names of the sessions that the file has a table for, `[sessions.NAME]`.
-
-    Raises ConfigError.
-    """
-    file = _file(config)
-    return tuple(sections(read_file(file))) if file else ()
-
-
-def _file(config: Path | None) -> Path | None:
-    return config or (default_config() if default_config().is_file() else None)
 
 
 def _problems(error: ValidationError) -> Iterator[tuple[Key, str]]:

@@ -12,7 +12,7 @@ import typer
 from ..errors import ConfigError
 from ..lifecycle import PROFILES, State
 from ..output import take_over
-from ..settings import Loaded, load_settings, session_names
+from ..settings import Loaded, load_sessions, load_settings
 from ..supervisor import Supervisor
 from .exits import GIVE_UP, Exit
 from .explain import explanation
@@ -106,13 +106,13 @@ def run(
         return load_settings(config, {**given, "session": name})
 
     def read_all() -> dict[str, Loaded]:
-        names = session_names(config) if all_ else tuple(session or ())
-        if not names:
+        found = load_sessions(config, given, None if all_ else session)
+        if not found:
             raise ConfigError(
                 "--all takes the sessions that the settings file has tables for, and it has none",
                 hint="write [sessions.NAME] for each, or name them by --session",
             )
-        return {name: read(name) for name in names}
+        return found
 
     first_order = Supervisor.relink if relink else Supervisor.resume if resume else None
     take_over()  # nothing that is printed from here on may wait for its reader
