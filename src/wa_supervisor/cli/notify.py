@@ -9,9 +9,8 @@ from datetime import UTC, datetime
 import typer
 
 from ..errors import ConfigError
-from ..notify.channels import NotSaid
 from ..notify.notice import Kind, Notice
-from ..notify.notices import beat_once, say_all
+from ..notify.notices import say_all
 from ..redaction import printable
 from .commands import TYPER
 from .exits import Exit
@@ -42,22 +41,16 @@ def try_all(
                 "nobody is notified of anything",
                 hint="set notify.urls, notify.webhook, notify.command or notify.heartbeat",
             )
+        now = datetime.now(UTC)
         notice = Notice(
-            id=f"{settings.session}-test-{int(datetime.now(UTC).timestamp())}",
+            id=f"{settings.session}-test-{int(now.timestamp())}",
             kind=Kind.TEST,
             session=settings.session,
-            at=datetime.now(UTC),
+            at=now,
             text="Nothing happened. This is what it looks like when something does.",
             page=settings.notify.page,
         )
         answers = asyncio.run(say_all(settings.notify, notice))
-        if settings.notify.heartbeat is not None:
-            try:
-                asyncio.run(beat_once(settings.notify))
-            except NotSaid as error:
-                answers["heartbeat"] = str(error)
-            else:
-                answers["heartbeat"] = None
     for name, why in answers.items():
         print(f"{name}: {'taken' if why is None else printable(why)}")
     if any(answers.values()):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pydantic import BaseModel
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from ..supervisor import Supervisor
 
 log = logging.getLogger("wa_supervisor")
+
+_APPLIED: Final = LIVE | {"gate"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +49,19 @@ def reload(supervisor: Supervisor, read: Callable[[], Loaded]) -> tuple[NeedsRes
     for warning in loaded.warnings:
         log.warning("%s", warning)
     old, new = supervisor.settings, loaded.settings
-    changed = tuple(_changed(old, new))
+    changed = [*_changed(old, new)]
+    # Given with its defaults the gate stands before a bot, not given it does not.
     if old.gate.is_given is not new.gate.is_given and "gate" not in map(_group, changed):
-        changed += (
-            "gate",
-        )  # given with its defaults it stands before a bot, not given it does not
-    left = tuple(NeedsRestart(key) for key in changed if _group(key) not in LIVE | {"gate"})
+        changed.append("gate")
+    left = tuple(NeedsRestart(key) for key in changed if _group(key) not in _APPLIED)
     for warned in left:
         log.warning("%s", warned)
-    applied = [key for key in changed if _group(key) in LIVE | {"gate"}]
+    applied = [key for key in changed if _group(key) in _APPLIED]
     groups = set(map(_group, applied))
     if groups & LIVE:
-        supervisor.update_policy(loaded.settings)
+        supervisor.update_policy(new)
     if "gate" in groups:
-        supervisor.update_gate(loaded.settings.gate)
+        supervisor.update_gate(new.gate)
     log.info("the settings were read again; changed: %s", ", ".join(applied) or "nothing")
     return left
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -149,12 +149,11 @@ class Notices:
     async def _beat(self, heartbeat: Heartbeat, status: Callable[[], Status]) -> None:
         while True:
             if status().is_ready:
-                try:
-                    await heartbeat.beat()
-                except NotSaid as error:
-                    self.trouble[heartbeat.name] = str(error)
-                else:
+                why = await beaten(heartbeat)
+                if why is None:
                     self.trouble.pop(heartbeat.name, None)
+                else:
+                    self.trouble[heartbeat.name] = why
             await asyncio.sleep(self._every)
 
     async def _save(self) -> None:
@@ -184,14 +183,21 @@ async def said(channel: Channel, notice: Notice) -> str | None:
     return None
 
 
+async def beaten(heartbeat: Heartbeat) -> str | None:
+    """Have a heartbeat beat. Return why it could not; None if it did."""
+    try:
+        await heartbeat.beat()
+    except NotSaid as error:
+        return str(error)
+    return None
+
+
 async def say_all(settings: NotifySettings, notice: Notice) -> dict[str, str | None]:
-    """Say one notice on every channel at once; return by name why one could not."""
-    every: Iterable[Channel] = tuple(channels(settings))
-    answers = await asyncio.gather(*(said(channel, notice) for channel in every))
-    return dict(zip((channel.name for channel in every), answers, strict=True))
+    """Say one notice on every channel at once, and have the heartbeat beat.
 
-
-async def beat_once(settings: NotifySettings) -> None:
-    """Have the heartbeat beat once, if there is one. Raises NotSaid."""
+    Return by name why one could not.
+    """
+    tries = {channel.name: said(channel, notice) for channel in channels(settings)}
     if settings.heartbeat is not None:
-        await Heartbeat(settings.heartbeat).beat()
+        tries[Heartbeat.name] = beaten(Heartbeat(settings.heartbeat))
+    return dict(zip(tries, await asyncio.gather(*tries.values()), strict=True))
