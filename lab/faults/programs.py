@@ -47,7 +47,7 @@ _KEPT = ("PATH", "HOME", "LANG")
 
 
 @dataclass(frozen=True)
-class Told:
+class TimedStep:
     """A step of the supervisor and when it was heard, on `time.monotonic`."""
 
     at: float
@@ -165,7 +165,7 @@ class Supervised(ProgramUnderTest):
         phone: str | None = None,
     ) -> None:
         super().__init__(endpoint, directory, session=session, keepalive=keepalive, bot=bot)
-        self.steps: list[Told] = []
+        self.steps: list[TimedStep] = []
         self.policy = {**POLICY, **(policy or {})}
         self.phone = phone
         self._readers: list[asyncio.Task[None]] = []
@@ -251,7 +251,7 @@ class Supervised(ProgramUnderTest):
 
     async def _read_steps(self, lines: AsyncIterator[str]) -> None:
         async for line in lines:
-            self.steps.append(Told(time.monotonic(), StepRecord.parse(line)))
+            self.steps.append(TimedStep(time.monotonic(), StepRecord.parse(line)))
 
     async def _read_log(self, lines: AsyncIterator[str]) -> None:
         async for line in lines:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from wa_supervisor.lifecycle import Phase, Reason, Session
-from wa_supervisor.notify.incidents import CALM, Incidents, Told
+from wa_supervisor.notify.incidents import CALM, Incidents, Notified
 from wa_supervisor.notify.notice import Kind, Notice, lasting
 from wa_supervisor.status import Status
 from wa_supervisor.status_parts import Device
@@ -51,14 +51,14 @@ class Watch:
             if at > end:
                 break
             self.now = at
-            before = self.incidents.told.model_dump()
+            before = self.incidents.notified.model_dump()
             self.look()
-            assert (self.incidents.due(), before) != (due, self.incidents.told.model_dump())
+            assert (self.incidents.due(), before) != (due, self.incidents.notified.model_dump())
         self.now = end
 
     def restart(self) -> None:
-        kept = self.incidents.told.model_dump_json()
-        self.incidents = Incidents(Told.model_validate_json(kept))
+        kept = self.incidents.notified.model_dump_json()
+        self.incidents = Incidents(Notified.model_validate_json(kept))
 
     @property
     def kinds(self) -> list[Kind]:
@@ -153,7 +153,7 @@ def test_a_clock_that_is_set_back_by_a_year_keeps_nobody_from_being_called() -> 
 
 def test_a_time_without_its_zone_is_no_time() -> None:
     with pytest.raises(ValidationError):
-        Told.model_validate_json('{"open": {"began": "2026-01-01T00:00:00"}}')
+        Notified.model_validate_json('{"open": {"began": "2026-01-01T00:00:00"}}')
 
 
 def test_a_stop_is_nobodys_incident() -> None:
@@ -267,6 +267,6 @@ def test_after_whatever_the_last_word_is_how_it_stands(story: list[tuple[Phase, 
         watch.wait(seconds)
     watch.be(Phase.ONLINE)
     watch.wait(3 * CALM.total_seconds())
-    assert watch.incidents.told.open is None
+    assert watch.incidents.notified.open is None
     last = watch.kinds[-1:]
     assert last in ([], [Kind.RECOVERED], [Kind.FLAPPING])

@@ -203,7 +203,7 @@ async def test_many_who_ask_cost_the_session_one_answer(
         return await original(question)
 
     monkeypatch.setattr(site.watched, "_ask", counting)
-    site.watched._told.clear()
+    site.watched._answers.clear()
     await site.watched.statuses()
     began = time.monotonic()
     for _ in range(200):

@@ -87,3 +87,8 @@ GIVE_UP: dict[Reason, Exit] = {
     Reason.CLIENT_UNUSABLE: Exit.OUTDATED,
 }
 """Every reason the chart gives up for."""
+
+
+def gave_up(reason: Reason | None) -> Exit:
+    """Return the code that says why a session was given up."""
+    return GIVE_UP.get(reason, Exit.FAILED) if reason is not None else Exit.FAILED

@@ -13,7 +13,7 @@ from ..control import ask_code
 from ..errors import ConfigError
 from ..lifecycle import Reason, State
 from ..pairing.files import PngFile
-from .exits import GIVE_UP, INTERRUPTED, Exit
+from .exits import INTERRUPTED, gave_up
 from .explain import explanation
 from .screen import Screen
 from .session_options import ConfigOption, DataDirOption, SessionOption, SessionOptions
@@ -53,7 +53,7 @@ def qr(
     reason = Reason(status.reason) if status.reason else None
     if reason is not None:
         print("\n".join(f"  {line}" for line in explanation(reason, status.detail, options)))
-    raise typer.Exit(GIVE_UP.get(reason, Exit.FAILED) if reason else Exit.FAILED)
+    raise typer.Exit(gave_up(reason))
 
 
 class _Standing:

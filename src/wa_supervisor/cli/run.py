@@ -14,7 +14,7 @@ from ..lifecycle import PROFILES, State
 from ..output import take_over
 from ..settings import Loaded, load_sessions, load_settings
 from ..supervisor import Supervisor
-from .exits import GIVE_UP, Exit
+from .exits import Exit, gave_up
 from .explain import explanation
 from .session_options import SessionOptions
 from .supervise import OnGiveUp, RunOptions, leave_note, supervise
@@ -147,7 +147,7 @@ def run(
     if outcome.state is State.GAVE_UP and outcome.reason is not None:
         lines = explanation(outcome.reason, outcome.detail, options.session)
         print("wa-supervisor: gave up: " + "\n  ".join(lines), file=sys.stderr)
-        code = GIVE_UP.get(outcome.reason, Exit.FAILED)
+        code = gave_up(outcome.reason)
     workers.submit(leave_note, loaded.settings, code)
     workers.leave(code)
     raise typer.Exit(code)

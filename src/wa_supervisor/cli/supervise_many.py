@@ -20,7 +20,7 @@ from ..multi import Sessions
 from ..pairing.parse import parse_sink
 from ..pairing.spec import SinkSpec
 from ..sdnotify import Notifier
-from .exits import GIVE_UP, Exit
+from .exits import Exit, gave_up
 from .logs import configure_logging
 from .reload import reload
 from .service import Report, reports
@@ -175,9 +175,8 @@ class _Many:
     async def _end(self, session: Supervisor) -> None:
         async for _ in session.steps():
             pass
-        status, code = session.status, Exit.OK
-        if status.state is State.GAVE_UP and status.reason is not None:
-            code = GIVE_UP.get(status.reason, Exit.FAILED)
+        status = session.status
+        code = gave_up(status.reason) if status.state is State.GAVE_UP else Exit.OK
         self._code = self._code or code
         await asyncio.to_thread(leave_note, session.settings, code)
 

@@ -1,4 +1,4 @@
-"""What was told and what is still to be said, kept beside the session across restarts."""
+"""What was notified and what is still to be said, kept beside the session across restarts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 from pydantic import BaseModel, ValidationError
 
 from .. import private_files
-from .incidents import Told
+from .incidents import Notified
 from .notice import Notice
 
 log = logging.getLogger("wa_supervisor")
@@ -21,13 +21,13 @@ _LONGEST: Final = 2**20  # bytes
 class Memory(BaseModel):
     """The content of the file."""
 
-    told: Told = Told()
+    notified: Notified = Notified()
     unsaid: dict[str, list[Notice]] = {}
     """By channel: what it has not taken yet, the oldest first."""
 
 
 def load(path: Path | None) -> Memory:
-    """Read it. What cannot be read is begun anew, and the log says so: better told twice."""
+    """Read it. What cannot be read is begun anew, and the log says so: better notified twice."""
     if path is None:
         return Memory()
     try:

@@ -1,4 +1,4 @@
-"""What a person is told. It holds no code, no number and no text of a message."""
+"""What a person is sent. It holds no code, no number and no text of a message."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Kind(Enum):
     DOWN = "down"
     """No messages are heard for a while; it is being tried to mend that."""
     RECOVERED = "recovered"
-    """What was told before is over."""
+    """What was notified before is over."""
     STILL = "still"
     """It goes on, a day later."""
     FLAPPING = "flapping"

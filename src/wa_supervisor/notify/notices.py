@@ -39,7 +39,7 @@ class Notices:
     """The notices of one session."""
 
     def __init__(self, settings: NotifySettings, beside: Path | None) -> None:
-        """Tell as these settings say; what was told is kept in the directory of `beside`."""
+        """Notify as these settings say; what was notified is kept in the directory of `beside`."""
         self._channels = tuple(channels(settings))
         self._heartbeat = Heartbeat(settings.heartbeat) if settings.heartbeat else None
         self._every = settings.heartbeat_every
@@ -60,12 +60,12 @@ class Notices:
 
     @contextlib.asynccontextmanager
     async def running(self, status: Callable[[], Status]) -> AsyncIterator[None]:
-        """Tell for as long as this lasts. What is unsaid at the end is said by the next run."""
+        """Notify for as long as this lasts. What is unsaid at the end is said by the next run."""
         if not self._channels and self._heartbeat is None:
             yield
             return
         self._memory = await asyncio.to_thread(memory.load, self._path)
-        self._incidents = Incidents(self._memory.told, page=self._page)
+        self._incidents = Incidents(self._memory.notified, page=self._page)
         tasks = [asyncio.create_task(self._watch(status), name="notices")]
         tasks += [asyncio.create_task(self._speak(each), name=each.name) for each in self._channels]
         if self._heartbeat is not None:
@@ -95,15 +95,15 @@ class Notices:
 
     async def _look(self, status: Status) -> None:
         try:
-            await self._tell(status)
-        except Exception:  # a defect shall end neither the session nor what is told from then on
-            log.exception("it cannot be told whether somebody is needed, a defect of wa-supervisor")
+            await self._notify(status)
+        except Exception:  # a defect shall end neither the session nor later notices
+            log.exception("it is not known whether somebody is needed, a defect of wa-supervisor")
             self._incidents = Incidents(page=self._page)
 
-    async def _tell(self, status: Status) -> None:
-        before = self._incidents.told.model_dump_json()
+    async def _notify(self, status: Status) -> None:
+        before = self._incidents.notified.model_dump_json()
         notices = self._incidents.see(status)
-        if not notices and before == self._incidents.told.model_dump_json():
+        if not notices and before == self._incidents.notified.model_dump_json():
             return
         for notice in notices:
             log.info("notice to %s: %s", self._named(), notice.title)
@@ -113,7 +113,7 @@ class Notices:
                 del waiting[:-MOST_UNSAID]
                 self._all_said[channel.name].clear()
                 self._to_say[channel.name].set()
-        self._memory.told = self._incidents.told
+        self._memory.notified = self._incidents.notified
         await self._save()
 
     async def _speak(self, channel: Channel) -> None:
@@ -161,7 +161,7 @@ class Notices:
         try:
             await asyncio.to_thread(memory.save, self._path, content)
         except OSError as error:
-            self.trouble["memory"] = f"what was told cannot be kept: {error.strerror}"
+            self.trouble["memory"] = f"what was notified cannot be kept: {error.strerror}"
         else:
             self.trouble.pop("memory", None)
 

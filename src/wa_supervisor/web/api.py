@@ -113,7 +113,7 @@ class Link(BaseModel):
 async def sessions(site: AtSite, _: CanView) -> list[Status]:
     """How all sessions stand; those that need a person come first."""
     try:
-        return await site.watched.statuses()
+        return list(await site.watched.statuses())
     except ControlError as error:
         raise HTTPException(503, str(error)) from error
 

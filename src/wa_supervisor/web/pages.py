@@ -216,15 +216,15 @@ async def events(
     request: Request, site: AtSite, grant: Annotated[Grant, Depends(_may_stream)]
 ) -> AsyncIterator[ServerSentEvent]:
     """Say that there is something new to be seen, and nothing of it."""
-    told = None
+    sent: object = None
     async with waking(site) as news:
         while not site.watched.ended:
             if grant.until is not None and grant.until <= now():
                 yield ServerSentEvent(event="over", data="")
                 return
             seen = await _seen(site, grant)
-            if seen != told:
-                told = seen
+            if seen != sent:
+                sent = seen
                 yield ServerSentEvent(event="change", data="")
             await look_again(news)
             if await request.is_disconnected():

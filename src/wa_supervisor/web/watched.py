@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ..errors import ControlError
 from ..journal.reader import read, read_after
+from ..status import people_first
 from ..store.layout import SessionFiles
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ ANSWER_BOUND: Final = 2.0
 """Seconds for a session's loop to answer; then it is said that it does not."""
 
 FRESH: Final = 0.1
-"""Seconds in which all who ask are told the same: a flood costs a session ten answers a second."""
+"""Seconds in which all who ask get one answer: a flood costs a session ten a second."""
 
 READS_AT_ONCE: Final = 2
 """Reads of journals that are under way; the threads that do them serve the sessions, too."""
@@ -72,7 +73,7 @@ class Watched:
         self._sessions = sessions
         self._loop = asyncio.get_running_loop()
         self._known: dict[str, tuple[Supervisor, Counted]] = {}
-        self._told: dict[str, tuple[float, Status]] = {}
+        self._answers: dict[str, tuple[float, Status]] = {}
         self._reading = asyncio.Semaphore(READS_AT_ONCE)
         self.ended = False
         """Whether there is nothing more to follow."""
@@ -91,10 +92,10 @@ class Watched:
                 session.on_record(self._hear)
         for name in self._known.keys() - set(self._sessions):
             del self._known[name]
-            self._told.pop(name, None)
+            self._answers.pop(name, None)
 
     def _hear(self, record: StepRecord) -> None:
-        self._told.pop(record.session, None)
+        self._answers.pop(record.session, None)
         self._wake()
 
     def end(self) -> None:
@@ -119,7 +120,7 @@ class Watched:
         """End that."""
         self._news.pop(event, None)
 
-    async def statuses(self) -> list[Status]:
+    async def statuses(self) -> tuple[Status, ...]:
         """How all of them stand; those that need a person come first. Raises ControlError."""
 
         def every() -> dict[str, Status]:
@@ -127,15 +128,12 @@ class Watched:
             return {name: session.status for name, session in self._sessions.items()}
 
         now = time.monotonic()
-        known = {name: told for name, told in self._told.items() if now - told[0] < FRESH}
+        known = {name: each for name, each in self._answers.items() if now - each[0] < FRESH}
         if not known or set(known) != set(self._known):
             found = await self._ask(every)
             known = {name: (now, status) for name, status in found.items()}
-            self._told = dict(known)
-        return sorted(
-            (status for _, status in known.values()),
-            key=lambda each: (not each.needs_person, each.is_ready, each.session),
-        )
+            self._answers = dict(known)
+        return people_first(status for _, status in known.values())
 
     async def status(self, name: str) -> Status:
         """How one stands. Raises KeyError, ControlError."""
@@ -149,7 +147,7 @@ class Watched:
     async def order(self, name: str, do: Callable[[Supervisor], object]) -> None:
         """Give an order, such as `Supervisor.resume`. Raises KeyError, ControlError."""
         await self._ask(lambda: do(self._sessions[name]))
-        self._told.pop(name, None)  # who gave it is told what came of it
+        self._answers.pop(name, None)  # who gave it hears what came of it
 
     async def do(
         self,
@@ -163,7 +161,7 @@ class Watched:
             return await what(self._sessions[name])
 
         done = await self._run(doing, within)
-        self._told.pop(name, None)
+        self._answers.pop(name, None)
         return done
 
     def counted(self) -> dict[str, Counted]:
