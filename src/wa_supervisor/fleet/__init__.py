@@ -1,0 +1,1 @@
+"""Sessions over many workers, on machines that can fail: exactly one has each session."""

@@ -1,0 +1,143 @@
+"""The fleet's Postgres database: connections that never wait for long, its tables, and the fence.
+
+Everything here blocks for a short time and is called in worker threads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from importlib import resources
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+from psycopg.rows import dict_row
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from ..errors import LockHeld, Unreachable
+from ..hints import Action, Hint
+from ..redaction import Redactor, url_secrets
+from ..store.postgres import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pydantic import SecretStr
+
+    from .ownership import Ownership
+
+SCHEMA: Final = "wa_fleet"
+CONNECTIONS: Final = 4
+"""At most, of one program, for all but the engine; a session process has its own."""
+WAIT_SECONDS: Final = 3.0
+"""For a connection, be it a new one or one that others use."""
+STATEMENT_SECONDS: Final = 4.0
+"""For one statement, by the server's clock."""
+LOCK_SECONDS: Final = 3.0
+"""For a row that another program has locked."""
+KEEPALIVES: Final = {
+    "connect_timeout": 3,
+    "keepalives_idle": 2,
+    "keepalives_interval": 1,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 4000,
+}
+"""A connection that was cut is known to be within 5 s: less than a lease lasts."""
+
+_INSTALL_LOCK: Final = 0x77614665  # for the advisory lock under which the tables are made
+
+Row = dict[str, Any]
+Connection = psycopg.Connection[Row]
+
+
+class FleetDatabase:
+    """The tables of one fleet; its URL is in no repr and no error."""
+
+    def __init__(self, url: SecretStr, *, name: str = "wa-supervisor fleet") -> None:
+        self.url = url
+        options = [
+            f"-c search_path={SCHEMA}",
+            f"-c statement_timeout={STATEMENT_SECONDS * 1000:.0f}",
+            f"-c lock_timeout={LOCK_SECONDS * 1000:.0f}",
+            f"-c idle_in_transaction_session_timeout={STATEMENT_SECONDS * 1000:.0f}",
+        ]
+        self._pool: ConnectionPool[Connection] = ConnectionPool(
+            make_conninfo(
+                url.get_secret_value(),
+                application_name=name,
+                options=" ".join(options),
+                **KEEPALIVES,
+            ),
+            connection_class=psycopg.Connection[Row],
+            kwargs={"row_factory": dict_row, "autocommit": True, "prepare_threshold": None},
+            min_size=1,
+            max_size=CONNECTIONS,
+            timeout=WAIT_SECONDS,
+            reconnect_timeout=WAIT_SECONDS,
+            check=ConnectionPool.check_connection,
+            open=False,
+        )
+
+    def __enter__(self) -> Self:
+        self._pool.open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.close(timeout=WAIT_SECONDS)
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Work in one transaction: all of it lasts, or nothing if anything is raised.
+
+        Raises Unreachable if Postgres does not answer, StoreError if it refuses.
+        """
+        try:
+            with self._pool.connection() as connection, connection.transaction():
+                yield connection
+        except PoolTimeout:
+            raise Unreachable(
+                f"the fleet's Postgres database gave no connection within {WAIT_SECONDS:g} s",
+                hint=Hint(Action.SET, "database", first="check that its server runs"),
+            ) from None
+        except psycopg.Error as error:
+            # None of it is chained: the details of a constraint quote numbers and keys.
+            raise errors.store_error(error, self._redact) from None
+
+    @contextlib.contextmanager
+    def as_owner(self, ownership: Ownership) -> Iterator[Connection]:
+        """As `transaction`, for what only the session's owner may write.
+
+        A takeover waits until it has ended. Raises LockHeld if the session is another's already.
+        """
+        with self.transaction() as connection:
+            owner = connection.execute(
+                "SELECT epoch, worker FROM owners WHERE session = %s FOR SHARE",
+                (ownership.session,),
+            ).fetchone()
+            if owner is None or owner["epoch"] != ownership.epoch:
+                now = owner["worker"] if owner else None
+                raise LockHeld(
+                    f"the session {ownership.session!r} is no longer this worker's: "
+                    + (f"{now} has taken it over" if now else "nobody may have it now"),
+                )
+            yield connection
+
+    def install(self) -> None:
+        """Make the tables if they are not there; safe while others do the same."""
+        with self.transaction() as connection:
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", (_INSTALL_LOCK,))
+            schema = connection.execute(
+                "SELECT 1 FROM pg_namespace WHERE nspname = %s", (SCHEMA,)
+            ).fetchone()
+            if schema is None:
+                connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(SCHEMA)))
+                for name in ("tables.sql",):
+                    connection.execute(_script(name))
+
+    def _redact(self, text: str) -> str:
+        return Redactor(url_secrets(self.url.get_secret_value()))(text)
+
+
+def _script(name: str) -> bytes:
+    return (resources.files(__package__) / name).read_bytes()

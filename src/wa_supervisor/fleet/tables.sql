@@ -1,0 +1,101 @@
+-- What the workers of a fleet share. The engine's own tables (procrastinate_*) stand beside these, in
+-- the schema `wa_fleet`; the keys of a session are in a schema of its own, see `session_url`.
+
+CREATE TABLE workers (
+  name text PRIMARY KEY,
+  engine_id bigint NOT NULL,               -- its row in procrastinate_workers, whose heartbeat is the lease
+  host text NOT NULL,
+  pid integer NOT NULL,
+  version text NOT NULL,
+  capacity integer NOT NULL CHECK (capacity > 0),
+  draining boolean NOT NULL DEFAULT false, -- it hands its sessions over and takes no others
+  started_at timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE TABLE sessions (
+  name text PRIMARY KEY,
+  settings jsonb NOT NULL,                 -- what was given for it at `fleet add`; no secret of WhatsApp
+  added_at timestamptz NOT NULL DEFAULT now(),
+  removed boolean NOT NULL DEFAULT false,  -- to be ended where it runs; the keys stay
+  wanted_worker text,                      -- where an operator wants it, else anywhere
+  -- Said by its owner with each step:
+  state text,
+  substate text,
+  reason text,
+  since timestamptz,
+  paired boolean,
+  needs text                               -- who must act, see `status.Status`; null: nobody
+);
+
+-- Who may write a session's keys: apart from `sessions`, as each write of a key locks this row.
+CREATE TABLE owners (
+  session text PRIMARY KEY REFERENCES sessions (name) ON DELETE CASCADE,
+  epoch bigint NOT NULL DEFAULT 0,         -- one more with each new owner
+  worker text,
+  claimed_at timestamptz
+);
+
+CREATE TABLE journals (
+  session text PRIMARY KEY REFERENCES sessions (name) ON DELETE CASCADE,
+  memory jsonb NOT NULL
+);
+
+CREATE TABLE steps (
+  id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+  session text NOT NULL REFERENCES sessions (name) ON DELETE CASCADE,
+  epoch bigint NOT NULL,
+  record jsonb NOT NULL
+);
+CREATE INDEX steps_of_session ON steps (session, id);
+
+-- Copies of a session's keys: the newest good ones, and what was set aside.
+CREATE TABLE key_copies (
+  id text NOT NULL,
+  session text NOT NULL REFERENCES sessions (name) ON DELETE CASCADE,
+  epoch bigint NOT NULL,
+  made_at timestamptz NOT NULL DEFAULT now(),
+  set_aside text,                          -- the reason, of what is in quarantine; null: a snapshot
+  content bytea NOT NULL,
+  PRIMARY KEY (session, id)
+);
+
+-- Received messages that are not only on one worker's disk.
+CREATE TABLE messages (
+  id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+  session text NOT NULL REFERENCES sessions (name) ON DELETE CASCADE,
+  epoch bigint NOT NULL,
+  message_id text NOT NULL,
+  record bytea NOT NULL,
+  UNIQUE (session, message_id)
+);
+
+-- Messages that wait unread on the disk of a worker which is not the session's owner any more.
+CREATE TABLE stranded (
+  worker text NOT NULL,
+  session text NOT NULL REFERENCES sessions (name) ON DELETE CASCADE,
+  unread integer NOT NULL,
+  seen_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (worker, session)
+);
+
+-- When the next session of the whole fleet may dial.
+CREATE TABLE pace (
+  only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+  apart interval NOT NULL,
+  next_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- Refuses a write to a session's keys by any but its owner. A session process says who it is when it
+-- connects (`options=-c wa_fleet.session=... -c wa_fleet.epoch=...`). The row is locked until the
+-- write has committed: a takeover waits for it, and what comes after the takeover is refused.
+CREATE FUNCTION refuse_stale_owner() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+  current_epoch bigint;
+BEGIN
+  SELECT epoch INTO current_epoch FROM wa_fleet.owners
+    WHERE session = current_setting('wa_fleet.session', true) FOR SHARE;
+  IF current_epoch IS DISTINCT FROM nullif(current_setting('wa_fleet.epoch', true), '')::bigint THEN
+    RAISE EXCEPTION 'another worker owns this session now' USING ERRCODE = 'WA001';
+  END IF;
+  RETURN NULL;
+END $$;
