@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-from postgres_server import TEMPLATE, Server, serving
+from lab.postgres_server import TEMPLATE, Server, serving
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator

@@ -15,7 +15,7 @@ from pathlib import Path
 from wa_loopback import LoopbackServer
 
 from ..bare import BareClient
-from ..faults.processes import descendants_of, file_descriptors, holds_neonize
+from ..processes import descendants_of, file_descriptors, holds_neonize
 from .figures import line
 from .world import bare_client, directory
 

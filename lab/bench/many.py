@@ -14,7 +14,7 @@ from typing import Any
 
 from wa_loopback import LoopbackServer, LoopbackTimeout, PairingRefused, PeerGone, Phone
 
-from ..faults.processes import descendants_of
+from ..processes import descendants_of
 from .world import directory
 
 IDLE = 60.0

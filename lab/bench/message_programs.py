@@ -17,8 +17,8 @@ from typing import Any
 
 from wa_loopback import Connection, LoopbackServer
 
+from .. import processes
 from ..bare import BareClient, bare_client
-from ..faults import processes
 from . import witness
 from .kill_schedule import Victim
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from wa_loopback import LoopbackServer
 from wa_supervisor import StepRecord
 
-from ..faults import processes
+from .. import processes
 from ..faults.command import start_run
 from .kill_schedule import Victim
 

@@ -22,7 +22,7 @@ from wa_supervisor.session.shared.watch import Watch
 from wa_supervisor.status import StepRecord
 from wa_supervisor.store import SessionFiles
 
-from . import processes
+from .. import processes
 from .command import start_run
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from e2e.canary import Canary
 from e2e.runs import Command, Run, Steps
-from lab.faults.processes import descendants_of
+from lab.processes import descendants_of
 from wa_loopback import media
 from wa_loopback.observations import Dialled, Violation
 from wa_supervisor import Endpoint, PairingSettings, Settings

@@ -7,7 +7,7 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lab.faults.processes import alive
+from lab.processes import alive
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from e2e.processes import ends_within, marked, until
 from lab.faults.command import start_run
-from lab.faults.processes import descendants_of
+from lab.processes import descendants_of
 from wa_supervisor import StepRecord, Supervisor
 from wa_supervisor.session.parent.link import SessionLink
 

@@ -21,7 +21,7 @@ from contract.conftest import Manager
 from contract.test_unit import settings_of
 from e2e.processes import marked, until
 from e2e.runs import STOP_BOUND
-from lab.faults.processes import descendants_of
+from lab.processes import descendants_of
 from wa_supervisor.cli.exits import Exit
 from wa_supervisor.cli.unit import service
 from wa_supervisor.store.sqlite.device import is_paired

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from e2e.harness import QUICK, quick
 from e2e.processes import parent_of, until
-from lab.faults.processes import alive
+from lab.processes import alive
 from wa_supervisor import Reason, crashes
 from wa_supervisor.store.sqlite.device import is_paired
 

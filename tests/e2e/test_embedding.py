@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from e2e.processes import until
-from lab.faults.processes import alive, descendants_of, holds_neonize
+from lab.processes import alive, descendants_of, holds_neonize
 from wa_supervisor import LockHeld, State, Supervisor
 from wa_supervisor.session.parent.launch import SpawnLauncher
 from wa_supervisor.session.parent.link import SessionLink

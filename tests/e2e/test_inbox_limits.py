@@ -12,8 +12,8 @@ import pytest
 from e2e.fork_servers import CA_FILE
 from e2e.processes import until
 from e2e.test_receiving import Program
+from lab import processes
 from lab.bench.message_programs import Ours
-from lab.faults import processes
 from lab.faults.disk import small_disk, why_no_small_disk
 from wa_loopback import LoopbackServer
 from wa_supervisor import Policy, Settings, State

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from e2e.processes import until
-from lab.faults.processes import alive, children_of, stopped
+from lab.processes import alive, children_of, stopped
 from wa_supervisor.errors import LockHeld
 from wa_supervisor.store import SessionLock
 

@@ -17,7 +17,7 @@ pytest.importorskip("psycopg")
 
 from e2e.harness import quick
 from e2e.processes import until
-from postgres_server import serving
+from lab.postgres_server import serving
 from store.devices import connect
 from wa_loopback import Failure
 from wa_supervisor import LockHeld, State, Supervisor, bounds, handlers

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from lab.faults.processes import alive, children_of
+from lab.processes import alive, children_of
 from wa_supervisor.session.parent.begun_server import begin_early
 from wa_supervisor.session.parent.fork_servers import ForkServers
 from wa_supervisor.session.shared.endpoint import Endpoint

@@ -17,7 +17,7 @@ import pytest
 from pydantic import SecretStr
 
 from e2e.processes import parent_of, until
-from lab.faults.processes import alive
+from lab.processes import alive
 from wa_supervisor.errors import Misused, SessionError
 from wa_supervisor.lifecycle import facts
 from wa_supervisor.session.parent import fork_server

@@ -14,7 +14,7 @@ import pytest
 
 pytest.importorskip("psycopg")
 
-from postgres_server import serving
+from lab.postgres_server import serving
 from store.devices import connect, write_device
 from wa_supervisor.errors import LockHeld, Unreachable
 from wa_supervisor.redaction import url_secrets

@@ -23,7 +23,7 @@ from wa_supervisor.store.postgres.rows import Copy, decode
 if TYPE_CHECKING:
     from typing import LiteralString
 
-    from postgres_server import Server
+    from lab.postgres_server import Server
 
 PASSWORD = "canary-password"
 

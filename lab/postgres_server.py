@@ -10,6 +10,7 @@ import contextlib
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -22,8 +23,11 @@ from urllib.parse import quote
 
 from pydantic import SecretStr
 
+from .processes import descendants_of
+
 _NOBODY = 65534  # Postgres refuses to run as root
 _SECONDS = 60
+_CONNECTIONS = 200
 _SCHEMA = """
 import os, sys
 from neonize.client import NewClient
@@ -38,20 +42,22 @@ TEMPLATE = "whatsmeow"
 
 @dataclass(frozen=True)
 class Server:
-    """One running server, on a Unix socket; with a port, on 127.0.0.1 as well."""
+    """One running server, on a Unix socket; with a port, on an address as well."""
 
     directory: Path
     password: SecretStr
     port: int | None = None
+    address: str = "127.0.0.1"
 
     def url(self, database: str, *, user: str = "postgres", password: str | None = None) -> str:
+        """A database's URL by the socket."""
         secret = quote(password or self.password.get_secret_value(), safe="")
         return f"postgres://{user}:{secret}@/{database}?{self._place}sslmode=disable"
 
     def over_tcp(self, url: SecretStr) -> SecretStr:
-        """The same database by its port."""
+        """The same database by its address and port."""
         told = url.get_secret_value().replace(self._place, "")
-        return SecretStr(told.replace("@/", f"@127.0.0.1:{self.port}/", 1))
+        return SecretStr(told.replace("@/", f"@{self.address}:{self.port}/", 1))
 
     @property
     def _place(self) -> str:
@@ -60,8 +66,8 @@ class Server:
 
     def start(self) -> None:
         """Start it, and wait until it serves."""
-        listen = "-h ''" if self.port is None else f"-h 127.0.0.1 -p {self.port}"
-        options = f"{listen} -k {self.directory} -c fsync=off -c max_connections=50"
+        listen = "-h ''" if self.port is None else f"-h {self.address} -p {self.port}"
+        options = f"{listen} -k {self.directory} -c fsync=off -c max_connections={_CONNECTIONS}"
         where = ("-w", "-t", _SECONDS, "-D", self.directory / "data", "-l", self.directory / "log")
         _run("pg_ctl", *where, "-o", options, "start")
 
@@ -70,7 +76,28 @@ class Server:
         where = ("-w", "-D", self.directory / "data")
         _run("pg_ctl", *where, "-m", "immediate", "stop")
 
+    def freeze(self) -> None:
+        """Let none of its processes run: who asks it anything waits."""
+        for pid in self._processes():
+            os.kill(pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let them run again."""
+        for pid in self._processes():
+            os.kill(pid, signal.SIGCONT)
+
+    def _processes(self) -> list[int]:
+        """The postmaster first, so that it starts no more while the others are stopped."""
+        postmaster = int((self.directory / "data" / "postmaster.pid").read_text().split()[0])
+        return [postmaster, *descendants_of(postmaster)]
+
+    @property
+    def log(self) -> str:
+        """What it has written to its log."""
+        return (self.directory / "log").read_text(errors="replace")
+
     def execute(self, statement: str, database: str = "postgres") -> list[tuple[Any, ...]]:
+        """Run one statement as the superuser, and return its rows."""
         import psycopg  # noqa: PLC0415 - only where there is a server
 
         with psycopg.connect(self.url(database), autocommit=True, connect_timeout=10) as connection:
@@ -96,11 +123,11 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(port: int | None = None) -> Iterator[Server]:
+def serving(port: int | None = None, address: str = "127.0.0.1") -> Iterator[Server]:
     """Start a server with one database that has the tables of the real neonize."""
-    memory = Path("/dev/shm")
-    directory = Path(tempfile.mkdtemp(prefix="wa-pg-", dir=memory if memory.is_dir() else None))
-    server = Server(directory, SecretStr(secrets.token_hex(16)), port)
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    directory = Path(tempfile.mkdtemp(prefix="wa-pg-", dir=memory))
+    server = Server(directory, SecretStr(secrets.token_hex(16)), port, address)
     try:
         if os.geteuid() == 0:
             os.chown(directory, _NOBODY, _NOBODY)
@@ -117,6 +144,8 @@ def serving(port: int | None = None) -> Iterator[Server]:
             "--encoding=utf8",
             "--no-sync",
         )
+        with (directory / "data" / "pg_hba.conf").open("a") as rules:
+            rules.write("host all all samenet scram-sha-256\n")
         server.start()
         try:
             _make_tables(server)
