@@ -17,6 +17,7 @@ import pytest
 
 import wa_supervisor
 from wa_supervisor import errors
+from wa_supervisor.fleet import errors as fleet
 from wa_supervisor.messages import errors as messages
 
 
@@ -68,7 +69,8 @@ def test_every_error_is_one_of_the_tree() -> None:
     # A promise that a test finds broken is a failed assertion.
     strays = {it for it in ours if not issubclass(it, errors.SupervisorError | AssertionError)}
     assert strays == set()
-    documented = {word for tree in (errors, messages) for word in (tree.__doc__ or "").split()}
+    trees = (errors, messages, fleet)
+    documented = {word for tree in trees for word in (tree.__doc__ or "").split()}
     command_line = {it for it in ours if it.__module__.startswith("wa_supervisor.cli.")}
     tests = {it for it in ours if issubclass(it, AssertionError)}
     assert {it.__name__ for it in ours - command_line - tests} <= documented

@@ -24,6 +24,7 @@ SupervisorError
 │   ├── NoRoom            there is no memory or descriptor to load neonize with
 │   └── PatchError        neonize's library is not laid out as a test server needs it
 ├── NotSaid               a notice was not taken by whoever should call a person
+├── FleetError            an order to a fleet cannot be carried out, see `fleet.errors`
 └── MessagesError         of what flows through a session, see `messages.errors`
 
 Misuse raises. What the outside world does never raises: it becomes a fact.

@@ -7,6 +7,7 @@ from base64 import b64decode
 from typing import Annotated, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -29,10 +30,12 @@ from .messages.defaults import (
     Durability,
 )
 from .pairing.spec import SinkSpec
+from .store.postgres.url import check_url
 
 _PHONE = re.compile(r"[1-9][0-9]{6,14}", re.ASCII)  # E.164 has at most 15 digits
 _PHONE_DRESSING = re.compile(r"^\s*\+|[ ()/.-]")
 _LINK = re.compile(r"https?://[^/?#\s]")
+_WORKER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", re.ASCII)  # any host's name is one
 _TRUNK_ZERO = re.compile(r"\(0")  # "+49 (0)170": of no use with the country code
 
 
@@ -216,3 +219,31 @@ class NotifySettings(BaseModel):
     def is_on(self) -> bool:
         """Whether anybody is told anything."""
         return bool(self.urls or self.webhook or self.command or self.heartbeat)
+
+
+class FleetSettings(BaseModel):
+    """The fleet that this machine's worker, and the commands of `fleet`, are of."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    database: Annotated[SecretStr, AfterValidator(check_url)] | None = None
+    """The URL of the fleet's Postgres database. Whoever has it has the keys of every session."""
+    name: str | None = None
+    """The worker's name, which no other worker has at the time; None: the host's name."""
+    capacity: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    """How many sessions the worker takes at most; None: what the machine's limits have room for."""
+    drain: Annotated[FiniteFloat, Field(ge=1, le=3600)] = 30.0
+    """Seconds for a worker that is to end (SIGTERM) to hand its sessions over. One that is pairing
+    is waited for until then."""
+    inbox: Literal["disk", "postgres"] = "disk"
+    """Where received messages wait to be read: on the worker's disk, where they are stranded while
+    it is away, or in the fleet's database."""
+
+    @field_validator("name")
+    @classmethod
+    def _is_a_name(cls, value: str | None) -> str | None:
+        if value is not None and _WORKER.fullmatch(value) is None:
+            raise ValueError(
+                "use 1 to 63 letters, digits, '.', '_' or '-', and a letter or digit at the start"
+            )
+        return value

@@ -39,6 +39,7 @@ from .session.shared.endpoint import Endpoint
 from .session.shared.watch import Watch
 from .setting_checks import contradictions
 from .setting_groups import (
+    FleetSettings,
     InboxSettings,
     JournalSettings,
     LogSettings,
@@ -113,6 +114,7 @@ class Settings(BaseSettings):
     """Who may speak to the program, see docs/gate.md. Without any setting: nobody."""
     stop: StopSettings = StopSettings()
     notify: NotifySettings = NotifySettings()
+    fleet: FleetSettings = FleetSettings()
     policy: Policy = Field(default_factory=Policy)
     watch: Watch = Watch()
     bot: str | None = None

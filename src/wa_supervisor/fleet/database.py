@@ -15,10 +15,11 @@ from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from ..errors import LockHeld, Unreachable
+from ..errors import LockHeld, StoreError, Unreachable
 from ..hints import Action, Hint
 from ..redaction import Redactor, url_secrets
 from ..store.postgres import errors
+from .errors import NoFleet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +46,7 @@ KEEPALIVES: Final = {
 }
 """A connection that was cut is known to be within 5 s: less than a lease lasts."""
 
+_SETTING: Final = "fleet.database"
 _INSTALL_LOCK: Final = 0x77614665  # for the advisory lock under which the tables are made
 
 Row = dict[str, Any]
@@ -62,13 +64,11 @@ class FleetDatabase:
             f"-c lock_timeout={LOCK_SECONDS * 1000:.0f}",
             f"-c idle_in_transaction_session_timeout={STATEMENT_SECONDS * 1000:.0f}",
         ]
+        self._conninfo = make_conninfo(
+            url.get_secret_value(), application_name=name, options=" ".join(options), **KEEPALIVES
+        )
         self._pool: ConnectionPool[Connection] = ConnectionPool(
-            make_conninfo(
-                url.get_secret_value(),
-                application_name=name,
-                options=" ".join(options),
-                **KEEPALIVES,
-            ),
+            self._conninfo,
             connection_class=psycopg.Connection[Row],
             kwargs={"row_factory": dict_row, "autocommit": True, "prepare_threshold": None},
             min_size=1,
@@ -86,11 +86,22 @@ class FleetDatabase:
     def __exit__(self, *_: object) -> None:
         self._pool.close(timeout=WAIT_SECONDS)
 
+    def check(self) -> None:
+        """Connect once, to know why that is not possible: a pool only says that it has none.
+
+        Raises Unreachable if Postgres does not answer, StoreError if it refuses.
+        """
+        try:
+            psycopg.connect(self._conninfo).close()
+        except psycopg.Error as error:
+            raise self._explained(error) from None
+
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Connection]:
         """Work in one transaction: all of it lasts, or nothing if anything is raised.
 
-        Raises Unreachable if Postgres does not answer, StoreError if it refuses.
+        Raises Unreachable if Postgres does not answer, NoFleet if it has no tables of a fleet,
+        StoreError if it refuses.
         """
         try:
             with self._pool.connection() as connection, connection.transaction():
@@ -98,11 +109,11 @@ class FleetDatabase:
         except PoolTimeout:
             raise Unreachable(
                 f"the fleet's Postgres database gave no connection within {WAIT_SECONDS:g} s",
-                hint=Hint(Action.SET, "database", first="check that its server runs"),
+                hint=Hint(Action.SET, _SETTING, first="check that its server runs"),
             ) from None
         except psycopg.Error as error:
             # None of it is chained: the details of a constraint quote numbers and keys.
-            raise errors.store_error(error, self._redact) from None
+            raise self._explained(error) from None
 
     @contextlib.contextmanager
     def as_owner(self, ownership: Ownership) -> Iterator[Connection]:
@@ -132,12 +143,25 @@ class FleetDatabase:
             ).fetchone()
             if schema is None:
                 connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(SCHEMA)))
-                for name in ("tables.sql",):
-                    connection.execute(_script(name))
+                # The engine's first: what follows reads its workers' heartbeats.
+                connection.execute(_script("procrastinate.sql", "schema.sql"))
+                connection.execute(_script(__package__, "tables.sql"))
+
+    def _explained(self, error: psycopg.Error) -> StoreError:
+        if isinstance(error, psycopg.errors.UndefinedTable):
+            return NoFleet(
+                "the database has no tables of a fleet",
+                hint=Hint(
+                    Action.SET,
+                    _SETTING,
+                    note="the first worker makes them, and so does the first session that is added",
+                ),
+            )
+        return errors.store_error(error, self._redact, whose="fleet", setting=_SETTING)
 
     def _redact(self, text: str) -> str:
         return Redactor(url_secrets(self.url.get_secret_value()))(text)
 
 
-def _script(name: str) -> bytes:
-    return (resources.files(__package__) / name).read_bytes()
+def _script(package: str, name: str) -> bytes:
+    return (resources.files(package) / name).read_bytes()

@@ -7,10 +7,20 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from ..lifecycle import Reason, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+_BANS: Final = {
+    Reason.TEMPORARY_BAN,
+    Reason.BANNED_AGAIN,
+    Reason.BANNED,
+    Reason.LOCKED,
+    Reason.NO_KEYS_LEFT,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +74,16 @@ def place(
         if loads[name] < capacity:
             heapq.heappush(least, (loads[name] / capacity, name))
     return found
+
+
+def must_stay(state: str | None, reason: str | None) -> str | None:
+    """Say why a session is not moved while its worker lives; None if it can be.
+
+    A move would end a pairing before the phone's owner has scanned. And a banned account that
+    appears at another address is one that evades its ban.
+    """
+    if state == State.PAIRING.value:
+        return "it is pairing"
+    if reason in {each.value for each in _BANS}:
+        return "WhatsApp has banned it"
+    return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from ...errors import StoreError, Unreachable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Kind:
-    """What to say of one kind of error; `{}` stands for Postgres' words."""
+    """What to say of one kind of error; `{why}` stands for Postgres' words."""
 
     error: type[StoreError]
     sentence: str
@@ -28,31 +28,42 @@ class _Kind:
 
 _LOCKED: Final = _Kind(
     Unreachable,
-    "the session's tables are locked: another program writes to them",
+    "the {whose}'s tables are locked: another program writes to them",
     Hint(note="`SELECT * FROM pg_stat_activity` in that database names it"),
     ("55P03",),
 )
 _AWAY: Final = _Kind(  # the server is away or overloaded; it is not we who are wrong
     Unreachable,
-    "the session's Postgres database does not answer: {}",
+    "the {whose}'s Postgres database does not answer: {why}",
     Hint(Action.SET, "database", first="check that its server runs", note="nothing was lost"),
     ("08", "53", "57", "58"),
 )
 _REFUSED: Final = _Kind(
     StoreError,
-    "cannot use the session's Postgres database: {}",
+    "cannot use the {whose}'s Postgres database: {why}",
     Hint(Action.SET, "database", note="and the rights of its user; nothing was lost"),
 )
 _AT_THE_DOOR: Final = "FATAL:"  # the server answered and refused; psycopg has no code of that
 _COMING_AND_GOING: Final = ("the database system is", "too many clients", "connection slots")
 
 
-def store_error(error: psycopg.Error, redact: Callable[[str], str]) -> StoreError:
-    """Make an error of ours of psycopg's. Never chain it: its details quote numbers and keys."""
+def store_error(
+    error: psycopg.Error,
+    redact: Callable[[str], str],
+    *,
+    whose: str = "session",
+    setting: str = "database",
+) -> StoreError:
+    """Make an error of ours of psycopg's. Never chain it: its details quote numbers and keys.
+
+    `setting` is the one that has the database's URL.
+    """
     state = error.sqlstate or ""
     kind = _kind(state, str(error))
     why = error.diag.message_primary if state else first_line(error)
-    return kind.error(kind.sentence.format(redact(why or type(error).__name__)), hint=kind.hint)
+    said = kind.sentence.format(whose=whose, why=redact(why or type(error).__name__))
+    hint = replace(kind.hint, subject=setting) if kind.hint.subject else kind.hint
+    return kind.error(said, hint=hint)
 
 
 def first_line(error: psycopg.Error) -> str:
