@@ -144,7 +144,7 @@ def test_leaving_is_bounded_whatever_hangs(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_it_has_what_the_session_has() -> None:
     of_a_loop = {"run", "run_forever", "on_step", "on_record", "is_idle", "post"}
-    of_an_operator = {"update_policy", "update_gate", "live_gate", "shown_code"}
+    of_an_operator = {"update_policy", "update_gate", "incoming", "shown_code"}
     names = {name for name in vars(SyncSupervisor) | vars(Supervisor) if name[0] != "_"}
     names |= {name for name in dir(Supervisor) if name[0] != "_"}
     missing = {name for name in names if not hasattr(SyncSupervisor, name)}
@@ -155,7 +155,7 @@ def test_it_has_what_the_session_has() -> None:
         assert parameters[0] == parameters[1], name
     for mine, other in ((SyncMessages, Deliveries), (SyncSteps, StepStream)):
         public = {name for name in vars(other) if name[0] != "_"}
-        assert public - {"begin", "put", "end"} <= set(dir(mine))
+        assert public - {"begin", "ready", "put", "end"} <= set(dir(mine))
 
 
 def test_errors_are_those_of_the_session() -> None:

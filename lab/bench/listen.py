@@ -14,7 +14,6 @@ from typing import NoReturn
 from wa_supervisor.control import Talk, listening
 from wa_supervisor.gate import GatePolicy
 from wa_supervisor.incoming import Incoming
-from wa_supervisor.remote.handed_out import HandedOut
 from wa_supervisor.remote.listen import Source, listen
 from wa_supervisor.remote.wire import READER
 from wa_supervisor.setting_groups import InboxSettings
@@ -38,7 +37,7 @@ async def _rate() -> float:
     with on_disk() as where:
         files = SessionFiles.open("shop", where)
         incoming = Incoming(files.directory / "inbox", InboxSettings(), GatePolicy(direct="open"))
-        talks = {Talk.LISTEN: partial(listen, Source(incoming, _nothing, HandedOut()))}
+        talks = {Talk.LISTEN: partial(listen, Source(incoming, _nothing))}
         async with (
             incoming.opened(lambda _: None),
             listening(files, {}, _nothing, talks),

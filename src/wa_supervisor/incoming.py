@@ -16,6 +16,7 @@ from .lifecycle import facts
 from .live_gate import LiveGate
 from .messages.admission import Admission
 from .messages.delivery import Deliveries, Download
+from .messages.handed_out import HandedOut
 from .messages.inbox import Inbox, InboxOptions, InboxState
 from .messages.reader import KINDS
 from .session.shared.spec import InboxSpec
@@ -47,6 +48,8 @@ class Incoming:
     def __init__(self, directory: Path, options: InboxSettings, gate: GatePolicy) -> None:
         self.admission = Admission(gate, self._phone_of)
         self.gate = LiveGate(directory, gate, self.admission)
+        self.handed_out = HandedOut()
+        """What other programs got of late, for those who answer one of them."""
         self._directory = directory
         self._options = options
         self._inbox: Inbox | None = None
@@ -178,6 +181,15 @@ class Incoming:
             log.info("messages are not kept for the bot any more (inbox.bot_delivery is neonize)")
             await self._inbox.forget(BOT_READER)
         return None
+
+    async def acknowledge(self, reader: str, numbers: Collection[int]) -> None:
+        """Acknowledge what this reader was handed, whether it reads now or not.
+
+        Numbers it was not handed are passed over. Raises NoSuchReader, InboxError.
+        """
+        if self._inbox is None:
+            raise Misused("messages are acknowledged within the session's context")
+        await self._inbox.acknowledge(reader, numbers)
 
     async def forget(self, reader: str) -> None:
         """Keep nothing for this reader any more. Raises ReaderBusy if it reads now, InboxError."""

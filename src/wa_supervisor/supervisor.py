@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     from .lifecycle import Reason, Step
     from .lifecycle.facts import Fact
     from .listeners import Listener
-    from .live_gate import LiveGate
     from .messages.delivery import Deliveries
     from .messages.message import Kind
     from .pairing.sink import AsyncSink, Sink
@@ -268,9 +267,9 @@ class Supervisor(Sending):
             self._bot.use(gate)
 
     @property
-    def live_gate(self) -> LiveGate | None:
-        """The gate as it stands, to be asked and changed on this loop; None without an inbox."""
-        return self._incoming.gate if self._incoming else None
+    def incoming(self) -> Incoming | None:
+        """What is received and the gate before it, to be used on this loop; None if not kept."""
+        return self._incoming
 
     def post(self, fact: Fact) -> None:
         """Say that something happened. From any thread."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 from e2e.browser import browsing, tab
 from e2e.processes import until
+from wa_supervisor.control import Order, ask
 
 if TYPE_CHECKING:
     from e2e.harness import World
@@ -24,12 +28,14 @@ def _port() -> int:
         return port
 
 
-async def _served(world: World) -> tuple[Command, str, str]:
-    """Start the command with its page; give it, the page's origin and the operator's token."""
+async def _served(
+    world: World, scope: str = "operate", **variables: Any
+) -> tuple[Command, str, str]:
+    """Start the command with its page; give it, the page's origin and a token."""
     port = _port()
-    service = world.command("--web", f":{port}")
+    service = world.command("--web", f":{port}", **variables)
     await service.reach("Pairing")
-    file = world.data_dir / "web" / "operate.token"
+    file = world.data_dir / "web" / f"{scope}.token"
     await until(file.exists)
     return service, f"http://127.0.0.1:{port}", file.read_text().strip()
 
@@ -119,4 +125,63 @@ async def test_a_strangers_browser_is_refused(world: World) -> None:
             assert shown is not None
             assert (await reader.page.request.get(f"{origin}{shown}")).ok
     assert not service.over.done()
+    await service.stop()
+
+
+FOLLOWER = """
+import json, sys, urllib.request
+asked = urllib.request.Request(sys.argv[1], headers={"Authorization": "Bearer " + sys.argv[2]})
+with urllib.request.urlopen(asked) as stream:
+    for line in stream:
+        if line.startswith(b"data: "):
+            print(json.loads(line[6:])["text"], flush=True)
+"""
+
+
+async def test_a_program_over_http_that_is_killed_mid_stream_loses_nothing(world: World) -> None:
+    service, origin, token = await _served(world, "messages", WA_SUPERVISOR_GATE__DIRECT="open")
+    phone = (await world.server.phone().scan(await service.code())).phone
+    await service.reach("Connected")
+    ann = world.server.contact("Ann")
+    texts = [f"message number {number}" for number in range(40)]
+    for text in (*texts, "all of them"):
+        world.canary.learn_message(text, ann.number)
+    reader = f"{origin}/api/v1/sessions/default/readers/bot"
+    follower = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", FOLLOWER, f"{reader}/stream", token, stdout=asyncio.subprocess.PIPE
+    )
+    assert follower.stdout is not None
+    headers = {"authorization": f"Bearer {token}"}
+    async with httpx.AsyncClient(headers=headers, timeout=30) as client:
+        await until(lambda: ask(world.files(), Order.STATUS).received.readers == {"bot": 0}, 30)  # type: ignore[union-attr]
+        for text in texts[:20]:
+            ann.say(phone, text)
+        seen = [(await follower.stdout.readline()).decode().strip() for _ in range(5)]
+        follower.kill()
+        for text in texts[20:]:
+            ann.say(phone, text)
+        await follower.wait()
+        assert seen == texts[:5]
+
+        found: list[dict[str, Any]] = []
+        while len(found) < len(texts):
+            answer = await client.get(f"{reader}/messages", params={"wait": 20, "limit": 7})
+            batch = answer.json()["messages"]
+            assert batch, f"{len(found)} came, and no more"
+            numbers = {"numbers": [each["number"] for each in batch]}
+            assert (await client.post(f"{reader}/acknowledge", json=numbers)).status_code == 204
+            found += batch
+        assert [each["text"] for each in found] == texts
+        assert all(each["redelivered"] for each in found[:5])
+        assert not found[-1]["redelivered"]
+
+        said = {"to": found[-1]["chat"], "text": "all of them", "key": "k"}
+        said["reply_to"] = str(found[-1]["number"])
+        api = f"{origin}/api/v1/sessions/default/messages"
+        first, again = [(await client.post(api, json=said)).json() for _ in range(2)]
+        assert first == again
+    heard = await ann.next_message()
+    assert (heard.id, heard.text) == (first["id"], "all of them")
+    assert heard.content.quoted == found[-1]["id"]
+    assert token not in service.stderr
     await service.stop()

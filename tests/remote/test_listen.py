@@ -31,7 +31,6 @@ from wa_supervisor.messages.message import Kind
 from wa_supervisor.messages.reader import Reader
 from wa_supervisor.remote import listen as listen_module
 from wa_supervisor.remote import listener as listener_module
-from wa_supervisor.remote.handed_out import HandedOut
 from wa_supervisor.remote.listen import Source, listen
 from wa_supervisor.remote.listener import Listener, ListenOptions
 from wa_supervisor.remote.message_json import dumps, message_json
@@ -65,7 +64,7 @@ class Session:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         incoming = self.incoming = self._incoming()
-        source = Source(incoming, no_download, HandedOut())
+        source = Source(incoming, no_download)
         talks = {Talk.LISTEN: partial(listen, source)}
         async with (
             incoming.opened(lambda _: None),

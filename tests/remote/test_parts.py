@@ -11,11 +11,11 @@ from wa_supervisor.errors import Misused, StoreError
 from wa_supervisor.gate import GatePolicy, Group, Identity, Lid, Phone
 from wa_supervisor.gate_answers import GateQuestion
 from wa_supervisor.live_gate import LiveGate
+from wa_supervisor.messages import handed_out
 from wa_supervisor.messages.admission import Admission
 from wa_supervisor.messages.delivery import Delivery
+from wa_supervisor.messages.handed_out import HandedOut
 from wa_supervisor.messages.message import Kind
-from wa_supervisor.remote import handed_out
-from wa_supervisor.remote.handed_out import HandedOut
 
 if TYPE_CHECKING:
     from pathlib import Path

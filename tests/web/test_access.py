@@ -30,7 +30,12 @@ def test_each_token_has_a_private_file_of_its_own_and_stays(tmp_path: Path) -> N
     assert len(set(tokens.by_scope.values())) == len(Scope)
     assert not any(token in repr(tokens) for token in tokens.by_scope.values())
     files = sorted((tmp_path / "web").iterdir())
-    assert [each.name for each in files] == ["operate.token", "qr.token", "view.token"]
+    assert [each.name for each in files] == [
+        "messages.token",
+        "operate.token",
+        "qr.token",
+        "view.token",
+    ]
     assert {stat.S_IMODE(each.stat().st_mode) for each in files} == {0o600}
     assert stat.S_IMODE((tmp_path / "web").stat().st_mode) == 0o700
 

@@ -16,7 +16,7 @@ from wa_supervisor.errors import ConfigError
 from wa_supervisor.testing import PlayedLink
 from wa_supervisor.web.access import Scope, Tokens
 from wa_supervisor.web.address import Address
-from wa_supervisor.web.server import STOP_BOUND
+from wa_supervisor.web.server import STOP_BOUND, UNHEARD, _Impatient
 from wa_supervisor.web.serving import serving
 from web.conftest import played
 
@@ -105,6 +105,23 @@ async def test_a_stop_waits_for_no_reader(tmp_path: Path, caplog: pytest.LogCapt
 def _of(client: httpx.AsyncClient) -> tuple[str, int]:
     assert client.base_url.port is not None
     return client.base_url.host, client.base_url.port
+
+
+async def test_a_machine_that_is_gone_without_a_word_is_dropped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[socket.socket] = []
+    original = _Impatient.connection_made
+
+    def noting(connection: _Impatient, transport: asyncio.Transport) -> None:
+        original(connection, transport)
+        made.append(transport.get_extra_info("socket"))
+
+    monkeypatch.setattr(_Impatient, "connection_made", noting)
+    async with served(tmp_path) as client:
+        await client.get("/livez")
+        (own,) = made
+        assert own.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == UNHEARD * 1000
 
 
 async def test_steps_come_as_they_are_taken_with_the_journals_numbers(tmp_path: Path) -> None:

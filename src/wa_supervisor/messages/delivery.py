@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from .errors import ReaderBusy
 from .message import Message
+from .reader import Reader
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from .admission import Admission
-    from .reader import Item, Reader
+    from .reader import Item
 
 
 Download: TypeAlias = Callable[..., Awaitable[Any]]
@@ -87,13 +88,30 @@ class Deliveries:
 
         Cancelled, as by a timeout, it loses nothing.
         """
+        try:
+            found = await self._next(anext)
+        finally:
+            del self  # as in `_next`
+        assert found is not None
+        return found
+
+    async def ready(self) -> Delivery | None:
+        """Return the next message that is admitted if it is there now; errors as `__anext__`."""
+        try:
+            return await self._next(Reader.ready)
+        finally:
+            del self  # as in `_next`
+
+    async def _next(self, take: Callable[[Reader], Awaitable[Item | None]]) -> Delivery | None:
         if self._asked:
             raise ReaderBusy("two tasks wait for the next message of one reader")
         self._asked = True
         try:
             reader = await self.begin()
             while True:
-                item = self._taken if self._taken is not None else await anext(reader)
+                item = self._taken if self._taken is not None else await take(reader)
+                if item is None:
+                    return None
                 self._taken = item
                 admitted = (
                     await self._is_ours(item)

@@ -6,7 +6,8 @@ SupervisorError
     ├── MalformedEvent     bytes that are no event of neonize
     ├── InboxError         the inbox cannot be used as it is
     │   ├── InboxFull      too much is not acknowledged: the client waits on purpose
-    │   └── ReaderBusy     two at once read under one name
+    │   ├── ReaderBusy     two at once read under one name
+    │   └── NoSuchReader   nobody ever read under this name
     ├── OutboxError        the outbox cannot be used as it is
     │   └── KeyReused      one idempotency key for two different messages
     ├── MediaError         the file of a message could not be had
@@ -65,6 +66,12 @@ class InboxFull(InboxError):
 
 class ReaderBusy(InboxError):
     """Raised when a reader's name is in use: its two readers would take each other's messages."""
+
+    retriable = False
+
+
+class NoSuchReader(InboxError):
+    """Raised when nobody ever read under a name, or it was forgotten."""
 
     retriable = False
 

@@ -19,12 +19,12 @@ from typing import Final, Literal, Self, TypeVar
 from ..gate import Identity
 from .cursors import phone_seen_at
 from .defaults import DURABILITY, MAX_MESSAGES, MAX_MIB, Durability
-from .errors import InboxError, InboxFull, LogError, ReaderBusy
+from .errors import InboxError, InboxFull, LogError, NoSuchReader, ReaderBusy
 from .index import Index
 from .message import Kind
 from .other_account import set_aside
 from .parse import glance
-from .reader import KINDS, Reader, Source
+from .reader import KINDS, Reader, Source, acknowledge
 from .worker import Worker
 
 log = logging.getLogger("wa_supervisor")
@@ -247,6 +247,18 @@ class Inbox:
         if self._readers.get(reader.name) is reader:
             del self._readers[reader.name]
         reader.news.set()
+
+    async def acknowledge(self, name: str, numbers: Collection[int]) -> None:
+        """Acknowledge what the reader of this name was handed, by it or before it.
+
+        Numbers that were not handed out are passed over. Raises NoSuchReader, InboxError.
+        """
+        if (reader := self._readers.get(name)) is not None:
+            await reader.acknowledge_numbers(numbers)
+            return
+        if name not in self.index.figures.depths:
+            raise NoSuchReader(f"nobody reads as {name!r}")
+        await self.call(name, lambda: acknowledge(self.index, name, numbers))
 
     async def forget(self, name: str) -> None:
         """Remove a reader that is not used any more: nothing is kept for it from now on.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable
+import contextlib
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, Protocol, Self, TypeVar
 
@@ -58,8 +59,7 @@ class Source:
 
     def acknowledge(self, numbers: Collection[int]) -> None:
         """Acknowledge what was handed out, to this reader or to one of its name before it."""
-        handed = self._index.register(self._name).handed
-        self._index.advance(self._name, [each for each in numbers if each <= handed], 0)
+        acknowledge(self._index, self._name, numbers)
         self._ready = [item for item in self._ready if item.number not in numbers]
 
     def take(self, acknowledged: Iterable[int], after: int) -> Item | None:
@@ -103,6 +103,12 @@ class Source:
         if lost:
             self._index.lose(lost)
         return number, skipped
+
+
+def acknowledge(index: Index, name: str, numbers: Collection[int]) -> None:
+    """Acknowledge what a reader of this name was handed. For the inbox's thread."""
+    handed = index.register(name).handed
+    index.advance(name, [each for each in numbers if each <= handed], 0)
 
 
 class Home(Protocol):
@@ -165,20 +171,29 @@ class Reader:
 
         Raises ReaderBusy if another task waits already, InboxError if the inbox has failed.
         """
-        if self._asked:
-            raise ReaderBusy(f"two tasks wait for the next message of reader {self.name!r}")
-        self._asked = True
-        try:
+        with self._asking():
             while not self._inbox.is_closed:
                 self.news.clear()
                 item = await self._take()
                 if item is not None:
-                    self._after, self._out = item.number, item
                     return item
                 await self._inbox.wait_for(self.news)
+        raise StopAsyncIteration
+
+    async def ready(self) -> Item | None:
+        """Return the next item if it is there now, or can be had; errors as `__anext__`."""
+        with self._asking():
+            return None if self._inbox.is_closed else await self._take()
+
+    @contextlib.contextmanager
+    def _asking(self) -> Iterator[None]:
+        if self._asked:
+            raise ReaderBusy(f"two tasks wait for the next message of reader {self.name!r}")
+        self._asked = True
+        try:
+            yield
         finally:
             self._asked = False
-        raise StopAsyncIteration
 
     async def _take(self) -> Item | None:
         """Acknowledge what is out, and take the next; None if there is none, or cannot be now."""
@@ -191,7 +206,9 @@ class Reader:
             if self._inbox.has_failed:
                 raise
             return None
-        self._out = None
+        self._out = item
+        if item is not None:
+            self._after = item.number
         return item
 
     async def acknowledge(self, item: Item) -> None:

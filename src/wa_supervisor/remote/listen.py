@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from ..control import Arguments
     from ..incoming import Incoming
     from ..messages.delivery import Deliveries, Download
-    from .handed_out import HandedOut
+    from ..messages.handed_out import HandedOut
 
 WRITE_TIMEOUT: Final = 10.0
 """Seconds for a listener to read the message that it has asked for."""
@@ -43,11 +43,10 @@ WRITE_TIMEOUT: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a listener's messages come from, and where they are remembered."""
+    """Where a listener's messages come from."""
 
     incoming: Incoming
     download: Download
-    handed_out: HandedOut
 
 
 async def listen(
@@ -68,7 +67,7 @@ async def listen(
     kinds = KINDS if request.kinds is None else request.kinds
     messages = source.incoming.messages(source.download, request.reader, kinds=kinds, ack="manual")
     with contextlib.closing(messages) as given:
-        listener = _Listener(given, source.handed_out, reader, writer)
+        listener = _Listener(given, source.incoming.handed_out, reader, writer)
         try:
             await given.begin()
             await say(writer, ToListener(begun=True))

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import asyncio
 
     from ..control import Arguments
+    from ..messages.handed_out import HandedOut
     from ..sending import Sending
-    from .handed_out import HandedOut
 
 
 async def send(

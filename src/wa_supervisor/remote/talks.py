@@ -6,8 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..control import Talk
+from ..messages.handed_out import HandedOut
 from .gate import gate
-from .handed_out import HandedOut
 from .listen import Source, listen
 from .send import send
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 def talks(session: Sending, incoming: Incoming | None) -> Talks:
     """Return what other programs may do through this session; without an inbox they may send."""
-    handed_out = HandedOut()
+    handed_out = HandedOut() if incoming is None else incoming.handed_out
     found = {Talk.SEND: partial(send, session, handed_out)}
     if incoming is not None:
-        found[Talk.LISTEN] = partial(listen, Source(incoming, session.download, handed_out))
+        found[Talk.LISTEN] = partial(listen, Source(incoming, session.download))
         found[Talk.GATE] = partial(gate, incoming)
     return found

@@ -42,13 +42,16 @@ class Scope(StrEnum):
     """See how the sessions stand: no code and no address."""
     QR = "qr"
     """See the QR or pair code: whoever scans it has the account's messages here."""
+    MESSAGES = "messages"
+    """Read, acknowledge and send messages: for a program, which needs no page."""
     OPERATE = "operate"
-    """Give orders, see and change the gate, read and send messages."""
+    """All of that; give orders, see and change the gate."""
 
 
 GRANTED: Final[Mapping[Scope, frozenset[Scope]]] = {
     Scope.VIEW: frozenset({Scope.VIEW}),
     Scope.QR: frozenset({Scope.QR}),
+    Scope.MESSAGES: frozenset({Scope.MESSAGES}),
     Scope.OPERATE: frozenset(Scope),
 }
 """What a token, link or cookie of each kind allows."""
@@ -130,9 +133,9 @@ class Access:
         return self._log_in(Grant(grant.kind, grant.session, now + lasting)), lasting
 
     def log_in(self, token: str, *, now: float) -> tuple[str, float] | None:
-        """Return a cookie for a token, and its seconds; None if it is no token of ours."""
+        """Return a cookie for a token, and its seconds; None if it is none that shows a page."""
         grant = self.tokens.grant(token)
-        if grant is None:
+        if grant is None or grant.kind is Scope.MESSAGES:
             return None
         until = now + COOKIE_LIFETIME
         return self._log_in(Grant(grant.kind, grant.session, until)), COOKIE_LIFETIME

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr
 
 from ..errors import ConfigError, ControlError, JournalError, Misused, StoreError, SupervisorError
 from ..gate import parse_entry
 from ..gate_answers import GateStanding
 from ..journal.entries import Entry
-from ..messages.errors import MessagesError, SendError
 from ..pairing.matrix import make_png, make_svg
-from ..session.shared.secret import ON_THE_WIRE, LongSecret, Secret
+from ..session.shared.secret import ON_THE_WIRE, Secret
 from ..status import Status
 from ..supervisor import Supervisor
 from .access import LINK_LIFETIME, Scope
+from .answers import PROBLEMS, Body, Name, done
 from .door import AtSite, CanOperate, CanSeeCode, CanView, now, status_of
 from .streams import look_again, room_for_stream, waking
 
@@ -31,28 +30,9 @@ MOST_STEPS = 500
 MOST_BEHIND = 100_000
 """Steps that may be asked for from the end."""
 
-SEND_BOUND = 90.0
-"""Seconds for a message, see `sending.SEND_TIMEOUT`; it has its key, and may be asked for again."""
-
-Name = Annotated[str, Path(description="The session's name.", max_length=64)]
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    400: {"description": "The body is no JSON"},
-    401: {"description": "Nobody knows who asks"},
-    403: {"description": "This is not allowed"},
-    404: {"description": "There is no such session, or nothing shows"},
-    408: {"description": "The body did not come in time"},
-    409: {"description": "This cannot be done so"},
-    413: {"description": "The body is too large"},
-    421: {"description": "The name in `Host` is not ours"},
-    503: {"description": "The supervisor does not answer, or too many ask"},
-}
 _MASKED: dict[str, Any] = {"device": {"number"}, "received": {"refused_lately"}}
 """Of a status: secrets, which would be masked; `gate` has the refusals, in the clear."""
 _STREAM_NUMBER = Query(ge=-MOST_BEHIND, le=2**62)
-
-
-class _Body(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class Code(BaseModel):
@@ -64,41 +44,24 @@ class Code(BaseModel):
     """Seconds until it dies."""
 
 
-class Relink(_Body):
+class Relink(Body):
     """A relink cannot be undone: the device is logged out."""
 
     confirm: str = Field(max_length=64)
     """The session's name, once more."""
 
 
-class GateChange(_Body):
+class GateChange(Body):
     """Whom to let in, or not any more."""
 
     entry: Secret
     """`+49...`, a JID, or what the refusal's remedy says."""
 
 
-class Text(_Body):
-    """A text to send."""
-
-    to: Secret
-    text: Annotated[LongSecret, Field(max_length=65_536)]
-    key: Annotated[str, Field(min_length=1, max_length=256)] | None = None
-    """Sent once for each key, across restarts."""
-    when_offline: Literal["wait", "raise"] = "raise"
-
-
-class SentText(BaseModel):
-    """What WhatsApp said of it."""
-
-    id: str
-    at: datetime | None
-
-
-class LinkWanted(_Body):
+class LinkWanted(Body):
     """A link that can be opened once."""
 
-    kind: Scope = Scope.QR
+    kind: Literal[Scope.VIEW, Scope.QR, Scope.OPERATE] = Scope.QR
 
 
 class Link(BaseModel):
@@ -283,10 +246,9 @@ async def gate(site: AtSite, name: Name, _: CanOperate) -> Response:
     """Who may write, and who was refused of late, with addresses in the clear."""
 
     async def standing(session: Supervisor) -> GateStanding | None:
-        return session.live_gate.standing() if session.live_gate else None
+        return session.incoming.gate.standing() if session.incoming else None
 
-    await status_of(site, name)
-    found = await _do(site, name, standing)
+    found = await done(site, name, standing)
     if found is None:
         raise HTTPException(409, "this session has no inbox: `inbox.enabled` is off")
     return Response(found.model_dump_json(context=ON_THE_WIRE), media_type="application/json")
@@ -306,37 +268,17 @@ async def deny(site: AtSite, name: Name, wanted: GateChange, _: CanOperate) -> N
 
 async def change_gate(site: AtSite, name: str, entry: SecretStr, *, allow: bool) -> None:
     """Change the gate. Raises HTTPException: 404, 409, 503."""
-    await status_of(site, name)
     try:
         parsed = parse_entry(entry.get_secret_value())
     except ConfigError as error:
         raise HTTPException(409, "this names nobody: write +NUMBER or a JID") from error
 
     async def change(session: Supervisor) -> None:
-        if session.live_gate is None:
+        if session.incoming is None:
             raise Misused("this session has no inbox: `inbox.enabled` is off")
-        await session.live_gate.change(parsed, allow=allow)
+        await session.incoming.gate.change(parsed, allow=allow)
 
-    await _do(site, name, change)
-
-
-@api.post("/sessions/{name}/messages", responses=PROBLEMS)
-async def send(site: AtSite, name: Name, wanted: Text, _: CanOperate) -> SentText:
-    """Send a text, once for its key. The error says whether it may have been sent."""
-
-    async def sending(session: Supervisor) -> SentText:
-        sent = await session.send_text(
-            wanted.to.get_secret_value(),
-            wanted.text.get_secret_value(),
-            key=wanted.key,
-            when_offline=wanted.when_offline,
-            timeout=SEND_BOUND,
-        )
-        return SentText(id=sent.id, at=sent.at)
-
-    await status_of(site, name)
-    sent: SentText = await _do(site, name, sending, within=SEND_BOUND + 2)
-    return sent
+    await done(site, name, change)
 
 
 @api.post("/sessions/{name}/links", responses=PROBLEMS)
@@ -350,14 +292,3 @@ def link(site: AtSite, name: str, kind: Scope) -> Link:
     """Make a link to one session."""
     code = site.access.make_link(kind, now=now(), session=name)
     return Link(url=f"{site.address.url}/login?code={code}", seconds=LINK_LIFETIME)
-
-
-async def _do(site: AtSite, name: str, what: Any, within: float = 5.0) -> Any:  # noqa: ANN401 - as `Watched.do` has it
-    try:
-        return await site.watched.do(name, what, within)
-    except (ConfigError, Misused) as error:
-        raise HTTPException(409, str(error)) from error
-    except SendError as error:
-        raise HTTPException(409, {"code": error.code, "message": str(error)}) from error
-    except (ControlError, MessagesError, StoreError) as error:
-        raise HTTPException(503, str(error)) from error

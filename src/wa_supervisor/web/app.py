@@ -10,6 +10,7 @@ from ..versions import versions
 from .api import api
 from .door import Site
 from .guard import Guard
+from .messages import messages
 from .pages import pages
 from .probes import probes
 
@@ -31,6 +32,7 @@ def make_app(watched: Watched, access: Access, address: Address) -> FastAPI:
     )
     app.state.site = Site(watched, access, address)
     app.include_router(api)
+    app.include_router(messages)
     app.include_router(probes)
     app.include_router(pages)
     app.add_middleware(Guard, address=address)

@@ -91,6 +91,7 @@ class Needs:
 
 CanView = Annotated[Grant, Depends(Needs(Scope.VIEW))]
 CanSeeCode = Annotated[Grant, Depends(Needs(Scope.QR))]
+CanUseMessages = Annotated[Grant, Depends(Needs(Scope.MESSAGES))]
 CanOperate = Annotated[Grant, Depends(Needs(Scope.OPERATE))]
 
 

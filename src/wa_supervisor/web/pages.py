@@ -92,7 +92,7 @@ async def log_in(request: Request, site: AtSite) -> Response:
         wrong = "This link was used, or its ten minutes are over. Ask for another one."
     else:
         found = site.access.log_in(form.get("token", "").strip(), now=now())
-        wrong = "This is none of the tokens."
+        wrong = "This is none of the tokens that show a page."
     if found is None:
         return _page("login.html", 401, code="", wrong=wrong)
     cookie, seconds = found

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
 from ..errors import ControlError
-from .api import PROBLEMS
+from .answers import PROBLEMS
 from .door import AtSite, CanView
 from .metrics import CONTENT_TYPE, exposition
 

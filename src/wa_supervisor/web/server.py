@@ -34,6 +34,10 @@ MOST_CONNECTIONS: Final = 64
 SLOW: Final = 10.0
 """Seconds in which a client must ask for something, or take what it was sent."""
 
+UNHEARD: Final = 20.0
+"""Seconds after which a connection is dropped whose other end acknowledges nothing: a machine that
+lost its power says no farewell, and what it held, such as a reader's name, must not wait for it."""
+
 _BACKLOG: Final = 64
 _LOOK_EVERY: Final = 0.02  # seconds, at the end
 
@@ -46,6 +50,9 @@ class _Impatient(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # uvicorn's own
         """Begin to wait for the first request."""
         super().connection_made(transport)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
+            own: socket.socket = transport.get_extra_info("socket")
+            own.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(UNHEARD * 1000))
         self._late = self.loop.call_later(SLOW, self._drop_if_silent)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -11,7 +11,7 @@ from fastapi import HTTPException
 from .door import MOST_STREAMS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from .door import Site
 
@@ -28,18 +28,27 @@ def room_for_stream(site: Site) -> None:
         raise HTTPException(503, f"{MOST_STREAMS} streams are open, and no more are served")
 
 
+@contextlib.contextmanager
+def stream_counted(site: Site) -> Iterator[None]:
+    """Count what holds a connection for long. Raises HTTPException 503 as `room_for_stream`."""
+    room_for_stream(site)
+    site.streams += 1
+    try:
+        yield
+    finally:
+        site.streams -= 1
+
+
 @contextlib.asynccontextmanager
 async def waking(site: Site) -> AsyncIterator[asyncio.Event]:
     """Give an event that is set with each step of any session."""
-    room_for_stream(site)
     news = asyncio.Event()
-    site.streams += 1
-    site.watched.follow(news)
-    try:
-        yield news
-    finally:
-        site.watched.leave(news)
-        site.streams -= 1
+    with stream_counted(site):
+        site.watched.follow(news)
+        try:
+            yield news
+        finally:
+            site.watched.leave(news)
 
 
 async def look_again(news: asyncio.Event) -> None:

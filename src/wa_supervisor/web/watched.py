@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
@@ -156,13 +157,24 @@ class Watched:
         within: float = ANSWER_BOUND,
     ) -> _T:
         """Have something done by a session. Raises KeyError, ControlError, what it raises."""
+        done = await self.ask(name, what, within)
+        self._answers.pop(name, None)  # as above
+        return done
 
-        async def doing() -> _T:
+    async def ask(
+        self, name: str, what: Callable[[Supervisor], Coroutine[Any, Any, _T]], within: float
+    ) -> _T:
+        """As `do`, with what changes nothing of how the session stands."""
+
+        async def asking() -> _T:
             return await what(self._sessions[name])
 
-        done = await self._run(doing, within)
-        self._answers.pop(name, None)
-        return done
+        return await self._run(asking, within)
+
+    def give(self, do: Callable[[], object]) -> None:
+        """Have something called on the sessions' loop, soon; nothing if that has ended."""
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(do)
 
     def counted(self) -> dict[str, Counted]:
         """Return what was counted of each."""

@@ -14,7 +14,7 @@ from ..gate import Identity
 
 if TYPE_CHECKING:
     from ..gate import Entry
-    from ..messages.delivery import Delivery
+    from .delivery import Delivery
 
 MOST: Final = 256
 MOST_BYTES: Final = 8 << 20
