@@ -56,8 +56,13 @@ async def test_a_lost_connection_is_dialled_again(
     server: LoopbackServer, clients: Clients, how: str
 ) -> None:
     paired = await clients.pair()
+    host, port = paired.connection.peer
+    assert host == "127.0.0.1"
+    assert port > 0
+    assert not paired.connection.gone
     await getattr(paired.connection, how)()
     assert not paired.connection.open
+    assert paired.connection.gone
     await paired.client.event("Disconnected")
     await paired.client.event("Connected")
     assert (await server.wait_connected(paired.device)) is not paired.connection

@@ -69,6 +69,16 @@ class Connection:
         return self._channel.client
 
     @property
+    def peer(self) -> tuple[str, int]:
+        """The client's address and port: clients on several machines are told apart by it."""
+        return self._channel.websocket.peer
+
+    @property
+    def gone(self) -> bool:
+        """Whether the client's side is gone, for this server to see."""
+        return self._finished.is_set()
+
+    @property
     def open(self) -> bool:
         """Whether neither side has ended it."""
         return not (self._ended_here or self._finished.is_set())

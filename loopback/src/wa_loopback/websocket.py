@@ -49,6 +49,12 @@ class WebSocket:
         self._over = False
         self._deadline: asyncio.TimerHandle | None = None
 
+    @property
+    def peer(self) -> tuple[str, int]:
+        """The client's address and port, as this server's kernel sees them."""
+        host, port, *_ = self._writer.get_extra_info("peername")
+        return host, port
+
     async def requested(self) -> Request:
         """Wait for the client's upgrade request; raises `PeerGone` when none comes."""
         while not self._requests:
