@@ -12,16 +12,21 @@ import sys
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
 from journal.rows import make_record
+from wa_supervisor import control
+from wa_supervisor.cli import offline
+from wa_supervisor.disk_store import DiskStore
+from wa_supervisor.errors import JournalError, StoreError
 from wa_supervisor.exit_record import note_exit
 from wa_supervisor.gate import Lid, Phone
 from wa_supervisor.gate.identity import Identity
 from wa_supervisor.hints import Action
-from wa_supervisor.journal import Journal, Memory, remember
+from wa_supervisor.journal import Journal, Memory, read, remember
 from wa_supervisor.journal.amend import amend
 from wa_supervisor.lifecycle import Budget, Phase, Reason, Session, State
 from wa_supervisor.messages.inbox import Inbox
@@ -30,8 +35,10 @@ from wa_supervisor.messages.own import keep_own
 from wa_supervisor.messages.schema import MESSAGE_EVENT
 from wa_supervisor.report import look, look_at_all, sessions_beside
 from wa_supervisor.setting_groups import JournalSettings
+from wa_supervisor.settings import Settings
 from wa_supervisor.standing import PHONE_AWAY
 from wa_supervisor.store import SessionFiles, SessionLock
+from wa_supervisor.store.fleet_note import FleetNote, write_note
 from wa_supervisor.testing.events import message_event, text_content
 
 if TYPE_CHECKING:
@@ -284,3 +291,41 @@ def test_an_inbox_that_cannot_be_read_is_said_and_the_rest_is_too(files: Session
     assert status.reason is Reason.BANNED
     assert status.received is not None
     assert "cannot read index.db" in str(status.received.trouble)
+
+
+# -- a session of a fleet --------------------------------------------------------------------------
+
+
+def test_of_a_fleets_session_nothing_is_said_that_only_the_fleet_knows(files: SessionFiles) -> None:
+    leave(files, replace(BANNED, phase=Phase.GAVE_UP))  # of a time before the fleet
+    write_note(files, FleetNote(worker="node-3", epoch=7))
+    status = look(files)
+    assert (status.supervisor, status.reason, status.since) == ("elsewhere", None, None)
+    assert status.who == "nobody"
+    assert status.trouble is not None
+    assert "'node-3'" in status.trouble
+    assert "fleet's database" in status.trouble
+    assert status.hints[0].action is Action.FLEET_STATUS
+    with pytest.raises(JournalError, match="in the fleet's database"):
+        read(files.journal)
+    with SessionLock(files):
+        assert look(files).supervisor == "starting"
+
+
+@pytest.mark.parametrize("order", ["resume", "start"])
+def test_a_fleets_session_is_not_begun_afresh_in_its_directory(
+    files: SessionFiles, order: str
+) -> None:
+    write_note(files, FleetNote(worker="node-3", epoch=7))
+    settings = Settings(session="shop", data_dir=files.directory.parents[1])
+    start = DiskStore(settings).acquire
+    resume = partial(offline.leave, control.Order.RESUME, files, settings)
+    with pytest.raises(StoreError, match="is a fleet's"):
+        (start if order == "start" else resume)()
+
+
+def test_a_note_that_is_spoilt_is_an_error_and_no_fresh_start(files: SessionFiles) -> None:
+    files.fleet_note.write_text("{}")
+    assert "content is not what was written" in (look(files).trouble or "")
+    with pytest.raises(StoreError):
+        DiskStore(Settings(session="shop", data_dir=files.directory.parents[1])).acquire()

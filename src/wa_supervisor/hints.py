@@ -39,6 +39,7 @@ class Action(enum.Enum):
     HISTORY = "history", "look at its history"
     SNAPSHOTS = "snapshots", "list its snapshots"
     SESSIONS = "sessions", "list the sessions there are"
+    FLEET_STATUS = "fleet_status", "look at its status in the fleet"
     PURGE = "purge", "set its keys aside, to link it afresh"
     RESTORE = "restore", "put its newest good snapshot back"
     # On the phone

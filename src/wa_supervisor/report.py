@@ -24,6 +24,7 @@ from .private_files import list_names
 from .standing import describe, look_at
 from .status import Status, people_first
 from .status_parts import LastRun, Received, Running
+from .store.fleet_note import hint_for, read_note, says_where
 from .store.layout import SessionFiles
 from .store.lock import Holder, look_at_lock
 
@@ -107,9 +108,12 @@ def _read(files: SessionFiles, policy: Policy | None, silent: str | None) -> Sta
 
     holder, held = look_at_lock(files)
     running: Running = "silent" if silent else "starting" if held else "stopped"
-    memory = read(files.journal, limit=1).memory if files.journal.exists() else None
+    note = read_note(files)
+    memory = None
+    if note is None and files.journal.exists():
+        memory = read(files.journal, limit=1).memory
     if memory is None:
-        running = running if held else "never"
+        running = running if held else "never" if note is None else "elsewhere"
     wall = datetime.now(UTC)
     if memory is None:
         session, now = Session(), 0.0
@@ -136,7 +140,13 @@ def _read(files: SessionFiles, policy: Policy | None, silent: str | None) -> Sta
         "last_run": None if held else _last_run(files, holder, memory),
         "trouble": silent,
     }
+    if note is not None:
+        elsewhere = says_where(files, note)
+        beside["trouble"] = f"{silent}; {elsewhere}" if silent else elsewhere
     status = Status.of(session, files.name, now=now, wall=wall, policy=policy, **beside)
+    if note is not None and running != "silent":
+        # Nobody need act for what is not known here; another worker may run it.
+        return status.model_copy(update={"who": "nobody", "hints": (hint_for(files),)})
     return _with_hints(status, session, holder if held else None)
 
 

@@ -31,9 +31,6 @@ OPTIONS: Final[Mapping[Key, str]] = {
     ("pairing", "phone"): "--phone",
     ("pairing", "qr"): "--qr",
     ("endpoint", "proxy"): "--proxy",
-    ("fleet", "database"): "--database",
-    ("fleet", "name"): "--name",
-    ("fleet", "capacity"): "--capacity",
 }
 """What the command line calls a key, where it has another name for it."""
 

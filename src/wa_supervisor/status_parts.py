@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 Who = Literal["nobody", "operator", "phone"]
 """Who must act: nobody (it heals by itself), whoever runs this, or the person with the phone."""
 
-Running = Literal["running", "starting", "silent", "stopped", "never"]
+Running = Literal["running", "starting", "silent", "stopped", "never", "elsewhere"]
 """What the supervisor is doing: `running` (it answered), `starting` (it has the lock and takes no
 orders yet), `silent` (it has the lock and did not answer), `stopped`, `never` (nothing was ever
-recorded). In all but the first, the rest was read from the session's files."""
+recorded), `elsewhere` (none runs here, and what is known of the session is in a fleet's database).
+In all but the first, the rest was read from the session's files."""
 
 
 class Part(BaseModel):

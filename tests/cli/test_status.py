@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import pytest
 from pydantic import SecretStr
@@ -24,7 +24,7 @@ from wa_supervisor.health import quick_status
 from wa_supervisor.journal import Journal, remember
 from wa_supervisor.lifecycle import Phase, Reason, Session
 from wa_supervisor.status import Status
-from wa_supervisor.status_parts import Device, PairingNow, ProcessState, Received
+from wa_supervisor.status_parts import Device, PairingNow, ProcessState, Received, Running
 from wa_supervisor.store import SessionFiles, SessionLock
 
 if TYPE_CHECKING:
@@ -270,11 +270,11 @@ def test_what_others_wrote_commands_no_terminal() -> None:
     assert "\x1b" not in "".join(lines(status, SessionOptions("shop")))
 
 
-@pytest.mark.parametrize("supervisor", ["running", "starting", "silent", "stopped", "never"])
+@pytest.mark.parametrize("supervisor", get_args(Running))
 def test_the_first_line_says_whether_a_supervisor_runs(supervisor: str) -> None:
     said = headline(replace_in(a_full_status(), supervisor=supervisor))
     assert said.startswith("shop: ")
-    assert ("Connected" in said) is (supervisor not in {"starting", "never"})
+    assert ("Connected" in said) is (supervisor not in {"starting", "never", "elsewhere"})
 
 
 # -- all of them -----------------------------------------------------------------------------------

@@ -104,7 +104,7 @@ async def test_a_ban_is_waited_out_though_the_clock_was_set_and_who_cannot_know_
         assert caplog.text == ""
     else:
         assert again.ban_until < 0
-        assert "by its clock 1440 of the 1440 min that were left have passed" in caplog.text
+        assert "by the clock 1440 of the 1440 min that were left have passed" in caplog.text
 
 
 async def test_the_next_run_goes_on_where_the_last_left_off(files: SessionFiles) -> None:

@@ -21,6 +21,7 @@ from ..errors import StoreError
 from ..journal.amend import amend
 from ..lifecycle import Reason, Session
 from ..store import SessionFiles, SessionLock, claimed, expire, open_vault, quarantined
+from ..store.fleet_note import refuse_fleets
 from ..store.quarantine import has_keys
 from ..store.snapshots import Snapshot
 from .session_options import ConfigOption, DataDirOption, SessionOption, SessionOptions
@@ -182,6 +183,7 @@ def _open(options: SessionOptions) -> tuple[Settings, SessionFiles, Vault]:
             f"there is no session {files.name!r}",
             hint=f"`ls {files.directory.parent}` shows those there are; choose with --session",
         )
+    refuse_fleets(files)
     return settings, files, open_vault(files, settings.database)
 
 

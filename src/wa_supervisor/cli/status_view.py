@@ -55,6 +55,8 @@ def headline(status: Status) -> str:
             said = f"its supervisor does not answer; it was {where}"
         case "never":
             said = "never run here"
+        case "elsewhere":
+            said = "a fleet has it, and it does not run here now"
         case _ if status.trouble:
             said = "no supervisor answers, and what it left cannot be read"
         case _ if gone:

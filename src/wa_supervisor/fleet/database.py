@@ -19,6 +19,7 @@ from ..errors import LockHeld, StoreError, Unreachable
 from ..hints import Action, Hint
 from ..redaction import Redactor, url_secrets
 from ..store.postgres import errors
+from ..store.postgres.database import bounded
 from .errors import NoFleet
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ STATEMENT_SECONDS: Final = 4.0
 """For one statement, by the server's clock."""
 LOCK_SECONDS: Final = 3.0
 """For a row that another program has locked."""
+TASK_SECONDS: Final = 5.0
+"""For all of one transaction: then the connection is cut, also from a server that is frozen."""
 KEEPALIVES: Final = {
     "connect_timeout": 3,
     "keepalives_idle": 2,
@@ -75,7 +78,7 @@ class FleetDatabase:
             max_size=CONNECTIONS,
             timeout=WAIT_SECONDS,
             reconnect_timeout=WAIT_SECONDS,
-            check=ConnectionPool.check_connection,
+            check=_check,
             open=False,
         )
 
@@ -104,7 +107,11 @@ class FleetDatabase:
         StoreError if it refuses.
         """
         try:
-            with self._pool.connection() as connection, connection.transaction():
+            with (
+                self._pool.connection() as connection,
+                bounded(connection, TASK_SECONDS),
+                connection.transaction(),
+            ):
                 yield connection
         except PoolTimeout:
             raise Unreachable(
@@ -161,6 +168,12 @@ class FleetDatabase:
 
     def _redact(self, text: str) -> str:
         return Redactor(url_secrets(self.url.get_secret_value()))(text)
+
+
+def _check(connection: Connection) -> None:
+    """See that a connection of the pool still works. Raises psycopg's errors."""
+    with bounded(connection, WAIT_SECONDS):
+        ConnectionPool.check_connection(connection)
 
 
 def _script(package: str, name: str) -> bytes:

@@ -37,16 +37,28 @@ CREATE TABLE owners (
 
 CREATE TABLE journals (
   session text PRIMARY KEY REFERENCES sessions (name) ON DELETE CASCADE,
-  memory jsonb NOT NULL
+  memory text NOT NULL,                          -- JSON with numbers that jsonb has no place for
+  written_at timestamptz NOT NULL DEFAULT now(), -- by this server's clock, which all workers share
+  unreadable text                                -- the last memory that could not be read, if one
 );
 
 CREATE TABLE steps (
   id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
   session text NOT NULL REFERENCES sessions (name) ON DELETE CASCADE,
   epoch bigint NOT NULL,
-  record jsonb NOT NULL
+  record text NOT NULL,                    -- JSON, see `journal.entries.Entry`
+  written_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX steps_of_session ON steps (session, id);
+
+-- Facts that meant nothing where they came.
+CREATE TABLE ignored (
+  session text NOT NULL REFERENCES sessions (name) ON DELETE CASCADE,
+  state text NOT NULL,
+  fact text NOT NULL,
+  count bigint NOT NULL,
+  PRIMARY KEY (session, state, fact)
+);
 
 -- Copies of a session's keys: the newest good ones, and what was set aside.
 CREATE TABLE key_copies (

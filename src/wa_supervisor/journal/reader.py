@@ -12,6 +12,8 @@ from pydantic import ValidationError
 from .. import private_files
 from ..errors import JournalError
 from ..hints import Action, Hint
+from ..store.fleet_note import refuse_fleets
+from ..store.layout import SessionFiles
 from . import schema
 from .entries import Entry, select
 from .memory import Memory
@@ -38,8 +40,7 @@ def read(path: Path, *, since: datetime | None = None, limit: int | None = None)
     Works while a supervisor runs and holds it up at no time. Raises JournalError if there is no
     journal, or none that can be read, UnsafePermissions if it is another user's.
     """
-    with private_files.explained("read the journal", path.parent, JournalError):
-        private_files.check_owners(path.parent)
+    _check(path)
     if not path.exists():
         raise JournalError(
             f"there is no {path.name}: this session was never run",
@@ -76,8 +77,7 @@ def read_after(path: Path, number: int, limit: int) -> tuple[Numbered, ...]:
 
     Raises as `read` does.
     """
-    with private_files.explained("read the journal", path.parent, JournalError):
-        private_files.check_owners(path.parent)
+    _check(path)
     try:
         with closing(schema.connect_to_read(path)) as connection:
             if schema.is_empty(connection):
@@ -91,3 +91,13 @@ def read_after(path: Path, number: int, limit: int) -> tuple[Numbered, ...]:
             return tuple(Numbered(row, Entry.model_validate_json(text)) for row, text in rows)
     except (sqlite3.Error, ValidationError) as error:
         raise schema.failed(path, "read", error) from error
+
+
+def _check(path: Path) -> None:
+    """See that the directory is ours, and that the journal is there and not in a fleet's database.
+
+    Raises JournalError, UnsafePermissions.
+    """
+    with private_files.explained("read the journal", path.parent, JournalError):
+        private_files.check_owners(path.parent)
+    refuse_fleets(SessionFiles(path.parent.name, path.parent), JournalError)

@@ -41,7 +41,7 @@ HoldingLock: TypeAlias = "Callable[[], AbstractContextManager[None]]"
 WRITE_TIMEOUT = 1.5
 """Seconds the loop waits for one write; less than the bound on a stop leaves room for."""
 
-_CHECK_DISK = Hint(note="check the disk: it may be broken, or a server of files be away")
+_CHECK_DISK = Hint(note="check the disk it is on, or the server: that may be away")
 
 _CANNOT_WRITE = (StoreError, OSError, RuntimeError)
 """What a write ends with: our words for it, no descriptor left to hold the lock by, no thread."""
@@ -185,7 +185,7 @@ class Recorder:
             async with asyncio.timeout(WRITE_TIMEOUT):
                 await asyncio.to_thread(self._while_locked, self._journal.close)
         except TimeoutError:
-            log.warning("the journal was not closed well: the disk does not answer")
+            log.warning("the journal was not closed well: it does not answer")
         except _CANNOT_WRITE as error:
             log.warning("the journal was not closed well: %s", error)
 
@@ -207,7 +207,7 @@ class Recorder:
     async def _bounded(self, work: Callable[_P, None], *args: _P.args, **more: _P.kwargs) -> None:
         """Have a thread write, but wait only so long for it; raise JournalError then."""
         if self._writing is not None and not self._writing.done():
-            raise JournalError("the disk has not answered the last write yet", hint=_CHECK_DISK)
+            raise JournalError("the journal has not taken the last write yet", hint=_CHECK_DISK)
         self._writing = asyncio.ensure_future(
             asyncio.to_thread(self._while_locked, partial(work, *args, **more))
         )
@@ -215,7 +215,7 @@ class Recorder:
         done, _ = await asyncio.wait({self._writing}, timeout=WRITE_TIMEOUT)
         if not done:
             raise JournalError(
-                f"the disk did not answer within {WRITE_TIMEOUT} s", hint=_CHECK_DISK
+                f"the journal did not take a write within {WRITE_TIMEOUT} s", hint=_CHECK_DISK
             )
         self._writing.result()
 
@@ -230,9 +230,9 @@ def _say_how_long_a_ban_lasts(memory: Memory, wall: datetime, uptime: Uptime | N
     passed = passed_since(memory, wall, uptime)
     if left > 0 and not passed.certain:
         log.warning(
-            "a temporary ban was being waited out, and the machine may have been restarted since: "
-            "by its clock %.0f of the %.0f min that were left have passed; if the clock was set, "
-            "stop, and wait for as long as the ban lasts",
+            "a temporary ban was being waited out, and the machine may have been restarted since, "
+            "or is another: by the clock %.0f of the %.0f min that were left have passed; if a "
+            "clock was set, stop, and wait for as long as the ban lasts",
             min(passed.waits, left) / MINUTE,
             left / MINUTE,
         )

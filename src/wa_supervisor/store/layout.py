@@ -72,6 +72,11 @@ class SessionFiles:
         return self.directory / "journal.db"
 
     @property
+    def fleet_note(self) -> Path:
+        """The file that says that a fleet has the session, see `fleet_note`."""
+        return self.directory / "fleet.json"
+
+    @property
     def reserve(self) -> Path:
         """The file with the dials that the journal could not take, see `journal.reserve`."""
         return self.directory / "dials.json"

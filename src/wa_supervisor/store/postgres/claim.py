@@ -22,7 +22,7 @@ import psycopg
 
 from ...errors import LockHeld, StoreError
 from ...hints import Hint
-from .database import TASK_SECONDS
+from .database import TASK_SECONDS, bounded
 
 if TYPE_CHECKING:
     from .database import Database
@@ -102,7 +102,7 @@ class Claim:
         if self._connection is None:
             return False
         try:
-            with self._database.bounded(self._connection):
+            with bounded(self._connection):
                 mine = self._connection.info.backend_pid
                 if any(pid == mine for pid, *_ in self._holders(self._connection)):
                     return True
@@ -121,7 +121,7 @@ class Claim:
         )
         with contextlib.ExitStack() as undo:
             undo.callback(connection.close)
-            with self._database.bounded(connection):
+            with bounded(connection):
                 for name, value in _SETTINGS.items():
                     connection.execute(_SET, (f"{value:.0f}", name))
                 (schema,) = connection.execute("SELECT current_schema()").fetchone() or ("",)

@@ -170,7 +170,7 @@ class Database:
             connection.isolation_level = (
                 IsolationLevel.READ_COMMITTED if alone else IsolationLevel.REPEATABLE_READ
             )
-            with self.bounded(connection), connection.transaction():
+            with bounded(connection), connection.transaction():
                 settings = {
                     "statement_timeout": STATEMENT_SECONDS,
                     "lock_timeout": LOCK_SECONDS,
@@ -197,20 +197,6 @@ class Database:
         return psycopg.connect(parameters, autocommit=True, prepare_threshold=None)
 
     @contextlib.contextmanager
-    def bounded(self, connection: psycopg.Connection[Any]) -> Iterator[None]:
-        """Cut the connection if this lasts longer than `TASK_SECONDS`."""
-        line = os.dup(connection.fileno())
-        cut = threading.Timer(TASK_SECONDS, _cut, (line,))
-        cut.daemon = True
-        cut.start()
-        try:
-            yield
-        finally:
-            cut.cancel()
-            cut.join()
-            os.close(line)
-
-    @contextlib.contextmanager
     def explained(self) -> Iterator[None]:
         """Make of psycopg's errors ours: Unreachable or StoreError."""
         try:
@@ -221,6 +207,21 @@ class Database:
 
     def _redact(self, text: str) -> str:
         return Redactor(url_secrets(self.url.get_secret_value()))(text)
+
+
+@contextlib.contextmanager
+def bounded(connection: psycopg.Connection[Any], seconds: float | None = None) -> Iterator[None]:
+    """Cut the connection if this lasts longer than so many seconds, by default `TASK_SECONDS`."""
+    line = os.dup(connection.fileno())
+    cut = threading.Timer(TASK_SECONDS if seconds is None else seconds, _cut, (line,))
+    cut.daemon = True
+    cut.start()
+    try:
+        yield
+    finally:
+        cut.cancel()
+        cut.join()
+        os.close(line)
 
 
 def _cut(descriptor: int) -> None:

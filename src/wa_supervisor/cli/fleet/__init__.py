@@ -1,1 +1,0 @@
-"""`wa-supervisor fleet`: what an operator of many workers types."""
