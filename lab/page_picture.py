@@ -19,8 +19,8 @@ from pydantic import SecretStr
 
 from wa_supervisor import Settings, Supervisor
 from wa_supervisor.lifecycle import facts
+from wa_supervisor.page_address import Address
 from wa_supervisor.testing import PlayedLink
-from wa_supervisor.web.address import Address
 from wa_supervisor.web.serving import serving
 
 PAYLOAD: Final = (

@@ -87,6 +87,7 @@ if TYPE_CHECKING:
         QuarantineSettings,
         SnapshotSettings,
         StopSettings,
+        WebSettings,
     )
     from .settings import Loaded, Settings, load_settings
     from .status import Status, StepRecord
@@ -183,6 +184,7 @@ __all__ = [
     "Unreachable",
     "UnsafePermissions",
     "WaitTimeout",
+    "WebSettings",
     "Who",
     "effects",
     "facts",
@@ -257,6 +259,7 @@ __getattr__ = exports(
         "StepRecord": "status",
         "NotifySettings": "setting_groups",
         "StopSettings": "setting_groups",
+        "WebSettings": "setting_groups",
         "Supervisor": "supervisor",
         "SyncDelivery": "sync",
         "SyncSupervisor": "sync",

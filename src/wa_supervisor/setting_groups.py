@@ -29,6 +29,7 @@ from .messages.defaults import (
     BotDelivery,
     Durability,
 )
+from .page_address import HERE, Address
 from .pairing.spec import SinkSpec
 from .store.postgres.url import check_url
 
@@ -189,7 +190,8 @@ class NotifySettings(BaseModel):
     heartbeat_every: Annotated[FiniteFloat, Field(ge=1, le=86_400)] = 60.0
     """Seconds between two of them."""
     page: str | None = None
-    """A link that is told with each notice: where to look and act."""
+    """A link in each notice: where to look and act. None: the session's page, if `web.origin` is
+    set or `web.listen` is an address that others can ask."""
 
     @field_validator("webhook", "heartbeat", "page")
     @classmethod
@@ -247,3 +249,39 @@ class FleetSettings(BaseModel):
                 "use 1 to 63 letters, digits, '.', '_' or '-', and a letter or digit at the start"
             )
         return value
+
+
+class WebSettings(BaseModel):
+    """The page and the API that `run` serves, see docs/web.md: one for all its sessions."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    listen: str | None = None
+    """Where, as `HOST:PORT`; None: nowhere. `run --web` serves it in any case, at 127.0.0.1:8765
+    unless this or the option says otherwise."""
+    origin: str | None = None
+    """What browsers call it behind a proxy, as `https://NAME`; None: there is no proxy."""
+
+    @field_validator("listen")
+    @classmethod
+    def _is_an_address(cls, value: str | None) -> str | None:
+        if value is not None:
+            _address(value)
+        return value
+
+    @field_validator("origin")
+    @classmethod
+    def _is_an_origin(cls, value: str | None) -> str | None:
+        return None if value is None else _address(HERE, value).origin
+
+    def address(self, default: str | None = None) -> Address | None:
+        """Return where it is served; without `listen` at `default`, and without that nowhere."""
+        listen = self.listen or default
+        return None if listen is None else Address.parse(listen, self.origin)
+
+
+def _address(listen: str, origin: str | None = None) -> Address:
+    try:
+        return Address.parse(listen, origin)
+    except ConfigError as error:
+        raise ValueError(str(error)) from None

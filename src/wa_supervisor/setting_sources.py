@@ -31,6 +31,8 @@ OPTIONS: Final[Mapping[Key, str]] = {
     ("pairing", "phone"): "--phone",
     ("pairing", "qr"): "--qr",
     ("endpoint", "proxy"): "--proxy",
+    ("web", "listen"): "--web",
+    ("web", "origin"): "--web-origin",
 }
 """What the command line calls a key, where it has another name for it."""
 

@@ -35,6 +35,7 @@ from .errors import ConfigError
 from .gate import GatePolicy
 from .hints import Action, Hint
 from .lifecycle.policy import PROFILES, Policy
+from .page_address import HERE
 from .session.shared.endpoint import Endpoint
 from .session.shared.watch import Watch
 from .setting_checks import contradictions
@@ -48,6 +49,7 @@ from .setting_groups import (
     QuarantineSettings,
     SnapshotSettings,
     StopSettings,
+    WebSettings,
 )
 from .setting_sources import (
     ENV_PREFIX,
@@ -114,6 +116,7 @@ class Settings(BaseSettings):
     """Who may speak to the program, see docs/gate.md. Without any setting: nobody."""
     stop: StopSettings = StopSettings()
     notify: NotifySettings = NotifySettings()
+    web: WebSettings = WebSettings()
     fleet: FleetSettings = FleetSettings()
     policy: Policy = Field(default_factory=Policy)
     watch: Watch = Watch()
@@ -189,6 +192,13 @@ class Settings(BaseSettings):
     def with_live(self, other: Settings) -> Self:
         """Return these settings with the numbers of others that may change under a session."""
         return self.model_copy(update={name: getattr(other, name) for name in LIVE})
+
+    @property
+    def page(self) -> str | None:
+        """Where notices say that this session can be looked at and helped; None: nowhere."""
+        address = self.web.address(HERE)
+        public = address.public_url if address else None
+        return self.notify.page or (public and f"{public}/s/{self.session}")
 
     def warnings(self) -> tuple[str, ...]:
         """What is allowed but surely not meant, a sentence each."""

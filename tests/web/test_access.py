@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from wa_supervisor.errors import ConfigError, UnsafePermissions
+from wa_supervisor.page_address import Address
 from wa_supervisor.web.access import LINK_LIFETIME, Access, Scope, Tokens
-from wa_supervisor.web.address import Address
 from web.conftest import HERE, PAYLOAD
 
 if TYPE_CHECKING:

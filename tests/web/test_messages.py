@@ -17,12 +17,12 @@ import httpx
 import pytest
 
 from wa_supervisor import Settings
+from wa_supervisor.page_address import Address
 from wa_supervisor.remote.message_json import MessageRecord, message_json
 from wa_supervisor.testing import FakeSession
 from wa_supervisor.testing.fake_session import EVERYONE
 from wa_supervisor.web import readers, server
 from wa_supervisor.web.access import Scope, Tokens
-from wa_supervisor.web.address import Address
 from wa_supervisor.web.serving import serving
 from web.test_server import free_port
 

@@ -13,9 +13,9 @@ import pytest
 
 from wa_supervisor.cli.workers import Workers
 from wa_supervisor.errors import ConfigError
+from wa_supervisor.page_address import Address
 from wa_supervisor.testing import PlayedLink
 from wa_supervisor.web.access import Scope, Tokens
-from wa_supervisor.web.address import Address
 from wa_supervisor.web.server import STOP_BOUND, UNHEARD, _Impatient
 from wa_supervisor.web.serving import serving
 from web.conftest import played

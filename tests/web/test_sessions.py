@@ -12,9 +12,9 @@ from pydantic import SecretStr
 from e2e.processes import until
 from wa_supervisor import Settings
 from wa_supervisor.lifecycle import facts
+from wa_supervisor.page_address import Address
 from wa_supervisor.testing import FakeSession
 from wa_supervisor.web.access import Access, Scope, Tokens
-from wa_supervisor.web.address import Address
 from wa_supervisor.web.app import make_app
 from wa_supervisor.web.watched import Watched
 

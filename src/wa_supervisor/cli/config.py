@@ -21,6 +21,7 @@ from ..redaction import printable
 from ..setting_sources import leaves
 from ..settings import Settings, default_config, load_settings
 from .session_options import ConfigOption, DataDirOption, JsonOption, SessionOption
+from .web import address_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -154,6 +155,8 @@ def check_places(settings: Settings) -> None:
     for text in settings.pairing.qr:
         if SinkSpec.parse(text).path is not None:
             parse_sink(text).close()
+    if settings.web.listen is not None:
+        address_of(settings.web, wanted=True)
     if settings.bot is not None and not is_there(settings.bot):
         module = settings.bot.partition(":")[0]
         raise ConfigError(

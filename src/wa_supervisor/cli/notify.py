@@ -48,7 +48,7 @@ def try_all(
             session=settings.session,
             at=now,
             text="Nothing happened. This is what it looks like when something does.",
-            page=settings.notify.page,
+            page=settings.page,
         )
         answers = asyncio.run(say_all(settings.notify, notice))
     for name, why in answers.items():

@@ -19,7 +19,6 @@ from .explain import explanation
 from .session_options import SessionOptions
 from .supervise import OnGiveUp, RunOptions, leave_note, supervise
 from .supervise_many import ManyOptions, supervise_many
-from .web import address_of
 from .workers import Workers
 
 
@@ -84,7 +83,8 @@ def run(
         str | None,
         typer.Option(
             metavar="[HOST:PORT]",
-            help="Serve a page and an API (default: 127.0.0.1:8765), see docs/web.md.",
+            help="Serve a page and an API (default: `web.listen`, or 127.0.0.1:8765), see "
+            "docs/web.md.",
         ),
     ] = None,
     web_origin: Annotated[
@@ -94,13 +94,18 @@ def run(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what was ignored.")] = False,
 ) -> None:
     """Supervise a session: pair it, keep it connected, and know when to stop."""
-    address = address_of(web, web_origin)
     if phone == "-":
         phone = _ask_for_phone()
     pairing: dict[str, Any] = {"phone": phone, "qr": qr or None}
     if phone is not None:
         pairing["mode"] = "code"
-    given = {"data_dir": data_dir, "profile": profile, "pairing": pairing, "bot": bot}
+    given = {
+        "data_dir": data_dir,
+        "profile": profile,
+        "pairing": pairing,
+        "bot": bot,
+        "web": {"listen": web or None, "origin": web_origin},
+    }
 
     def read(name: str | None) -> Loaded:
         return load_settings(config, {**given, "session": name})
@@ -125,7 +130,7 @@ def run(
             first_order=first_order,
             as_json=json,
             verbose=verbose,
-            web=address,
+            web=web is not None,
         )
         with many.of.advising():
             code = supervise_many(many, workers)
@@ -139,7 +144,7 @@ def run(
         first_order=first_order,
         as_json=json,
         verbose=verbose,
-        web=address,
+        web=web is not None,
     )
     with options.session.advising():
         loaded = options.read()

@@ -30,14 +30,14 @@ from .reload import reload
 from .screen import Screen
 from .service import reporting
 from .signals import on_hang_up, stop_on_signals
-from .web import page
+from .web import address_of, page
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..page_address import Address
     from ..settings import Loaded, Settings
     from ..status import StepRecord
-    from ..web.address import Address
     from .session_options import SessionOptions
     from .workers import Workers
 
@@ -63,13 +63,14 @@ class RunOptions:
     """What is asked of the supervisor before it starts: `resume` or `relink`."""
     as_json: bool
     verbose: bool
-    web: Address | None = None
-    """Where the page is served, if it is wanted."""
+    web: bool = False
+    """--web was given: the page is served, though the settings do not say where."""
 
 
 def supervise(loaded: Loaded, options: RunOptions, workers: Workers) -> Outcome:
     """Supervise a session until a signal or an operator ends it. Raises SupervisorError."""
     settings = loaded.settings
+    address = address_of(settings.web, wanted=options.web)
     # Standard output belongs to --json; what is for a person goes to standard error.
     console = Console(file=sys.stderr)
     as_lines = options.as_json and not console.is_terminal
@@ -93,7 +94,7 @@ def supervise(loaded: Loaded, options: RunOptions, workers: Workers) -> Outcome:
     hang_up = supervisor.stop if screen.is_live else partial(reload, supervisor, options.read)
     notifier = Notifier.from_environment(os.environ)
     with screen.live(supervisor):
-        return asyncio.run(_until_signalled(supervisor, hang_up, notifier, workers, options.web))
+        return asyncio.run(_until_signalled(supervisor, hang_up, notifier, workers, address))
 
 
 def _particulars(supervisor: Supervisor, options: SessionOptions) -> Callable[[StepRecord], None]:

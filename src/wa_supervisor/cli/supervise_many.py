@@ -26,17 +26,17 @@ from .reload import reload
 from .service import Report, reports
 from .signals import on_hang_up, stop_on_signals
 from .supervise import json_lines, leave_note
-from .web import page
+from .web import address_of, page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from pydantic import SecretStr
 
+    from ..page_address import Address
     from ..pairing.sink import Sink
     from ..settings import Loaded
     from ..supervisor import Supervisor
-    from ..web.address import Address
     from .logs import LogFiles
     from .session_options import SessionOptions
     from .supervise import OnGiveUp
@@ -56,12 +56,17 @@ class ManyOptions:
     first_order: Callable[[Supervisor], None] | None
     as_json: bool
     verbose: bool
-    web: Address | None = None
-    """Where the page is served, if it is wanted."""
+    web: bool = False
+    """--web was given: the page is served, though the settings do not say where."""
 
 
-def check_apart(all_: Iterable[Loaded]) -> None:
-    """Refuse two sessions that show their codes in one file. Raises ConfigError."""
+def check_apart(all_: Collection[Loaded]) -> None:
+    """Refuse two sessions that show codes in one file, or want two pages. Raises ConfigError."""
+    if len({each.settings.web for each in all_}) > 1:
+        raise ConfigError(
+            "the sessions differ in `web`, and there is one page for all of them",
+            hint="set it once, in [web] and in no [sessions.NAME.web]",
+        )
     taken: dict[str, str] = {}
     for settings in (each.settings for each in all_):
         for path in (SinkSpec.parse(text).path for text in settings.pairing.qr):
@@ -79,6 +84,8 @@ def supervise_many(options: ManyOptions, workers: Workers) -> Exit:
     """Supervise all until a signal ends them, or an operator the last. Raises SupervisorError."""
     wanted = options.read()
     check_apart(wanted.values())
+    settings = next(iter(wanted.values())).settings
+    address = address_of(settings.web, wanted=options.web)
     console = Console(file=sys.stderr)
     files = configure_logging(
         console,
@@ -87,7 +94,7 @@ def supervise_many(options: ManyOptions, workers: Workers) -> Exit:
         typed=options.of.repeat_in,
         several=True,
     )
-    return asyncio.run(_Many(options, workers, files).run(wanted))
+    return asyncio.run(_Many(options, workers, files).run(wanted, address))
 
 
 class _Many:
@@ -102,7 +109,7 @@ class _Many:
         self._stopping = False
         self._code = Exit.OK
 
-    async def run(self, wanted: Mapping[str, Loaded]) -> Exit:
+    async def run(self, wanted: Mapping[str, Loaded], address: Address | None) -> Exit:
         loop = asyncio.get_running_loop()
 
         def stop() -> None:
@@ -111,7 +118,7 @@ class _Many:
         with working_on(self._workers):
             notifier = Notifier.from_environment(os.environ)
             settings = next(iter(wanted.values())).settings
-            served = page(self._sessions, self._options.web, settings, self._workers)
+            served = page(self._sessions, address, settings, self._workers)
             async with self._sessions, served, reports(self._summary, notifier) as self._report:
                 with stop_on_signals(stop), on_hang_up(self._news.set):
                     await self._take(wanted)

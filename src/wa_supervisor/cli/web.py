@@ -1,4 +1,4 @@
-"""`run --web`: the page beside the sessions, and how a person gets to it."""
+"""The page of `run`, beside the sessions, and how a person gets to it."""
 
 from __future__ import annotations
 
@@ -12,34 +12,42 @@ from rich.text import Text
 
 from ..errors import ConfigError
 from ..hints import Action, Hint
+from ..page_address import HERE
 from ..store.layout import SessionFiles
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
+    from ..page_address import Address
+    from ..setting_groups import WebSettings
     from ..settings import Settings
     from ..supervisor import Supervisor
-    from ..web.address import Address
     from .workers import Workers
 
 log = logging.getLogger("wa_supervisor")
 
 
-def address_of(listen: str | None, origin: str | None) -> Address | None:
-    """Say where the page is served; None: nowhere. Raises ConfigError."""
-    if listen is None:
-        if origin is not None:
-            raise ConfigError("--web-origin is of the page, which is off", hint="add --web")
+def address_of(web: WebSettings, *, wanted: bool) -> Address | None:
+    """Say where the page is served; None: nowhere. `wanted`: without `listen`, too.
+
+    Raises ConfigError.
+    """
+    address = web.address(HERE if wanted else None)
+    if address is None:
+        if web.origin is not None:
+            raise ConfigError(
+                "web.origin is of the page, which is off", hint="set web.listen, or add --web"
+            )
         return None
     try:
-        from ..web import address, app  # noqa: PLC0415 - only here is it known that it is wanted
+        from ..web import app  # noqa: PLC0415 - only here is it known that it is wanted
     except ModuleNotFoundError as missing:
         raise ConfigError(
-            f"--web needs {missing.name}, which is not installed",
+            f"the page needs {missing.name}, which is not installed",
             hint=Hint(Action.INSTALL, "wa-supervisor[web]"),
         ) from missing
     del app  # it brings all that could be missing
-    return address.Address.parse(listen or address.HERE, origin)
+    return address
 
 
 @contextlib.asynccontextmanager

@@ -38,15 +38,18 @@ LAST_CALL_SECONDS: Final = 10.0
 class Notices:
     """The notices of one session."""
 
-    def __init__(self, settings: NotifySettings, beside: Path | None) -> None:
-        """Notify as these settings say; what was notified is kept in the directory of `beside`."""
+    def __init__(self, settings: NotifySettings, page: str | None, beside: Path | None) -> None:
+        """Notify as these settings say, with a link to `page`.
+
+        What was notified is kept in the directory of `beside`.
+        """
         self._channels = tuple(channels(settings))
         self._heartbeat = Heartbeat(settings.heartbeat) if settings.heartbeat else None
         self._every = settings.heartbeat_every
-        self._page = settings.page
+        self._page = page
         self._path = beside and beside.with_name(memory.FILE)
         self._memory = memory.Memory()
-        self._incidents = Incidents(page=settings.page)
+        self._incidents = Incidents(page=page)
         self._news = asyncio.Event()
         self._to_say = {channel.name: asyncio.Event() for channel in self._channels}
         self._all_said = {channel.name: asyncio.Event() for channel in self._channels}

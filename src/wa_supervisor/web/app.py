@@ -15,8 +15,8 @@ from .pages import pages
 from .probes import probes
 
 if TYPE_CHECKING:
+    from ..page_address import Address
     from .access import Access
-    from .address import Address
     from .watched import Watched
 
 

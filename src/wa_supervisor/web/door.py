@@ -13,9 +13,9 @@ from ..errors import ControlError
 from .access import Grant, Scope
 
 if TYPE_CHECKING:
+    from ..page_address import Address
     from ..status import Status
     from .access import Access
-    from .address import Address
     from .watched import Watched
 
 MOST_STREAMS: Final = 32

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
     from typing import Any
 
-    from .address import Address
+    from ..page_address import Address
 
     Message = MutableMapping[str, Any]
     Receive = Callable[[], Awaitable[Message]]

@@ -21,7 +21,7 @@ from ..hints import Hint
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from .address import Address
+    from ..page_address import Address
 
 log = logging.getLogger("wa_supervisor")
 
@@ -91,7 +91,7 @@ def bind(address: Address) -> socket.socket:
     except OSError as error:
         listener.close()
         raise ConfigError(
-            f"--web: {address.host}:{address.port} cannot be listened on: {error.strerror}",
+            f"{address.host}:{address.port} cannot be listened on for the page: {error.strerror}",
             hint=Hint(first="choose another port, or end what listens there"),
         ) from error
     return listener

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
     from pathlib import Path
 
+    from ..page_address import Address
     from ..supervisor import Supervisor
-    from .address import Address
 
 log = logging.getLogger("wa_supervisor")
 

@@ -38,6 +38,8 @@ _EXAMPLES: Final[Mapping[Key, Any]] = {
     ("notify", "webhook"): "https://example.org/hook",
     ("notify", "webhook_secret"): "whsec_c2VjcmV0",
     ("pairing", "phone"): "+15550001111",
+    ("web", "listen"): "127.0.0.1:8765",
+    ("web", "origin"): "https://bot.example.org",
     ("policy", "backoff", "max_retries"): 10,
 }
 """What is written where there is no default; not what anybody should take."""

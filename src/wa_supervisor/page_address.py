@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 from urllib.parse import urlsplit
 
-from ..errors import ConfigError
+from .errors import ConfigError
 
 PORT: Final = 8765
 HERE: Final = f"127.0.0.1:{PORT}"
@@ -16,6 +16,7 @@ HERE: Final = f"127.0.0.1:{PORT}"
 
 _HOST: Final = re.compile(r"[A-Za-z0-9.-]+|[0-9a-fA-F:.]+")
 _MOST: Final = 65535
+_WILDCARDS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not listened on
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Address:
         host = host.strip("[]") or "127.0.0.1"
         port = port or str(PORT)
         if not port.isdecimal() or int(port) > _MOST or _HOST.fullmatch(host) is None:
-            raise ConfigError(f"--web: {text!r} is no HOST:PORT", hint=f"for example {HERE}")
+            raise ConfigError(f"{text!r} is no HOST:PORT: write it as {HERE}")
         return cls(host, int(port), None if origin is None else _origin(origin))
 
     @property
@@ -65,6 +66,12 @@ class Address:
         return self.origin is not None and self.origin.startswith("https:")
 
     @property
+    def public_url(self) -> str | None:
+        """What may be told to somebody at another machine; None if there is no such address."""
+        here_alone = self.is_loopback or self.host in _WILDCARDS
+        return None if self.origin is None and here_alone else self.url
+
+    @property
     def url(self) -> str:
         """What is typed into a browser."""
         return self.origin or f"http://{self._netloc(self.host)}"
@@ -82,7 +89,5 @@ class Address:
 def _origin(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/"):
-        raise ConfigError(
-            f"--web-origin: {text!r} is no origin", hint="for example https://bot.example.org"
-        )
+        raise ConfigError(f"{text!r} is no origin: write it as https://bot.example.org")
     return f"{parts.scheme}://{parts.netloc.lower()}"
