@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
@@ -62,6 +62,7 @@ class FleetDatabase:
     def __init__(self, url: SecretStr, *, name: str = "wa-supervisor fleet") -> None:
         self.url = url
         options = [
+            str(conninfo_to_dict(url.get_secret_value()).get("options") or ""),
             f"-c search_path={SCHEMA}",
             f"-c statement_timeout={STATEMENT_SECONDS * 1000:.0f}",
             f"-c lock_timeout={LOCK_SECONDS * 1000:.0f}",
@@ -123,16 +124,18 @@ class FleetDatabase:
             raise self._explained(error) from None
 
     @contextlib.contextmanager
-    def as_owner(self, ownership: Ownership) -> Iterator[Connection]:
+    def as_owner(
+        self, ownership: Ownership, *, of_one_moment: bool = False
+    ) -> Iterator[Connection]:
         """As `transaction`, for what only the session's owner may write.
 
-        A takeover waits until it has ended. Raises LockHeld if the session is another's already.
+        A takeover waits until it has ended. With `of_one_moment` all that is read is of one moment,
+        while others write. Raises LockHeld if the session is another's already.
         """
         with self.transaction() as connection:
-            owner = connection.execute(
-                "SELECT epoch, worker FROM owners WHERE session = %s FOR SHARE",
-                (ownership.session,),
-            ).fetchone()
+            if of_one_moment:
+                connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            owner = self._owner(connection, ownership.session)
             if owner is None or owner["epoch"] != ownership.epoch:
                 now = owner["worker"] if owner else None
                 raise LockHeld(
@@ -140,6 +143,13 @@ class FleetDatabase:
                     + (f"{now} has taken it over" if now else "nobody may have it now"),
                 )
             yield connection
+
+    def _owner(self, connection: Connection, session: str) -> Row | None:
+        query = "SELECT epoch, worker FROM owners WHERE session = %s FOR SHARE"
+        try:
+            return connection.execute(query, (session,)).fetchone()
+        except psycopg.errors.SerializationFailure:  # it was taken over while we waited for the row
+            raise LockHeld(f"another worker takes the session {session!r} over just now") from None
 
     def install(self) -> None:
         """Make the tables if they are not there; safe while others do the same."""

@@ -62,13 +62,20 @@ CREATE TABLE ignored (
 
 -- Copies of a session's keys: the newest good ones, and what was set aside.
 CREATE TABLE key_copies (
-  id text NOT NULL,
   session text NOT NULL REFERENCES sessions (name) ON DELETE CASCADE,
+  id text NOT NULL,                        -- when it was made, and for which session process
   epoch bigint NOT NULL,
-  made_at timestamptz NOT NULL DEFAULT now(),
-  set_aside text,                          -- the reason, of what is in quarantine; null: a snapshot
+  set_aside text,                          -- in quarantine: when, and why; null: a snapshot
+  has_device boolean NOT NULL,             -- false: what whatsmeow leaves when it deletes the device
   content bytea NOT NULL,
   PRIMARY KEY (session, id)
+);
+
+-- Which version of its tables whatsmeow makes, by the neonize it is in: where a session's are older,
+-- they are brought up to date before its process starts, as new tables need the trigger.
+CREATE TABLE clients (
+  neonize text PRIMARY KEY,
+  tables_version integer NOT NULL
 );
 
 -- Received messages that are not only on one worker's disk.
@@ -97,16 +104,15 @@ CREATE TABLE pace (
   next_at timestamptz NOT NULL DEFAULT now()
 );
 
--- Refuses a write to a session's keys by any but its owner. A session process says who it is when it
--- connects (`options=-c wa_fleet.session=... -c wa_fleet.epoch=...`). The row is locked until the
+-- Refuses a write to a session's keys by any but its owner: each table in the session's schema has it
+-- as a trigger, with the session's name. Who writes says its epoch when it connects
+-- (`options=-c wa_fleet.epoch=...`); who says none is refused. The owner's row is locked until the
 -- write has committed: a takeover waits for it, and what comes after the takeover is refused.
 CREATE FUNCTION refuse_stale_owner() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE
-  current_epoch bigint;
 BEGIN
-  SELECT epoch INTO current_epoch FROM wa_fleet.owners
-    WHERE session = current_setting('wa_fleet.session', true) FOR SHARE;
-  IF current_epoch IS DISTINCT FROM nullif(current_setting('wa_fleet.epoch', true), '')::bigint THEN
+  PERFORM FROM wa_fleet.owners
+    WHERE session = TG_ARGV[0] AND epoch::text = current_setting('wa_fleet.epoch', true) FOR SHARE;
+  IF NOT FOUND THEN
     RAISE EXCEPTION 'another worker owns this session now' USING ERRCODE = 'WA001';
   END IF;
   RETURN NULL;

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import psycopg
 from psycopg import IsolationLevel, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import tuple_row
 
 from ...errors import ConfigError, Damaged, StoreError
 from ...hints import Action, Hint
@@ -27,6 +28,7 @@ from .rows import DEVICES, Column, Copy, Table, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import LiteralString
 
     from pydantic import SecretStr
 
@@ -39,7 +41,7 @@ LOCK_SECONDS: Final = 2.0
 TASK_SECONDS: Final = 15.0
 """For all of one task: then the connection is cut, also from a server that is frozen."""
 
-_VERSION: Final = "whatsmeow_version"
+VERSION: Final = "whatsmeow_version"
 _TABLES: Final = """
 SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind = 'r' AND n.nspname = current_schema() AND c.relname LIKE 'whatsmeow\\_%'
@@ -55,24 +57,25 @@ ORDER BY a.attnum"""
 
 
 class Tables:
-    """Whatsmeow's tables within one transaction."""
+    """Whatsmeow's tables in the first schema of a connection's search path, in one transaction."""
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._connection = connection
-        self._names = self._find()
+        self.names = self._find()
+        """Parents before their children."""
 
     def lock(self) -> None:
         """Keep everybody else from writing until the transaction ends."""
-        if self._names:
-            names = sql.SQL(", ").join(map(sql.Identifier, self._names))
-            self._connection.execute(sql.SQL("LOCK TABLE {} IN EXCLUSIVE MODE").format(names))
+        if self.names:
+            names = sql.SQL(", ").join(map(sql.Identifier, self.names))
+            self._execute(sql.SQL("LOCK TABLE {} IN EXCLUSIVE MODE").format(names))
 
     def has_device(self) -> bool:
         """Whether whatsmeow's device row is there. Raises StoreError if there are several."""
-        if DEVICES not in self._names:
+        if DEVICES not in self.names:
             return False
         devices = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(DEVICES))
-        (count,) = self._connection.execute(devices).fetchone() or (0,)
+        (count,) = self._execute(devices).fetchone() or (0,)
         if count > 1:
             raise StoreError(
                 f"the Postgres database holds {count} devices, but whatsmeow takes any of them: "
@@ -81,22 +84,28 @@ class Tables:
             )
         return bool(count)
 
+    def version(self) -> int | None:
+        """Return which version of its tables whatsmeow has made; None if none yet."""
+        if DEVICES not in self.names or VERSION not in self.names:
+            return None
+        version = sql.SQL("SELECT version FROM {}").format(sql.Identifier(VERSION))
+        found = self._execute(version).fetchone()
+        return int(found[0]) if found else None
+
     def read(self) -> Copy | None:
         """Copy every row; None if whatsmeow has made no tables yet."""
-        if DEVICES not in self._names or _VERSION not in self._names:
+        version = self.version()
+        if version is None:
             return None
         self.has_device()
-        found = self._connection.execute(
-            sql.SQL("SELECT version FROM {}").format(sql.Identifier(_VERSION))
-        ).fetchone()
-        tables = (self._read(name) for name in self._names if name != _VERSION)
-        return None if found is None else Copy(version=found[0], tables=tuple(tables))
+        tables = (self._read(name) for name in self.names if name != VERSION)
+        return Copy(version=version, tables=tuple(tables))
 
     def clear(self) -> None:
         """Delete every row, children first; the tables stay."""
-        for name in reversed(self._names):
-            if name != _VERSION:
-                self._connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(name)))
+        for name in reversed(self.names):
+            if name != VERSION:
+                self._execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(name)))
 
     def fill(self, copy: Copy) -> None:
         """Insert every row of a copy, parents first. Raises Damaged if it does not fit."""
@@ -106,7 +115,7 @@ class Tables:
 
     def _fill(self, table: Table) -> None:
         columns = [column.name for column in table.columns]
-        if table.name not in self._names or not set(columns) <= {
+        if table.name not in self.names or not set(columns) <= {
             column.name for column in self._columns(table.name)
         }:
             raise Damaged(f"the copy has a table or column that is not there: {table.name}")
@@ -124,23 +133,29 @@ class Tables:
             sql.SQL(", ").join(sql.Identifier(column.name) for column in columns),
             sql.Identifier(name),
         )
-        rows = [tuple(map(plain, row)) for row in self._connection.execute(select)]
+        rows = [tuple(map(plain, row)) for row in self._execute(select)]
         return Table(name=name, columns=columns, rows=tuple(sorted(rows, key=repr)))
 
     def _columns(self, name: str) -> tuple[Column, ...]:
-        found = self._connection.execute(_COLUMNS, (name,))
+        found = self._execute(_COLUMNS, (name,))
         return tuple(Column(name=column, type=kind) for column, kind in found)
 
     def _find(self) -> tuple[str, ...]:
         """Name whatsmeow's tables, parents before their children."""
         order: TopologicalSorter[str] = TopologicalSorter()
-        known = [name for (name,) in self._connection.execute(_TABLES)]
+        known = [name for (name,) in self._execute(_TABLES)]
         for name in known:
             order.add(name)
-        for child, parent in self._connection.execute(_PARENTS):
+        for child, parent in self._execute(_PARENTS):
             if child in known and parent in known:
                 order.add(child, parent)
         return tuple(order.static_order())
+
+    def _execute(
+        self, query: LiteralString | sql.Composed, parameters: tuple[object, ...] | None = None
+    ) -> psycopg.Cursor[tuple[Any, ...]]:
+        """Execute it; the rows are tuples, whatever they are otherwise on this connection."""
+        return self._connection.cursor(row_factory=tuple_row).execute(query, parameters)
 
 
 @dataclass(frozen=True)

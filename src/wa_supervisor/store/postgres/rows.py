@@ -103,6 +103,16 @@ def decode(content: bytes, name: str) -> Copy:
     return copy
 
 
+def check_version(copy: Copy, version: int, name: str) -> None:
+    """Raise Damaged if a copy cannot be put back into tables of this version."""
+    if copy.version != version:
+        # Only whatsmeow can bring rows from one version to another, and only its own tables.
+        raise Damaged(
+            f"{name} is of version {copy.version} of whatsmeow's tables, "
+            f"but the database is at {version}"
+        )
+
+
 def plain(value: object) -> Value:
     """Make a value of Postgres one of JSON."""
     match value:

@@ -229,17 +229,5 @@ def _written(copy: Copy | None) -> bytes | None:
 def _read(path: Path, version: int) -> Copy:
     """Read a copy that can be put back. Raises Damaged if it cannot, OSError."""
     copy = rows.decode(private_files.read(path), path.name)
-    if copy.version != version:
-        # Only whatsmeow can bring rows from one version to another, and only its own tables.
-        raise Damaged(
-            f"{path.name} is of version {copy.version} of whatsmeow's tables, "
-            f"but the database is at {version}"
-        )
+    rows.check_version(copy, version, path.name)
     return copy
-
-
-def _holds(snapshot: Snapshot, content: bytes) -> bool:
-    try:
-        return private_files.read(snapshot.path) == content
-    except OSError:
-        return False
