@@ -33,6 +33,9 @@ OPTIONS: Final[Mapping[Key, str]] = {
     ("endpoint", "proxy"): "--proxy",
     ("web", "listen"): "--web",
     ("web", "origin"): "--web-origin",
+    ("fleet", "database"): "--database",
+    ("fleet", "name"): "--name",
+    ("fleet", "capacity"): "--capacity",
 }
 """What the command line calls a key, where it has another name for it."""
 

@@ -31,6 +31,10 @@ print(sys.argv[1:])
         (["run", f"--phone={NUMBER}"], ["run", "--phone=" + "x" * 12]),
         (["run", "--phone", "-", NUMBER], ["run", "--phone", "-", NUMBER]),
         (["run", "--session", "shop"], ["run", "--session", "shop"]),
+        (
+            ["fleet", "worker", "--database", "postgres://u:p@h/d", "--name", "w1"],
+            ["fleet", "worker", "--database", "x" * 18, "--name", "w1"],
+        ),
         (["send", NUMBER, "hello", "--key", "k"], ["send", "x" * 12, "xxxxx", "--key", "k"]),
         (["send", "--json", NUMBER, "-"], ["send", "--json", "x" * 12, "-"]),
         (

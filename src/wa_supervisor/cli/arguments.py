@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-_PRIVATE: Final = frozenset({b"--phone", b"--text", b"--group", b"--reply-to"})
+_PRIVATE: Final = frozenset({b"--database", b"--phone", b"--text", b"--group", b"--reply-to"})
 """The options whose value is taken out of the list of processes."""
 
 _SHOWN: Final = frozenset(
@@ -25,7 +25,7 @@ _ARG_START: Final = 48  # of /proc/PID/stat, counted from 1: proc_pid_stat(5)
 
 
 def hide_private() -> bool:
-    """Write `x` over numbers, addresses and texts where the kernel reads our arguments from.
+    """Write `x` over passwords, numbers, addresses and texts where the kernel has our arguments.
 
     Until then, some milliseconds after the start, they could be seen. Returns False if they still
     can: where there is no /proc to write to.

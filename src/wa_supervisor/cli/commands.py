@@ -84,6 +84,11 @@ HOMES: Final[Mapping[str, Home]] = {
     "logs": Home("Show what was logged of a session, also when none runs.", "kept_log:logs"),
     "crashes": Home("Show how the session's processes died.", "crashes:crashes"),
     "health": Home("Exit 0 if the session is connected now, else 1.", "health:health"),
+    "fleet": Home(
+        "Keep sessions alive over many machines, with keys in Postgres.",
+        "fleet.command:fleet",
+        extra="fleet",
+    ),
     "init": Home("Write a settings file and a bot to begin with.", "init:init"),
     "config": Home("Show or check the settings, and where each comes from.", "config:config"),
     "doctor": Home("Look at all that a session needs; say what helps.", "doctor.command:doctor"),

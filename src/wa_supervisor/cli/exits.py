@@ -20,7 +20,8 @@ class Exit(enum.IntEnum):
     FAILED = 1
     """A demo or simulation did not go as promised; `health`: it is not connected or, with
     `--live`, no supervisor answers; `doctor`: no session can run here;
-    `gate explain`: refused; `restart`: what was given up is not restarted."""
+    `gate explain`: refused; `restart`: what was given up is not restarted; `fleet`: there is no
+    such session or worker, or it cannot go there; `fleet status`: a session has no worker."""
     USAGE = 2
     """A command line or a setting is wrong."""
     STORE = 3

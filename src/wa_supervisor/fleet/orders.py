@@ -109,14 +109,10 @@ def move(database: FleetDatabase, name: str, worker: str | None = None) -> Moved
         session = _session(connection, name)
         owner = session["worker"]
         workers = read_workers(connection)
+        if worker != owner:
+            _check_movable(name, session, workers)
         to = _least_full(workers, name, owner) if worker is None else _find(workers, worker)
         if to.name != owner:
-            owners = [each for each in workers if each.name == owner and each.state != "dead"]
-            if owners and (why := must_stay(session["state"], session["reason"])):
-                raise NotMovable(
-                    f"the session {name!r} stays where it is: {why}",
-                    hint="wait until that is over; once its worker dies it goes elsewhere",
-                )
             _check_takes(to)
         connection.execute(
             "UPDATE sessions SET wanted_worker = %s WHERE name = %s",
@@ -177,6 +173,16 @@ def _least_full(workers: Iterable[WorkerReport], name: str, owner: str | None) -
             hint="start another worker, or raise `fleet.capacity` of one",
         )
     return others[found[name]]
+
+
+def _check_movable(name: str, session: Row, workers: Iterable[WorkerReport]) -> None:
+    why = must_stay(session["state"], session["reason"])
+    lives = any(each.name == session["worker"] and each.state != "dead" for each in workers)
+    if why and lives:
+        raise NotMovable(
+            f"the session {name!r} stays where it is: {why}",
+            hint="wait until that is over; if its worker dies it goes elsewhere all the same",
+        )
 
 
 def _check_takes(worker: WorkerReport) -> None:

@@ -1,0 +1,1 @@
+"""`wa-supervisor fleet`: what an operator of many workers types."""
