@@ -43,6 +43,7 @@ _TYPED: Final[dict[Action, str]] = {
     Action.HISTORY: "wa-supervisor history",
     Action.SNAPSHOTS: "wa-supervisor snapshots",
     Action.SESSIONS: "wa-supervisor sessions",
+    Action.FLEET_STATUS: "wa-supervisor fleet status",
     Action.PURGE: "wa-supervisor purge",
     Action.RESTORE: "wa-supervisor restore",
     Action.INSTALL: "pip install {}",

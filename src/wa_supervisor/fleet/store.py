@@ -1,0 +1,77 @@
+"""One session on one worker: its keys and its memory in the fleet's database, the rest on disk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..local_store import LocalStore
+from ..store.fleet_note import FleetNote, write_note
+from .keys import FleetKeys
+from .records import NoReserve, PostgresRecords
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..errors import LockHeld
+    from ..settings import Settings
+    from .database import FleetDatabase
+    from .ownership import Ownership
+
+
+class FleetStore(LocalStore):
+    """Keeps one session for the worker that owns it, see `seams.Store`.
+
+    On the worker's disk are the lock of the session's directory, its control socket, its inbox and
+    its crash reports. `settings.database` is the URL for the session process alone. `on_lost` is
+    told, from any thread and perhaps more than once, when something was not written because the
+    session is another worker's: it is to be ended here.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: FleetDatabase,
+        ownership: Ownership,
+        *,
+        on_lost: Callable[[LockHeld], None] = lambda _: None,
+    ) -> None:
+        super().__init__(settings)
+        self._settings = settings
+        self._fleet = database
+        self._ownership = ownership
+        self._on_lost = on_lost
+        self.keys = FleetKeys(
+            database,
+            ownership,
+            keep_snapshots=settings.snapshots.keep,
+            keep_quarantined=settings.quarantine.keep,
+            keep_days=settings.quarantine.days,
+        )
+
+    def acquire(self) -> None:
+        """Make or check the directory, lock it, and note whose it is."""
+        self.files.prepare_directory()
+        self._lock.acquire()
+        try:
+            write_note(
+                self.files, FleetNote(worker=self._ownership.worker, epoch=self._ownership.epoch)
+            )
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def claim(self) -> None:
+        """See that the session is still this worker's. Raises LockHeld, Unreachable."""
+        with self._fleet.as_owner(self._ownership):
+            pass
+
+    def release(self) -> None:
+        """Let others have the directory; the session is this worker's until it is taken over."""
+        self._lock.release()
+
+    def open_journal(self) -> tuple[PostgresRecords, NoReserve]:
+        """Return the journal in the fleet's database."""
+        records = PostgresRecords(
+            self._fleet, self._ownership, self._settings.journal, on_lost=self._on_lost
+        )
+        return records, NoReserve()
