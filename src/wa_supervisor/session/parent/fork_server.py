@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 from contextlib import suppress
@@ -18,6 +19,8 @@ from .process import UNKNOWN_EXIT, ExitStatus, OwnProcess, PidHandle
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+log = logging.getLogger(__name__)
 
 # Importing neonize takes 0.5 to 2 s on a server and some 10 s on a small board.
 _READY_SECONDS: Final = 60.0
@@ -148,6 +151,11 @@ class ForkServer:
             self._requests.pop(request, None)
             self._detach_if_idle()
 
+    def renew(self, until: float) -> None:
+        """Let what it has forked live until then; see `ForkServers.renew`."""
+        with suppress(OSError):  # it is dead, or it hangs and reads nothing
+            fork_protocol.send(self._control, fork_protocol.Lease(until=until))
+
     def forget(self, child: ForkedProcess) -> None:
         """Give up waiting for word of a process that is dead: who does not reap hangs."""
         self.retired = True
@@ -219,6 +227,11 @@ class ForkServer:
                 if child is not None:
                     child.status.set_result(ExitStatus.of(os.waitstatus_to_exitcode(packet.status)))
                 self._detach_if_idle()
+            case fork_protocol.LeaseEnded():
+                log.error(
+                    "the lease had ended: the fork server has killed %d session processes",
+                    packet.killed,
+                )
 
     def _refuse(self, number: int, why: str) -> None:
         request = self._requests.get(number)

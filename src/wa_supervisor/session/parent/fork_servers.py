@@ -27,6 +27,7 @@ class ForkServers:
         self.turns = Turns()
         self._servers: dict[frozenset[tuple[str, str]], ForkServer] = {}
         self._former: list[ForkServer] = []  # replaced, but something they forked may live
+        self._lease_until: float | None = None
 
     async def __aenter__(self) -> Self:
         """Return itself."""
@@ -64,6 +65,8 @@ class ForkServers:
                 server = None
         if server is None:
             server = self._servers[key] = ForkServer(environment)
+            if self._lease_until is not None:
+                server.renew(self._lease_until)
         await server.ready()
 
     async def launch(
@@ -77,6 +80,18 @@ class ForkServers:
         if server is None or server.closed:
             raise SessionError("the fork server is not ready")
         return await server.fork(line, output, *lock_descriptors)
+
+    def renew(self, until: float) -> None:
+        """Let all session processes live until then, in seconds of CLOCK_BOOTTIME.
+
+        From the first call on they are killed by their fork servers at that time, unless it was put
+        off before: also if this program is frozen or hangs. Until it is, no process is forked.
+        Cheap, and never waits.
+        """
+        self._lease_until = until
+        for server in (*self._servers.values(), *self._former):
+            if not server.closed:
+                server.renew(until)
 
     async def aclose(self) -> None:
         """End every fork server, and with it whatever it forked."""

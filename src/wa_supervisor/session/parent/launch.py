@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, NoReturn, Protocol
 
-from ...errors import SessionError
+from ...errors import Misused, SessionError
 from .begun_server import execute
 from .environment import for_exec
 from .pace import Turns
@@ -41,6 +41,12 @@ class Launcher(Protocol):
         Raises SessionError if none could be started.
         """
 
+    def renew(self, until: float) -> None:
+        """Let what it has launched live until then, see `ForkServers.renew`.
+
+        Raises Misused if it cannot end processes at a time.
+        """
+
     async def aclose(self) -> None:
         """Give up what `ready` made; whatever it has launched ends."""
 
@@ -64,6 +70,10 @@ class SpawnLauncher:
         except OSError as error:
             raise SessionError(f"a session process cannot be started: {error}") from error
         return OwnProcess(started)
+
+    def renew(self, until: float) -> NoReturn:  # noqa: ARG002
+        """Refuse it: nobody outlives this program who could end them."""
+        raise Misused("a lease needs fork servers, which need Linux 5.3 or later (pidfds)")
 
     async def aclose(self) -> None:
         """Do nothing."""

@@ -65,7 +65,21 @@ class Exited(_Packet):
     status: int
 
 
-Packet: TypeAlias = Ready | Unusable | Fork | Forked | Refused | Exited
+class Lease(_Packet):
+    """What was forked may live until then, in seconds of CLOCK_BOOTTIME, unless another follows."""
+
+    kind: Literal["lease"] = "lease"
+    until: float
+
+
+class LeaseEnded(_Packet):
+    """None followed in time: so many were killed, and nothing is forked until one follows."""
+
+    kind: Literal["lease_ended"] = "lease_ended"
+    killed: int
+
+
+Packet: TypeAlias = Ready | Unusable | Fork | Forked | Refused | Exited | Lease | LeaseEnded
 
 _PACKET: Final[TypeAdapter[Packet]] = TypeAdapter(Annotated[Packet, Field(discriminator="kind")])
 
