@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from functools import wraps
 from typing import TYPE_CHECKING
 
 import pytest
 
-from lab.verification.explore import POLICIES, Graph, explore
+from lab.verification.explore import POLICIES, explore
 from lab.verification.liveness import HEALTHY, HOSTILE, fails_to_reach
 from wa_supervisor.lifecycle import Clock, DeadKeysPlan, Phase
 from wa_supervisor.lifecycle.actions import Actions
@@ -19,19 +18,16 @@ from wa_supervisor.testing.environment import RESTING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lab.verification.explore import Node
+    from lab.verification.explore import Graph, Node
 
 pytestmark = pytest.mark.timeout(600)
 BOUNDED, ENDLESS = "no retries", "retries without end"
-WALKED = [p for p in POLICIES if os.environ.get("WALK") == "all" or p in {BOUNDED, ENDLESS}]
 UP = CONNECTED | {Phase.PAIRING}
 
 
-@pytest.fixture(scope="module", params=WALKED)
-def walked(request: pytest.FixtureRequest) -> tuple[str, Graph]:
-    graph = explore(POLICIES[request.param], inbox=request.param == ENDLESS)
-    print(f"{request.param}: {graph.states} states, {graph.steps} edges")  # noqa: T201
-    return request.param, graph
+@pytest.fixture
+def walked(walked_policy: str, walk: Callable[[str, bool], Graph]) -> tuple[str, Graph]:
+    return walked_policy, walk(walked_policy, False)
 
 
 def plan(node: Node) -> DeadKeysPlan | None:
@@ -86,42 +82,40 @@ def test_a_run_may_stay_connected_or_given_up_for_ever(walked: tuple[str, Graph]
         assert fails_to_reach(graph, here, elsewhere.__contains__, world=HOSTILE, hostile=True)
 
 
-FORGETS: dict[str, tuple[str, Clock, Phase]] = {
-    "a purge without a clock": ("purge_files", Clock.FILES, Phase.PURGING),
-    "a stop without a clock": ("stop_child", Clock.STOP, Phase.LOGGED_OUT),
-    "a start without a clock": ("start_child", Clock.START, Phase.INIT),
-    "redials without a clock": ("await_redial", Clock.RECONNECT, Phase.RECONNECTING),
+FORGETS: dict[str, tuple[Clock, Phase]] = {
+    "purge_files": (Clock.FILES, Phase.PURGING),
+    "stop_child": (Clock.STOP, Phase.LOGGED_OUT),
+    "start_child": (Clock.START, Phase.INIT),
+    "await_redial": (Clock.RECONNECT, Phase.RECONNECTING),
 }
-"""Charts that are wrong on purpose: an action that forgets a clock, and where that sticks."""
+"""Actions, the clock that each sets, and where a session sticks if it forgets to."""
 
 
-@pytest.mark.parametrize("wrong", FORGETS)
-def test_a_chart_that_forgets_a_clock_is_refuted(
-    wrong: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    action, clock, phase = FORGETS[wrong]
-    sound: Callable[..., None] = getattr(Actions, action)
+@pytest.fixture(scope="module")
+def forgetful() -> Graph:
+    """A chart that is wrong on purpose: its actions forget their clocks, and no wait is over."""
+    with pytest.MonkeyPatch.context() as patch:
+        for action, (clock, _) in FORGETS.items():
+            patch.setattr(Actions, action, forgetting(getattr(Actions, action), clock))
+        patch.setattr(Guards, "retry_due", property(lambda _: False))
+        patch.setattr("wa_supervisor.lifecycle.core._IDLE", [])  # charts keep what they call
+        patch.setattr("lab.verification.explore.check", lambda *_: None)
+        return explore(POLICIES[BOUNDED])
 
+
+def forgetting(sound: Callable[..., None], clock: Clock) -> Callable[..., None]:
     @wraps(sound)  # the chart hands over what the signature asks for
     def forgetful(self: Actions, *args: object, **named: object) -> None:
         sound(self, *args, **named)
         self.session.clocks.pop(clock, None)
 
-    monkeypatch.setattr(Actions, action, forgetful)
-    monkeypatch.setattr("wa_supervisor.lifecycle.core._IDLE", [])  # charts keep what they call
-    monkeypatch.setattr("lab.verification.explore.check", lambda *_: None)
-    graph = explore(POLICIES[BOUNDED])
-    here = [node for node in graph.edges if node.phase is phase]
-    found = fails_to_reach(graph, here, lambda n: n.phase is not phase, world=HOSTILE, hostile=True)
-    assert found is not None
+    return forgetful
 
 
-def test_a_wait_that_its_clock_does_not_end_is_refuted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Guards, "retry_due", property(lambda _: False))
-    monkeypatch.setattr("wa_supervisor.lifecycle.core._IDLE", [])
-    monkeypatch.setattr("lab.verification.explore.check", lambda *_: None)
-    graph = explore(POLICIES[BOUNDED])
-    here = [node for node in graph.edges if node.phase is Phase.BACKOFF]
+@pytest.mark.parametrize("phase", [*(phase for _, phase in FORGETS.values()), Phase.BACKOFF])
+def test_a_phase_that_no_clock_ends_is_refuted(forgetful: Graph, phase: Phase) -> None:
+    here = [node for node in forgetful.edges if node.phase is phase]
+    assert here
     assert fails_to_reach(
-        graph, here, lambda n: n.phase is not Phase.BACKOFF, world=HOSTILE, hostile=True
+        forgetful, here, lambda n: n.phase is not phase, world=HOSTILE, hostile=True
     )

@@ -5,28 +5,28 @@ The default bounds take seconds; `WALK=all` walks every small policy (minutes).
 
 from __future__ import annotations
 
-import os
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import pytest
 
-from lab.verification.explore import POLICIES, Graph, explore
+from lab.verification.explore import POLICIES, explore
 from wa_supervisor.lifecycle import Backoff, Child, Phase, Policy, SessionChart, facts
 from wa_supervisor.lifecycle.model import CONNECTED
 from wa_supervisor.testing import Broken
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lab.verification.explore import Graph
+
 pytestmark = pytest.mark.timeout(600)
 ENDLESS = "retries without end"
-DEFAULT = ["no retries", ENDLESS]
-WALKED = sorted(POLICIES) if os.environ.get("WALK") == "all" else DEFAULT
 
 
-@pytest.fixture(scope="module", params=WALKED)
-def graph(request: pytest.FixtureRequest) -> Graph:
-    endless = request.param == ENDLESS
-    walked = explore(POLICIES[request.param], inbox=endless, turns=not endless)
-    print(f"{request.param}: {walked.states} states, {walked.steps} edges")  # noqa: T201
-    return walked
+@pytest.fixture
+def graph(walked_policy: str, walk: Callable[[str, bool], Graph]) -> Graph:
+    return walk(walked_policy, walked_policy != ENDLESS)
 
 
 def test_every_phase_is_reached(graph: Graph) -> None:
