@@ -19,6 +19,7 @@ from . import (
     outages,
     outbox,
     session,
+    stages,
     traffic,
     verbs,
 )
@@ -40,6 +41,7 @@ FIGURES: dict[str, Callable[[int], Awaitable[list[str]]]] = {
     "inbox-start": inbox.start,
     "listen": listen.throughput,
     "outbox": outbox.keys,
+    "stages": stages.stages,
     "verbs": verbs.verbs,
     "kills": kills.kills,
     "message-kills": message_kills.kills,

@@ -48,12 +48,14 @@ class Outgoing:
         path: Path | None,
         *,
         status: Callable[[], Status],
-        connected: Callable[[float], Awaitable[Status]],
+        is_online: Callable[[], bool],
+        connected: Callable[..., Awaitable[Status]],
     ) -> None:
         self.restricted_at: datetime | None = None
         """When WhatsApp last refused a message to a new contact (463)."""
         self._path = path
         self._status = status
+        self._is_online = is_online
         self._connected = connected
         self._account: Account | None = None
         self._link: Link | None = None
@@ -125,7 +127,7 @@ class Outgoing:
         if self._account is not None and not self._account.is_settled:
             await self._be_ours(changes, within if wait else 0.0)
         outbox = await self._open()
-        if not self._is_online and not (outbox and key and await outbox.state(key)):
+        if not self._is_online() and not (outbox and key and await outbox.state(key)):
             await self._be_connected(within if wait else 0.0)
         await self._be_ours(changes, max(0.0, end - loop.time()))
 
@@ -168,14 +170,9 @@ class Outgoing:
                 self._outbox = await Outbox.open(self._path)
             return self._outbox
 
-    @property
-    def _is_online(self) -> bool:
-        status = self._status()
-        return status.state is State.CONNECTED and status.substate == "online"
-
     async def _be_connected(self, within: float) -> None:
         try:
-            await self._connected(within)
+            await self._connected(timeout=within)
         except (Hopeless, WaitTimeout):
             raise _not_connected(self._status()) from None
 

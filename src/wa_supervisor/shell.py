@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from .handlers import Handlers
-from .lifecycle import Child, SessionCore, State, Work, effects, facts
+from .lifecycle import Child, Phase, SessionCore, State, Work, effects, facts
 from .status import StepRecord
 
 if TYPE_CHECKING:
@@ -94,6 +94,11 @@ class Shell:
     def is_idle(self) -> bool:
         """Whether nothing is to be done before a fact happens or time passes."""
         return self._is_waiting and not self.around.queue and not self.handlers.is_busy
+
+    @property
+    def is_online(self) -> bool:
+        """Whether the client can be asked for something. Costs nothing, unlike a status."""
+        return self.core.session.phase is Phase.ONLINE
 
     async def run(self) -> None:
         """Take facts until the session rests for good."""

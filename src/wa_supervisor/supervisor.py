@@ -112,7 +112,10 @@ class Supervisor(Sending):
         self._bot = BotFeed(settings, self._incoming, self._store.inbox)
         self._jitter = jitter
         self._outgoing = Outgoing(
-            self._store.outbox, status=lambda: self.status, connected=self._be_online
+            self._store.outbox,
+            status=lambda: self.status,
+            is_online=lambda: self._shell is not None and self._shell.is_online,
+            connected=functools.partial(self.wait_for, State.CONNECTED, substate="online"),
         )
         if self._incoming is not None:
             self._outgoing.belong_to(self._incoming.account)
@@ -206,9 +209,6 @@ class Supervisor(Sending):
                 why = f"it was not {state.value} within {timeout:g} s"
                 raise WaitTimeout(self.status.story(why)) from None
         return self.status
-
-    async def _be_online(self, within: float) -> Status:
-        return await self.wait_for(State.CONNECTED, substate="online", timeout=within)
 
     def _is_hopeless(self, status: Status) -> bool:
         if self._audience.ended or status.state is State.STOPPED:
