@@ -233,7 +233,8 @@ class FleetSettings(BaseModel):
     name: str | None = None
     """The worker's name, which no other worker has at the time; None: the host's name."""
     capacity: Annotated[int, Field(ge=1, le=10_000)] | None = None
-    """How many sessions the worker takes at most; None: what the machine's limits have room for."""
+    """How many sessions the worker takes at most; None: what the machine's limits have room for,
+    and no more than 200."""
     drain: Annotated[FiniteFloat, Field(ge=1, le=3600)] = 30.0
     """Seconds for a worker that is to end (SIGTERM) to hand its sessions over. One that is pairing
     is waited for until then."""

@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fleet.rows import claim, write_worker
+from wa_supervisor.cli.doctor import client
+from wa_supervisor.cli.doctor.finding import Finding, Verdict
 from wa_supervisor.cli.exits import Exit
 from wa_supervisor.fleet import orders
 from wa_supervisor.fleet.database import FleetDatabase
+from wa_supervisor.fleet.sizing import connections
 from wa_supervisor.redaction import url_secrets
 
 if TYPE_CHECKING:
@@ -231,3 +234,40 @@ def test_without_the_extra_it_is_said_what_to_install(
     assert answer.code == Exit.USAGE
     assert f"needs {missing}" in answer.err
     assert "wa-supervisor[fleet]" in answer.err
+
+
+# -- doctor ----------------------------------------------------------------------------------------
+
+
+def test_doctor_looks_at_the_fleets_database(
+    program: Cli, cli: Cli, postgres: SecretStr, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "neonize", lambda: iter([Finding("neonize", Verdict.OK, "x")]))
+
+    def looked() -> list[tuple[str, str]]:
+        answer = program("doctor", "--json")
+        assert "canary" not in answer.said
+        checks = json.loads(answer.out)["checks"]
+        return [(each["verdict"], each["said"]) for each in checks if each["name"] == "fleet"]
+
+    ((verdict, said),) = looked()
+    assert (verdict, "the first worker makes the fleet's tables" in said) == ("ok", True)
+    cli("add", "shop")
+    with FleetDatabase(postgres) as fleet:
+        write_worker(fleet, "w1", capacity=1)
+    ((verdict, said),) = looked()
+    assert verdict == "ok"
+    assert f"sessions: 1, workers that live: 1; {connections(1, 1)} of its 200" in said
+    with FleetDatabase(postgres) as fleet:
+        claim(fleet, "shop", "w1", state="Connected")
+        for number in range(90):
+            orders.add(fleet, f"s{number}", {})
+    (size, hold) = looked()
+    assert size[0] == "warning"
+    assert f"need {connections(91, 1)} connections, and Postgres 18 allows 200" in size[1]
+    assert hold == ("warning", "sessions wait: no worker has room: 1 sessions are theirs")
+    url = postgres.get_secret_value()
+    place = url.partition("host=")[2].partition("&")[0]
+    monkeypatch.setenv("WA_SUPERVISOR_FLEET__DATABASE", url.replace(place, "/nowhere"))
+    ((verdict, said),) = looked()
+    assert (verdict, "does not answer" in said) == ("bad", True)

@@ -15,7 +15,7 @@ from ...redaction import printable
 from ..exits import Exit
 from ..screen import offer_of
 from ..session_options import ConfigOption, DataDirOption, JsonOption, SessionOption, SessionOptions
-from . import client, machine, network, session, terminal
+from . import client, fleet, machine, network, session, terminal
 from .finding import Look, Verdict, look
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ def doctor(
 ) -> None:
     """Look at everything a session needs, and say what is wrong and what helps.
 
-    It changes nothing and, without --network, opens no connection. Exit code 1 if something is so
+    It changes nothing and, without --network, opens no connection but to the database of a fleet,
+    if the settings name one. Exit code 1 if something is so
     bad that no session can run; a warning does not count.
     """
     options = SessionOptions(session, data_dir, config)
@@ -75,7 +76,10 @@ def _looks(
     yield Look("memory", machine.memory)
     yield Look("terminal", partial(terminal.terminal, console, offer))
     if files is not None:
-        endpoint = options.settings().endpoint
+        settings = options.settings()
+        if (url := settings.fleet.database) is not None:
+            yield Look("fleet", partial(fleet.database, url), fleet.SECONDS)
+        endpoint = settings.endpoint
         yield Look("proxy", partial(network.proxy, endpoint))
         if with_network:
             yield Look("dns", partial(network.names, endpoint))
