@@ -21,8 +21,9 @@ def write_worker(
         ).fetchone()
         assert engine is not None
         connection.execute(
-            "INSERT INTO workers (name, engine_id, host, pid, version, capacity, draining) VALUES"
-            " (%(name)s, %(engine)s, %(host)s, %(pid)s, %(version)s, %(capacity)s, %(draining)s)",
+            "INSERT INTO workers (name, engine_id, queue, host, pid, version, capacity, draining)"
+            " VALUES (%(name)s, %(engine)s, 'worker:' || %(name)s, %(host)s, %(pid)s, %(version)s,"
+            " %(capacity)s, %(draining)s)",
             row | {"name": name, "engine": engine["id"], "capacity": capacity},
         )
 

@@ -68,11 +68,12 @@ class FleetDatabase:
             f"-c lock_timeout={LOCK_SECONDS * 1000:.0f}",
             f"-c idle_in_transaction_session_timeout={STATEMENT_SECONDS * 1000:.0f}",
         ]
-        self._conninfo = make_conninfo(
+        self.conninfo = make_conninfo(
             url.get_secret_value(), application_name=name, options=" ".join(options), **KEEPALIVES
         )
+        """For connections that are to be as ours; it holds the password."""
         self._pool: ConnectionPool[Connection] = ConnectionPool(
-            self._conninfo,
+            self.conninfo,
             connection_class=psycopg.Connection[Row],
             kwargs={"row_factory": dict_row, "autocommit": True, "prepare_threshold": None},
             min_size=1,
@@ -96,7 +97,7 @@ class FleetDatabase:
         Raises Unreachable if Postgres does not answer, StoreError if it refuses.
         """
         try:
-            psycopg.connect(self._conninfo).close()
+            psycopg.connect(self.conninfo).close()
         except psycopg.Error as error:
             raise self._explained(error) from None
 
@@ -174,9 +175,10 @@ class FleetDatabase:
                     note="the first worker makes them, and so does the first session that is added",
                 ),
             )
-        return errors.store_error(error, self._redact, whose="fleet", setting=_SETTING)
+        return errors.store_error(error, self.redact, whose="fleet", setting=_SETTING)
 
-    def _redact(self, text: str) -> str:
+    def redact(self, text: str) -> str:
+        """Take what is secret in the URL out of a text."""
         return Redactor(url_secrets(self.url.get_secret_value()))(text)
 
 

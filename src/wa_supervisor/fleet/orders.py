@@ -80,7 +80,8 @@ def add(
             raise AlreadyAdded(f"the fleet has a session {name!r} already")
         connection.execute(
             "INSERT INTO sessions (name, settings) VALUES (%s, %s)"
-            " ON CONFLICT (name) DO UPDATE SET settings = excluded.settings, removed = false",
+            " ON CONFLICT (name) DO UPDATE"
+            " SET settings = excluded.settings, removed = false, retry_at = NULL",
             (name, kept),
         )
         connection.execute(

@@ -4,11 +4,13 @@
 CREATE TABLE workers (
   name text PRIMARY KEY,
   engine_id bigint NOT NULL,               -- its row in procrastinate_workers, whose heartbeat is the lease
+  queue text NOT NULL UNIQUE,              -- of the jobs that are for it
   host text NOT NULL,
   pid integer NOT NULL,
   version text NOT NULL,
   capacity integer NOT NULL CHECK (capacity > 0),
-  draining boolean NOT NULL DEFAULT false, -- it hands its sessions over and takes no others
+  draining boolean NOT NULL DEFAULT false, -- by an operator's word it hands its sessions over and takes no others
+  stopping boolean NOT NULL DEFAULT false, -- it does the same, and ends then
   started_at timestamptz NOT NULL DEFAULT now()
 );
 
@@ -17,7 +19,9 @@ CREATE TABLE sessions (
   settings jsonb NOT NULL,                 -- what was given for it at `fleet add`; no secret of WhatsApp
   added_at timestamptz NOT NULL DEFAULT now(),
   removed boolean NOT NULL DEFAULT false,  -- to be ended where it runs; the keys stay
-  wanted_worker text,                      -- where an operator wants it, else anywhere
+  wanted_worker text,                      -- where an operator has ordered it; null once it is there
+  retry_at timestamptz,                    -- when it is tried again, if it could not be begun
+  trouble text,                            -- why it could not be begun
   -- Said by its owner with each step:
   state text,
   substate text,
@@ -103,6 +107,15 @@ CREATE TABLE pace (
   apart interval NOT NULL,
   next_at timestamptz NOT NULL DEFAULT now()
 );
+INSERT INTO pace (apart) VALUES ('0.1 s');
+
+-- Which worker looks after all the others, see `tick`: another does once it has not for a while.
+CREATE TABLE leader (
+  only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+  engine_id bigint,
+  ticked_at timestamptz NOT NULL DEFAULT '-infinity'
+);
+INSERT INTO leader DEFAULT VALUES;
 
 -- Refuses a write to a session's keys by any but its owner: each table in the session's schema has it
 -- as a trigger, with the session's name. Who writes says its epoch when it connects

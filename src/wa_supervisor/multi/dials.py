@@ -41,6 +41,7 @@ class Dials:
     _sessions: set[str] = field(default_factory=set)
     _waiting: OrderedDict[str, None] = field(default_factory=OrderedDict)  # in order
     _asked: set[str] = field(default_factory=set)  # by an operator, to try now
+    _granted: set[str] = field(default_factory=set)  # a turn, which a permit is asked for
     _dialling: dict[str, float] = field(default_factory=dict)  # until when at most
     _not_before: float = 0.0
 
@@ -54,6 +55,7 @@ class Dials:
         self._waiting.pop(name, None)
         self._dialling.pop(name, None)
         self._asked.discard(name)
+        self._granted.discard(name)
 
     def hear(self, name: str, step: Step, now: float) -> bool:
         """Note a step of a session. Return whether the breaker opened or closed by it."""
@@ -62,14 +64,17 @@ class Dials:
         session = step.session
         if isinstance(step.fact, facts.Resume | facts.Relink):
             self._asked.add(name)
-        if step.after is State.BACKOFF and session.reason is Reason.HELD:
+        if step.after is not State.BACKOFF or session.reason is not Reason.HELD:
+            self._waiting.pop(name, None)
+            self._granted.discard(name)
+        elif name not in self._granted:
             self._waiting.setdefault(name)
             if name in self._asked:
                 self._waiting.move_to_end(name, last=False)
-        else:
-            self._waiting.pop(name, None)
-        if name in self._dialling and not (
-            step.after is State.INIT and session.child is Child.RUNNING
+        if (
+            name in self._dialling
+            and name not in self._granted
+            and not (step.after is State.INIT and session.child is Child.RUNNING)
         ):
             del self._dialling[name]
         if step.after is State.CONNECTED and step.before is not State.CONNECTED:
@@ -86,7 +91,7 @@ class Dials:
         return len(self._waiting)
 
     def grant(self, now: float, sample: float) -> str | None:
-        """Return the session that is to dial now, if it is anybody's turn.
+        """Return the session whose turn it is now, if it is anybody's; see `use` and `pass_on`.
 
         `sample` is a number in [0, 1) that is fresh each time.
         """
@@ -96,11 +101,31 @@ class Dials:
         name = next(iter(self._waiting))
         del self._waiting[name]
         self._dialling[name] = now + LONGEST_TURN
+        self._granted.add(name)
         self._asked.discard(name)
         self._not_before = now + self.pace.apart * (0.5 + sample)
         if self.breaker.is_open:
             self.breaker.note_try(now)
         return name
+
+    def use(self, name: str, now: float) -> bool:
+        """Use a turn that was granted: the session dials. Return whether it still wants to."""
+        if name not in self._granted:
+            return False
+        self._granted.discard(name)
+        self._dialling[name] = now + LONGEST_TURN
+        return True
+
+    def pass_on(self, name: str) -> None:
+        """Let the others go first: the session may not dial yet. It waits until `ask_again`."""
+        if name in self._granted:
+            self._dialling.pop(name, None)
+
+    def ask_again(self, name: str) -> None:
+        """Put a session that passed its turn on at the end of those that wait."""
+        if name in self._granted:
+            self._granted.discard(name)
+            self._waiting.setdefault(name)
 
     def deadline(self, now: float) -> float | None:
         """Return when somebody's turn comes by time alone; None if nobody waits for that."""

@@ -19,6 +19,7 @@ from ..supervisor import Supervisor
 from .breaker import Breaker
 from .dials import Dials, Pace
 from .network_looks import NetworkLooks
+from .permits import Permits
 from .room import check_room
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from ..settings import Settings
     from ..status import Status
     from ..supervisor import Outcome
+    from .permits import Permit
 
 log = logging.getLogger("wa_supervisor")
 
@@ -47,14 +49,16 @@ class Sessions(Mapping[str, Supervisor]):
     while many fail alike (see `breaker`); `held` says so. A full disk, a hostile bot or a panic of
     one touches no other: each has its own process, directory, journal and lock.
 
-    Leaving the context stops all at once, within the bound of one. `link` and `clock` are the seams
-    for tests.
+    Leaving the context stops all at once, within the bound of one. `permit` is asked before each
+    dial and returns once the session of that name may; while it raises or hangs the session waits,
+    and is asked for again. `link` and `clock` are the seams for tests.
     """
 
     def __init__(
         self,
         *settings: Settings,
         pace: Pace | None = None,
+        permit: Permit | None = None,
         link: MakeLink | None = None,
         clock: Clock | None = None,
         jitter: Callable[[], float] = random.random,
@@ -69,8 +73,11 @@ class Sessions(Mapping[str, Supervisor]):
         self._jitter = jitter
         self._breaker = Breaker()
         self._dials = Dials(pace or Pace(), self._breaker)
-        self._all: dict[str, Supervisor] = {}
+        self._all: dict[str, _OneOfMany] = {}
         self._changed = asyncio.Event()
+        self._permits: Permits | None = None
+        if permit is not None:
+            self._permits = Permits(permit, self._dials, dial=self._dial, changed=self._changed.set)
         self._pacing: asyncio.Task[None] | None = None
 
     # -- what there is
@@ -140,6 +147,25 @@ class Sessions(Mapping[str, Supervisor]):
         finally:
             self._forget(name)
 
+    async def ended(self, name: str) -> None:
+        """Wait until a session's run is over, well or not. Raises KeyError if there is none."""
+        await self._all[name].over.wait()
+
+    def renew(self, until: float) -> None:
+        """Let all session processes live until then, in seconds of CLOCK_BOOTTIME.
+
+        From the first call on they are killed at that time unless it was put off, even if this
+        program is frozen. Raises Misused where there is no fork server (before Linux 5.3).
+        """
+        self._launcher.renew(until)
+
+    def kill(self) -> None:
+        """End every session process at once, by SIGKILL, and start no more.
+
+        For who must not hold a connection for a moment longer. The context is then to be left.
+        """
+        self._launcher.kill()
+
     async def restart(self, name: str, **options: Any) -> Supervisor:  # noqa: ANN401
         """Stop a session and begin it anew, with the same settings and these options."""
         settings = self._all[name].settings
@@ -173,6 +199,8 @@ class Sessions(Mapping[str, Supervisor]):
                 self._pacing.cancel()
                 await asyncio.gather(self._pacing, return_exceptions=True)
                 self._pacing = None
+            if self._permits is not None:
+                await self._permits.aclose()
             await self._looks.aclose()
             await self._launcher.aclose()
         faults = [fault for end in ends if isinstance(fault := end.exception(), Exception)]
@@ -198,19 +226,32 @@ class Sessions(Mapping[str, Supervisor]):
             now = self._clock.time()
             name = self._dials.grant(now, self._jitter())
             if name is not None:
-                self._all[name].post(facts.DialAllowed())
+                if self._permits is None:
+                    self._dial(name)
+                else:
+                    self._permits.ask(name)
                 continue
             with contextlib.suppress(TimeoutError):
                 async with self._clock.timeout_at(self._dials.deadline(now)):
                     await self._changed.wait()
 
+    def _dial(self, name: str) -> None:
+        if name in self._all and self._dials.use(name, self._clock.time()):
+            self._all[name].post(facts.DialAllowed())
+
     def _forget(self, name: str) -> None:
         self._all.pop(name, None)
+        if self._permits is not None:
+            self._permits.forget(name)
         self._dials.remove(name)
         self._changed.set()
 
 
 class _OneOfMany(Supervisor):
+    def __init__(self, settings: Settings, **options: Any) -> None:  # noqa: ANN401 - as `Sessions.add`
+        super().__init__(settings, **options)
+        self.over = asyncio.Event()
+
     async def run(self) -> Outcome:
         """Run, and say at once what a program with one session says by ending: a defect."""
         try:
@@ -220,3 +261,5 @@ class _OneOfMany(Supervisor):
                 name = self.settings.session
                 log.exception("%s: the supervisor failed; the other sessions go on", name)
             raise
+        finally:
+            self.over.set()

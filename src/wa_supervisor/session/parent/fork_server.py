@@ -164,10 +164,14 @@ class ForkServer:
             child.status.set_result(UNKNOWN_EXIT)
         self._detach_if_idle()
 
-    async def aclose(self) -> None:
-        """End it, and with it whatever it forked."""
+    def kill(self) -> None:
+        """End it, and with it whatever it forked, at once; `aclose` waits for that."""
         self._close()
         self._process.send_signal(signal.SIGKILL)
+
+    async def aclose(self) -> None:
+        """End it, and with it whatever it forked."""
+        self.kill()
         with suppress(TimeoutError):
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await self._process.wait()

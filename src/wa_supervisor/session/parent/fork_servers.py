@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 from ...errors import SessionError
 from .environment import binding, for_exec
 from .fork_server import ForkServer
+from .launch import KILLED
 from .pace import Turns
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class ForkServers:
         self._servers: dict[frozenset[tuple[str, str]], ForkServer] = {}
         self._former: list[ForkServer] = []  # replaced, but something they forked may live
         self._lease_until: float | None = None
+        self._killed = False
 
     async def __aenter__(self) -> Self:
         """Return itself."""
@@ -52,8 +54,10 @@ class ForkServers:
         """Start the fork server for this endpoint, unless it runs, and wait until it can fork.
 
         Raises NeonizeUnusable if it cannot import neonize. Raises SessionError if it cannot
-        be started.
+        be started, or after `kill`.
         """
+        if self._killed:
+            raise SessionError(KILLED)
         await self._close_former()
         environment = for_exec(endpoint)
         key = binding(environment)
@@ -92,6 +96,12 @@ class ForkServers:
         for server in (*self._servers.values(), *self._former):
             if not server.closed:
                 server.renew(until)
+
+    def kill(self) -> None:
+        """End every fork server, and with it whatever it forked, at once; no other is started."""
+        self._killed = True
+        for server in (*self._servers.values(), *self._former):
+            server.kill()
 
     async def aclose(self) -> None:
         """End every fork server, and with it whatever it forked."""

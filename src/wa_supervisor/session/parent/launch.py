@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING, Final, NoReturn, Protocol
+from weakref import WeakSet
 
 from ...errors import Misused, SessionError
 from .begun_server import execute
@@ -13,6 +15,8 @@ from .process import OwnProcess
 if TYPE_CHECKING:
     from ..shared.endpoint import Endpoint
     from .process import Process
+
+KILLED: Final = "all session processes of this program were ended, and it starts no more"
 
 _SESSION_PROCESS: Final = "wa_supervisor.session.child.main"
 
@@ -47,6 +51,9 @@ class Launcher(Protocol):
         Raises Misused if it cannot end processes at a time.
         """
 
+    def kill(self) -> None:
+        """End whatever it has launched at once, by SIGKILL; it launches no more."""
+
     async def aclose(self) -> None:
         """Give up what `ready` made; whatever it has launched ends."""
 
@@ -56,9 +63,14 @@ class SpawnLauncher:
 
     def __init__(self) -> None:
         self.turns = Turns()
+        self._started: WeakSet[OwnProcess] = WeakSet()
+        self._killed = False
 
     async def ready(self, endpoint: Endpoint) -> None:
-        """Do nothing."""
+        """Do nothing. Raises SessionError after `kill`."""
+        del endpoint
+        if self._killed:
+            raise SessionError(KILLED)
 
     async def launch(
         self, endpoint: Endpoint, line: int, output: int, *lock_descriptors: int
@@ -69,7 +81,17 @@ class SpawnLauncher:
             started = execute(_SESSION_PROCESS, line, output, environment, *lock_descriptors)
         except OSError as error:
             raise SessionError(f"a session process cannot be started: {error}") from error
-        return OwnProcess(started)
+        process = OwnProcess(started)
+        self._started.add(process)
+        if self._killed:
+            process.send_signal(signal.SIGKILL)
+        return process
+
+    def kill(self) -> None:
+        """End all that it has started."""
+        self._killed = True
+        for process in self._started:
+            process.send_signal(signal.SIGKILL)
 
     def renew(self, until: float) -> NoReturn:  # noqa: ARG002
         """Refuse it: nobody outlives this program who could end them."""

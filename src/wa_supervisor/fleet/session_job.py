@@ -1,0 +1,173 @@
+"""What a job of the engine does: it has one session run here, while it is this worker's."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+from ..errors import LockHeld, StoreError, SupervisorError, TooManySessions
+from ..lifecycle import State
+from ..lifecycle.policy import Policy
+from ..setting_sources import merge
+from ..settings import Settings
+from . import claims
+from .session_url import session_url
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from ..supervisor import Supervisor
+    from .claims import Claim
+    from .ownership import Ownership
+    from .term import Term
+
+log = logging.getLogger("wa_supervisor")
+
+AGAIN_AFTER: Final = 15.0
+"""Seconds after which a session that could not be begun is tried again, here or elsewhere."""
+EMBEDDER_BOUND: Final = 1.0
+"""Seconds for what `on_session` does once its session has ended."""
+
+
+class SessionJob:
+    """One session on one worker, from its claim until it has ended."""
+
+    def __init__(self, session: str, number: int, term: Term) -> None:
+        self.session = session
+        self.number = number
+        """The engine's number of it."""
+        self.ownership: Ownership | None = None
+        """The right to the session, once it was claimed."""
+        self.over = asyncio.Event()
+        self._term = term
+        self._loop = asyncio.get_running_loop()
+        self._ending = asyncio.Event()
+
+    @property
+    def is_pairing(self) -> bool:
+        """Whether a person may be about to scan what is shown."""
+        supervisor = self._term.sessions.get(self.session)
+        return supervisor is not None and supervisor.status.state is State.PAIRING
+
+    def end(self) -> None:
+        """End the session; `over` is set when it has."""
+        self._ending.set()
+
+    async def run(self) -> None:
+        """Run until the session is to end here, which cancellation says, too."""
+        try:
+            await self._run()
+        finally:
+            self.over.set()
+
+    async def _run(self) -> None:
+        term, name = self._term, self.session
+        try:
+            claim = await term.call(claims.claim, term.database, term.here, name, term.plan.timing)
+        except LockHeld as error:
+            log.info("%s is not taken: %s", name, error)
+            return
+        except StoreError as error:
+            log.warning("%s cannot be taken: %s", name, error)
+            return
+        self.ownership = claim.ownership
+        try:
+            supervisor = await self._begin(claim)
+            if supervisor is not None:
+                await self._live(supervisor)
+        finally:
+            with contextlib.suppress(StoreError):  # it is written once more with the next claim
+                await term.call(claims.release, term.database, claim.ownership)
+
+    async def _begin(self, claim: Claim) -> Supervisor | None:
+        term, name = self._term, self.session
+        try:
+            settings = self._settings(claim)
+            store = term.plan.make_store(
+                settings, term.database, claim.ownership, on_lost=self._lose
+            )
+            shown = "qr" in dict(claim.settings.get("pairing", {}))
+            sinks = None if shown else ()  # the terminal of a worker is nobody's
+            return await term.sessions.add(settings, store=store, sinks=sinks)
+        except TooManySessions as error:
+            log.warning("%s: %s", name, error.advice)
+            await self._say(claims.limit_capacity, term.here, len(term.sessions))
+        except (SupervisorError, OSError) as error:
+            log.warning("%s cannot be begun: %s", name, error)
+            await self._say(claims.put_off, name, str(error), AGAIN_AFTER)
+        except Exception:
+            log.exception("%s cannot be begun, which is a defect of wa-supervisor", name)
+            await self._say(claims.put_off, name, "a defect; see the worker's log", AGAIN_AFTER)
+        return None
+
+    def _lose(self, error: LockHeld) -> None:
+        """End: something was not written, as the session is another worker's. From any thread."""
+        log.warning("%s ends here: %s", self.session, error)
+        with contextlib.suppress(RuntimeError):  # the loop is closed: it has ended
+            self._loop.call_soon_threadsafe(self.end)
+
+    async def _live(self, supervisor: Supervisor) -> None:
+        sessions = self._term.sessions
+        ended = asyncio.ensure_future(sessions.ended(self.session))
+        ending = asyncio.ensure_future(self._ending.wait())
+        embedder = self._embedder(supervisor)
+        try:
+            await asyncio.wait({ended, ending}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (ended, ending):
+                task.cancel()
+            await self._leave()
+            if embedder is not None:
+                embedder.cancel()
+                await asyncio.wait({embedder}, timeout=EMBEDDER_BOUND)
+
+    async def _leave(self) -> None:
+        """Stop the session; nothing of it lives here after that."""
+        try:
+            await self._term.sessions.remove(self.session)
+        except Exception:
+            log.exception("%s did not end well", self.session)
+
+    def _embedder(self, supervisor: Supervisor) -> asyncio.Task[None] | None:
+        on_session = self._term.plan.on_session
+        if on_session is None:
+            return None
+
+        async def guarded(on_session: Callable[[Supervisor], Awaitable[None]]) -> None:
+            try:
+                await on_session(supervisor)
+            except Exception:
+                log.exception("%s: on_session failed; the session runs on", self.session)
+
+        return asyncio.create_task(guarded(on_session), name=f"on_session {self.session}")
+
+    def _settings(self, claim: Claim) -> Settings:
+        """Make the session's settings. Raises WrongSettings."""
+        term = self._term
+        given: dict[str, Any] = merge(dict(term.plan.settings), dict(claim.settings))
+        return Settings(
+            **given
+            | {
+                "session": self.session,
+                "data_dir": term.plan.data_dir,
+                "database": session_url(term.database.url, claim.ownership),
+                "policy": _policy(given.get("policy", {})),
+            }
+        )
+
+    async def _say(self, write: Callable[..., None], *arguments: object) -> None:
+        with contextlib.suppress(StoreError):  # then it is tried again at once
+            await self._term.call(write, self._term.database, *arguments)
+
+
+def _policy(given: Mapping[str, Any] | Policy) -> Mapping[str, Any] | Policy:
+    """Have the owner come back at once when another connects, unless the policy says otherwise.
+
+    That other one is a worker that has lost the session and does not know yet: it does not pass the
+    proof before its next dial.
+    """
+    if isinstance(given, Policy):
+        return given
+    return {"conflict": "takeover", **given}
