@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..page_address import Address
     from ..status import Status
     from .access import Access
+    from .fleet import WatchedFleet
     from .watched import Watched
 
 MOST_STREAMS: Final = 32
@@ -29,6 +30,8 @@ class Site:
     watched: Watched
     access: Access
     address: Address
+    fleet: WatchedFleet | None = None
+    """The fleet that the sessions are of, if they are of one."""
     streams: int = 0
     """Streams of events that are open."""
 

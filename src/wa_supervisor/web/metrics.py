@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from prometheus_client.metrics_core import Metric
+    from prometheus_client.registry import Collector
 
     from ..status import Status
     from .watched import Counted
@@ -30,10 +31,13 @@ CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _SESSION: Final = ["session"]
 
 
-def exposition(statuses: Sequence[Status], counted: Mapping[str, Counted]) -> bytes:
-    """Write all metrics in Prometheus' text format."""
+def exposition(
+    statuses: Sequence[Status], counted: Mapping[str, Counted], *more: Collector
+) -> bytes:
+    """Write all metrics in Prometheus' text format, with what is collected beside the sessions."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Now(statuses, counted))
+    for each in (_Now(statuses, counted), *more):
+        registry.register(each)
     return generate_latest(registry)
 
 

@@ -4,83 +4,49 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator
-from functools import cache
-from importlib.resources import files
 from typing import Annotated, Any
 from urllib.parse import parse_qs, quote
 
-import jinja2
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import RedirectResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import SecretStr
 
 from ..errors import ControlError, JournalError, StoreError
 from ..lifecycle import State
 from ..status import Status
-from ..times import span
 from .access import Grant, Scope
 from .api import ORDERS, Link, change_gate, link, order
 from .door import AtSite, CanOperate, MaybeGrant, Site, now, status_of
 from .picture import chart
+from .rendering import ASSETS, asset_bytes, render
 from .streams import look_again, room_for_stream, waking
-from .view import View, ahead, last_path, lines
+from .view import View, last_path, lines
 
 pages = APIRouter(include_in_schema=False)
-
-_ASSETS = {
-    "page.css": "text/css; charset=utf-8",
-    "page.js": "text/javascript; charset=utf-8",
-    "icon.svg": "image/svg+xml",
-}
-_templates = jinja2.Environment(
-    loader=jinja2.PackageLoader(__package__),
-    autoescape=True,
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-_templates.globals |= {"span": span, "ahead": ahead, "Scope": Scope}
-
-
-@cache
-def _asset(name: str) -> bytes:
-    return (files(__package__) / "static" / name).read_bytes()
-
-
-@cache
-def _version(name: str) -> str:
-    return hashlib.sha256(_asset(name)).hexdigest()[:12]
-
-
-_templates.globals["asset"] = lambda name: f"/static/{name}?{_version(name)}"
-
-
-def _page(template: str, code: int = 200, /, **values: Any) -> HTMLResponse:  # noqa: ANN401 - of a template
-    return HTMLResponse(_templates.get_template(template).render(**values), code)
 
 
 @pages.get("/static/{name}")
 async def asset(name: str) -> Response:
     """Give a file of the page."""
-    if name not in _ASSETS:
+    if name not in ASSETS:
         raise HTTPException(404, "there is no such file")
-    return Response(_asset(name), media_type=_ASSETS[name])
+    return Response(asset_bytes(name), media_type=ASSETS[name])
 
 
 @pages.get("/favicon.ico")
 async def icon() -> Response:
     """Give the icon to who does not read the page for it."""
-    return Response(_asset("icon.svg"), media_type=_ASSETS["icon.svg"])
+    return Response(asset_bytes("icon.svg"), media_type=ASSETS["icon.svg"])
 
 
 # -- letting somebody in
 
 
 @pages.get("/login")
-async def login_page(code: str = "") -> Response:
+async def loginrender(code: str = "") -> Response:
     """Ask for a click: a messenger that looks at a link to preview it must not use it up."""
-    return _page("login.html", code=code, wrong="")
+    return render("login.html", code=code, wrong="")
 
 
 @pages.post("/login")
@@ -94,7 +60,7 @@ async def log_in(request: Request, site: AtSite) -> Response:
         found = site.access.log_in(form.get("token", "").strip(), now=now())
         wrong = "This is none of the tokens that show a page."
     if found is None:
-        return _page("login.html", 401, code="", wrong=wrong)
+        return render("login.html", 401, code="", wrong=wrong)
     cookie, seconds = found
     answer = RedirectResponse("/", 303)
     answer.set_cookie(
@@ -125,23 +91,25 @@ async def log_out(request: Request, site: AtSite) -> Response:
 async def first(site: AtSite, grant: MaybeGrant) -> Response:
     """Show the only session, or the list of them."""
     if grant is None:
-        return _page("login.html", 401, code="", wrong="")
+        return render("login.html", 401, code="", wrong="")
     if grant.session is not None:
         return await _session(site, grant, grant.session)
     try:
         statuses = await site.watched.statuses()
     except ControlError as error:
-        return _page("trouble.html", 503, title="No answer", said=str(error))
-    if len(statuses) == 1:
+        return render("trouble.html", 503, title="No answer", said=str(error))
+    if len(statuses) == 1 and site.fleet is None:
         return await _session(site, grant, statuses[0].session)
-    return _page("sessions.html", views=[View(each) for each in statuses], grant=grant)
+    return render(
+        "sessions.html", views=[View(each) for each in statuses], grant=grant, fleet=site.fleet
+    )
 
 
 @pages.get("/s/{name}")
 async def session(site: AtSite, grant: MaybeGrant, name: str) -> Response:
     """Show one session."""
     if grant is None:
-        return _page("login.html", 401, code="", wrong="")
+        return render("login.html", 401, code="", wrong="")
     return await _session(site, grant, name)
 
 
@@ -149,19 +117,20 @@ async def _session(
     site: Site, grant: Grant, name: str, said: HTTPException | None = None, made: Link | None = None
 ) -> Response:
     if grant.session not in {None, name}:
-        return _page("trouble.html", 403, title="Not yours", said="This link shows another one.")
+        return render("trouble.html", 403, title="Not yours", said="This link shows another one.")
     try:
         status = await status_of(site, name)
     except HTTPException as error:
-        return _page("trouble.html", error.status_code, title="No answer", said=error.detail)
+        return render("trouble.html", error.status_code, title="No answer", said=error.detail)
     shown = await _shown(site, grant, status)
     if not grant.allows(Scope.VIEW, name):
-        return _page("owner.html", view=View(status), shown=shown)
+        return render("owner.html", view=View(status), shown=shown)
     entries, unread = await _history(site, name)
-    several = grant.session is None and len(await site.watched.statuses()) > 1
+    others = site.fleet is not None or len(await site.watched.statuses()) > 1
+    several = grant.session is None and others
     operates = grant.allows(Scope.OPERATE, name)
     view = View(status)
-    return _page(
+    return render(
         "session.html",
         said.status_code if said else 200,
         view=view,

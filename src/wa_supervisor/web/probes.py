@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from ..errors import ControlError
 from .answers import PROBLEMS
 from .door import AtSite, CanView
+from .fleet_metrics import fleet_metrics
 from .metrics import CONTENT_TYPE, exposition
 
 probes = APIRouter()
@@ -25,7 +26,7 @@ class Readiness(BaseModel):
 
     ready: bool
     why_not: dict[str, str]
-    """By session: the state, and the code of the reason."""
+    """By session: the state, and the code of the reason; of a worker why it has no lease."""
 
 
 @probes.get("/livez", responses={503: {"model": Alive}})
@@ -41,7 +42,14 @@ async def livez(site: AtSite, response: Response) -> Alive:
 
 @probes.get("/readyz", responses={503: {"model": Readiness}})
 async def readyz(site: AtSite, response: Response) -> Readiness:
-    """200 only while every session is connected and WhatsApp answers it."""
+    """200 only while every session is connected and WhatsApp answers it.
+
+    Of a worker of a fleet: while it has its lease, whatever its sessions wait for.
+    """
+    if site.fleet is not None:
+        why = await site.fleet.why_not_ready()
+        response.status_code = 200 if why is None else 503
+        return Readiness(ready=why is None, why_not={} if why is None else {"": why})
     try:
         statuses = await site.watched.statuses()
     except ControlError as error:
@@ -65,4 +73,6 @@ async def metrics(site: AtSite, _: CanView) -> Response:
         statuses = await site.watched.statuses()
     except ControlError as error:
         return Response(f"# {error}\n", 503, media_type="text/plain")
-    return Response(exposition(statuses, site.watched.counted()), media_type=CONTENT_TYPE)
+    fleet = () if site.fleet is None else (await fleet_metrics(site.fleet),)
+    said = exposition(statuses, site.watched.counted(), *fleet)
+    return Response(said, media_type=CONTENT_TYPE)

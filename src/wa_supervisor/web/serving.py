@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from ..page_address import Address
     from ..supervisor import Supervisor
+    from .fleet import WatchedFleet
 
 log = logging.getLogger("wa_supervisor")
 
@@ -31,12 +32,13 @@ async def serving(
     tokens: Path,
     *,
     workers: ThreadPoolExecutor | None = None,
+    fleet: WatchedFleet | None = None,
 ) -> AsyncIterator[str]:
     """Serve the page of these sessions, and give a link that logs in once.
 
     To be entered on the sessions' loop, before the first dial. `tokens` is the directory of the
-    tokens; `workers` do the reads of journals. Raises ConfigError if the port cannot be had,
-    StoreError and OSError if the tokens cannot.
+    tokens; `workers` do the reads of journals; `fleet` is what the sessions are of, if of one.
+    Raises ConfigError if the port cannot be had, StoreError and OSError if the tokens cannot.
     """
     listener = bind(address)
     try:
@@ -44,7 +46,7 @@ async def serving(
         watched = Watched(sessions)
         watched.look()
         link = f"{address.url}/login?code={access.make_link(Scope.OPERATE, now=now())}"
-        server = Server(make_app(watched, access, address), listener, workers)
+        server = Server(make_app(watched, access, address, fleet), listener, workers)
     except BaseException:
         listener.close()
         raise

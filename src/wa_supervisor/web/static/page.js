@@ -123,12 +123,13 @@ function follow() {
   }
 }
 
-if (document.querySelector("[data-follow]")) {
+const followed = document.querySelector("[data-follow]");
+if (followed) {
   for (const part of document.querySelectorAll("[data-live]")) part.source = part.outerHTML;
   local(document);
   tick();
   setInterval(tick, 500);
-  setInterval(() => document.hidden || refresh(), 30000);
+  setInterval(() => document.hidden || refresh(), 1000 * (followed.dataset.follow || 30));
   document.addEventListener("visibilitychange", () => document.hidden || refresh());
   follow();
 }

@@ -1,0 +1,209 @@
+"""What a worker's page, API and metrics say of its fleet, and that they harm no session by it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from wa_supervisor.errors import Unreachable
+from wa_supervisor.fleet.report import FleetReport, SessionReport, Totals, WorkerReport
+from wa_supervisor.lifecycle import Reason
+from wa_supervisor.page_address import Address
+from wa_supervisor.web import fleet as fleet_module
+from wa_supervisor.web.access import Access, Scope, Tokens
+from wa_supervisor.web.app import make_app
+from wa_supervisor.web.fleet import WatchedFleet
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from web.conftest import Site
+
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+HERE = "http://127.0.0.1:8765"
+
+
+def worker(name: str, **more: Any) -> WorkerReport:
+    row = {"state": "alive", "host": "h", "pid": 7, "version": "0.1.0", "load": 1, "capacity": 9}
+    rest = {"heartbeat_age": 0.5, "draining": False, "stranded": 0, "started_at": NOW}
+    return WorkerReport(**row | rest | {"name": name} | more)
+
+
+def session(name: str, **more: Any) -> SessionReport:
+    nothing = dict.fromkeys(
+        ("substate", "reason", "sentence", "since", "paired", "wanted_worker", "waits")
+    )
+    row = {"owner": "w1", "owner_state": "alive", "epoch": 1, "claimed_at": NOW, "who": "nobody"}
+    rest = {"state": "Connected", "hints": (), "removed": False, "stranded": 0}
+    return SessionReport(**nothing | row | rest | {"session": name} | more)
+
+
+def fleet_of(*workers: WorkerReport, **more: Any) -> FleetReport:
+    lost = Reason.RETRIES_EXHAUSTED
+    totals = Totals(
+        workers={"alive": 1, "dead": 1},
+        sessions={"Connected": 2, "GaveUp": 1},
+        owned=2,
+        ready=1,
+        need_person=1,
+        capacity=9,
+        stranded=4,
+        claims=7,
+        oldest_heartbeat=0.5,
+    )
+    sessions = (
+        session(
+            "bank",
+            state="GaveUp",
+            reason=lost.value,
+            sentence=lost.explanation.sentence,
+            hints=lost.explanation.hints,
+            who="operator",
+        ),
+        session("<b>club</b>", owner="w2", owner_state="dead", waits="its worker w2 is dead"),
+        session("shop", substate="online"),
+    )
+    own: dict[str, Any] = {"holds": ("no worker has room",), "totals": totals}
+    return FleetReport(ts=NOW, workers=workers, sessions=sessions, **own | more)
+
+
+@dataclass
+class Fleet:
+    """What the database says, or how it does not."""
+
+    says: FleetReport = field(
+        default_factory=lambda: fleet_of(worker("w1"), worker("w2", state="dead", stranded=4))
+    )
+    error: Exception | None = None
+    hangs: threading.Event | None = None
+    reads: int = 0
+
+    def read(self) -> FleetReport:
+        self.reads += 1
+        if self.hangs is not None:
+            self.hangs.wait(30)
+        if self.error is not None:
+            raise self.error
+        return self.says
+
+
+@pytest.fixture
+def fleet() -> Fleet:
+    return Fleet()
+
+
+@pytest.fixture
+async def viewer(site: Site, fleet: Fleet, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    access = Access(Tokens.read(tmp_path / "web"))
+    watched = WatchedFleet(fleet.read, "w1")
+    app = make_app(site.watched, access, Address.parse("127.0.0.1:8765"), watched)
+    token = access.tokens.by_scope[Scope.VIEW]
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app),
+        base_url=HERE,
+        headers={"authorization": f"Bearer {token}"},
+    ) as client:
+        yield client
+
+
+async def test_the_page_has_workers_and_sessions_and_who_needs_a_person_first(
+    viewer: httpx.AsyncClient,
+) -> None:
+    answer = await viewer.get("/fleet")
+    assert answer.status_code == 200
+    page = answer.text
+    assert "1 of 3 sessions connected" in page
+    assert "Sessions wait: no worker has room." in page
+    assert page.index("Needs a person") < page.index("bank") < page.index(">Workers<")
+    assert "Every retry was used up without a stable connection." in page
+    assert "its worker w2 is dead" in page
+    assert '<a href="/s/shop">shop</a>' in page
+    assert "<b>club</b>" not in page
+    assert "&lt;b&gt;club&lt;/b&gt;" in page
+    assert '<a href="/fleet">' in (await viewer.get("/")).text
+
+
+async def test_the_api_gives_the_report_and_needs_a_token(viewer: httpx.AsyncClient) -> None:
+    answer = await viewer.get("/api/v1/fleet")
+    found = answer.json()
+    assert found["totals"]["claims"] == 7
+    assert [each["needs_person"] for each in found["sessions"]] == [True, False, False]
+    assert "/api/v1/fleet" in (await viewer.get("/api/v1/openapi.json")).json()["paths"]
+    del viewer.headers["authorization"]
+    assert (await viewer.get("/api/v1/fleet")).status_code == 401
+    assert (await viewer.get("/fleet")).status_code == 401
+
+
+async def test_metrics_count_workers_sessions_takeovers_and_what_is_stranded(
+    viewer: httpx.AsyncClient,
+) -> None:
+    text = (await viewer.get("/metrics")).text
+    for line in (
+        "wa_supervisor_fleet_up 1.0",
+        'wa_supervisor_fleet_workers{state="alive"} 1.0',
+        'wa_supervisor_fleet_workers{state="draining"} 0.0',
+        'wa_supervisor_fleet_lease_age_seconds{worker="w1"} 0.5',
+        'wa_supervisor_fleet_worker_capacity{worker="w1"} 9.0',
+        'wa_supervisor_fleet_stranded_messages{worker="w2"} 4.0',
+        'wa_supervisor_fleet_sessions{state="Connected"} 2.0',
+        "wa_supervisor_fleet_owned 2.0",
+        "wa_supervisor_fleet_need_person 1.0",
+        "wa_supervisor_fleet_held 1.0",
+        "wa_supervisor_fleet_claims_total 7.0",
+        'wa_supervisor_ready{session="shop"}',
+    ):
+        assert line in text
+
+
+async def test_a_database_that_hangs_costs_who_looks_at_the_fleet_two_seconds_and_no_session(
+    viewer: httpx.AsyncClient, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fleet_module, "ANSWER_BOUND", 0.2)
+    fleet.hangs = threading.Event()
+    try:
+        answers = await asyncio.gather(
+            viewer.get("/fleet"), viewer.get("/api/v1/fleet"), viewer.get("/readyz")
+        )
+        assert [each.status_code for each in answers] == [503, 503, 503]
+        assert all("did not answer" in each.text for each in answers)
+        assert fleet.reads == 1
+        text = (await viewer.get("/metrics")).text
+        assert "wa_supervisor_fleet_up 0.0" in text
+        assert "wa_supervisor_fleet_owned" not in text
+        assert 'wa_supervisor_ready{session="shop"}' in text
+        assert (await viewer.get("/livez")).status_code == 200
+        assert (await viewer.get("/api/v1/sessions/shop")).status_code == 200
+    finally:
+        fleet.hangs.set()
+
+
+async def test_a_worker_is_ready_while_it_has_its_lease_whatever_its_sessions_wait_for(
+    viewer: httpx.AsyncClient, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fleet_module, "FRESH", 0.0)
+    assert (await viewer.get("/readyz")).json() == {"ready": True, "why_not": {}}
+    fleet.says = fleet_of(worker("w1", state="dead"))
+    answer = await viewer.get("/readyz")
+    assert (answer.status_code, answer.json()["why_not"]) == (
+        503,
+        {"": "this worker has no lease"},
+    )
+    fleet.error = Unreachable("the fleet's Postgres database does not answer")
+    answer = await viewer.get("/readyz")
+    assert answer.status_code == 503
+    assert "does not answer" in answer.json()["why_not"][""]
+
+
+async def test_all_who_ask_within_a_second_are_told_the_same(
+    viewer: httpx.AsyncClient, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fleet_module, "FRESH", 60.0)
+    await asyncio.gather(*(viewer.get("/api/v1/fleet") for _ in range(20)))
+    assert fleet.reads == 1
