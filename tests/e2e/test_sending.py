@@ -128,7 +128,7 @@ async def test_offline_it_is_waited_for_or_said(world: World) -> None:
     with pytest.raises(NotConnected) as caught:
         await run.supervisor.send_text(str(ann.lid), "now?", when_offline="raise")
     assert caught.value.retriable
-    assert caught.value.state == State.BACKOFF.value
+    assert caught.value.state in {State.BACKOFF.value, State.INIT.value}  # the wait is short
     waiting = asyncio.create_task(run.supervisor.send_text(str(ann.lid), "later"))
     world.server.accept()
     sent = await asyncio.wait_for(waiting, 30)

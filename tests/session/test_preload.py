@@ -72,6 +72,28 @@ def test_the_import_loads_no_go_starts_no_thread_and_leaves_the_root_logger_alon
     """)
 
 
+def test_what_few_sessions_use_is_imported_when_it_is_used() -> None:
+    _run("""
+        import importlib
+        from wa_supervisor.session.child.on_first_use import SELDOM_USED
+        preload.preload()
+        client = importlib.import_module("neonize.client")
+        utils = importlib.import_module("neonize.utils")
+        iofile = importlib.import_module("neonize.utils.iofile")
+        assert not {*SELDOM_USED, "bs4", "rich", "urllib3"} & {*sys.modules}
+
+        assert "+1 555-000-1111" in utils.gen_vcard("Ann", "15550001111")  # by phonenumbers
+        for ask in (iofile.requests.get, client.link_preview):
+            try:
+                ask("http://127.0.0.1:9/nobody")
+            except iofile.requests.exceptions.RequestException:
+                continue
+            raise SystemExit("somebody listens on the discard port")
+        import requests
+        assert iofile.requests.Session is requests.Session
+    """)
+
+
 def test_whatsmeows_logs_arrive_after_the_import() -> None:
     _run("""
         preload.preload()

@@ -3,7 +3,8 @@
 Go cannot be forked (its threads do not come along), but the import costs most of a second. So
 the fork server imports neonize with a library object that only takes notes, and each session
 process loads the real library, once, after the fork. What importing neonize does beside that is
-kept in bounds: no handler on the root logger, no thread, no download.
+kept in bounds: no handler on the root logger, no thread, no download, and no library that few
+sessions use (`on_first_use`).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from ...errors import NeonizeUnusable, NoRoom, SessionError
 from ...hints import Action, Hint
 from ..shared.neonize_texts import LOGIN_STATUS_HOOK, NO_ROOM
+from .on_first_use import imported_on_first_use
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -124,7 +126,7 @@ def preload() -> types.ModuleType:
         return sys.modules["neonize"]
     _ensure_magic()
     try:
-        with _quiet_root(), _no_download(), _lazy_library():
+        with _quiet_root(), imported_on_first_use(), _no_download(), _lazy_library():
             neonize = importlib.import_module("neonize")
             client = importlib.import_module("neonize.client")
             importlib.import_module("neonize.utils.ffmpeg")
@@ -232,11 +234,15 @@ def _no_download() -> Iterator[None]:
             hint=_REINSTALL,
         )
 
-    get, requests.get = requests.get, refuse
+    get = vars(requests).get("get")  # a stand-in has none
+    requests.get = refuse
     try:
         yield
     finally:
-        requests.get = get
+        if get is None:
+            del requests.get
+        else:
+            requests.get = get
 
 
 @contextmanager
