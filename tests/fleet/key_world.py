@@ -15,6 +15,8 @@ from wa_supervisor.store.postgres.rows import decode
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
+    from wa_supervisor.store.postgres.rows import Copy
+
 Seen = tuple[str | None, tuple[str | None, ...], tuple[tuple[str | None, ...], ...]]
 """The session's rows, its snapshots, its quarantine with the reasons, the newest first."""
 
@@ -30,6 +32,17 @@ class KeyWorld:
     url: SecretStr
     database: FleetDatabase
     name: str = "shop"
+
+    def install(self) -> None:
+        """Make the tables; a write by who was overtaken is refused at once, not after a while."""
+        self.database.install()
+        with self.database.transaction() as connection:
+            row = connection.execute(
+                "SELECT pg_get_functiondef('refuse_stale_owner'::regproc) AS made"
+            ).fetchone()
+            assert row is not None
+            assert row["made"].count("pg_sleep(15)") == 1
+            connection.execute(row["made"].replace("pg_sleep(15)", "pg_sleep(0)"))
 
     def add(self) -> Ownership:
         with self.database.transaction() as connection:
@@ -73,8 +86,11 @@ class KeyWorld:
             into = snapshots if entry is None else entries.setdefault(entry, [entry[17:]])
             into.append(mark_of(copy))
         newest_first = tuple(tuple(entries[each]) for each in sorted(entries, reverse=True))
-        reader = session_url(self.url, Ownership(self.name, "nobody", 0))
-        return mark_of(content(reader)), tuple(snapshots), newest_first
+        return mark_of(self.seen_rows()), tuple(snapshots), newest_first
+
+    def seen_rows(self) -> Copy:
+        """Every row of the client's tables."""
+        return content(session_url(self.url, Ownership(self.name, "nobody", 0)))
 
     def execute(self, statement: str) -> list[tuple[object, ...]]:
         with connect(self.url) as connection:

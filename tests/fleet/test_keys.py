@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 @pytest.fixture
 def world(postgres: SecretStr) -> Iterator[KeyWorld]:
     with FleetDatabase(postgres) as database:
-        database.install()
-        yield KeyWorld(postgres, database)
+        world = KeyWorld(postgres, database)
+        world.install()
+        yield world
 
 
 @pytest.fixture

@@ -126,17 +126,18 @@ class FleetDatabase:
 
     @contextlib.contextmanager
     def as_owner(
-        self, ownership: Ownership, *, of_one_moment: bool = False
+        self, ownership: Ownership, *, of_one_moment: bool = False, alone: bool = False
     ) -> Iterator[Connection]:
         """As `transaction`, for what only the session's owner may write.
 
         A takeover waits until it has ended. With `of_one_moment` all that is read is of one moment,
-        while others write. Raises LockHeld if the session is another's already.
+        while others write; with `alone` the session's process writes no key meanwhile. Raises
+        LockHeld if the session is another's already.
         """
         with self.transaction() as connection:
             if of_one_moment:
                 connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            owner = self._owner(connection, ownership.session)
+            owner = self._owner(connection, ownership.session, alone=alone)
             if owner is None or owner["epoch"] != ownership.epoch:
                 now = owner["worker"] if owner else None
                 raise LockHeld(
@@ -145,10 +146,12 @@ class FleetDatabase:
                 )
             yield connection
 
-    def _owner(self, connection: Connection, session: str) -> Row | None:
-        query = "SELECT epoch, worker FROM owners WHERE session = %s FOR SHARE"
+    def _owner(self, connection: Connection, session: str, *, alone: bool) -> Row | None:
+        select = sql.SQL("SELECT epoch, worker FROM owners WHERE session = %s FOR {}")
+        # Who writes a key has the row FOR SHARE, see `refuse_stale_owner`.
+        lock = sql.SQL("NO KEY UPDATE" if alone else "SHARE")
         try:
-            return connection.execute(query, (session,)).fetchone()
+            return connection.execute(select.format(lock), (session,)).fetchone()
         except psycopg.errors.SerializationFailure:  # it was taken over while we waited for the row
             raise LockHeld(f"another worker takes the session {session!r} over just now") from None
 

@@ -91,8 +91,7 @@ class FleetKeys:
     def purge(self, reason: str) -> None:
         """Set the dead session aside. No session process may live. Raises LockHeld, StoreError."""
         with self._acting():
-            with self._working() as (tables, copies):
-                tables.lock()
+            with self._working(alone=True) as (tables, copies):
                 entry = copies.set_aside(
                     tables.read(), reason, self._generation, with_snapshots=True
                 )
@@ -112,8 +111,7 @@ class FleetKeys:
             return self._restore()
 
     def _restore(self) -> bool:
-        with self._working() as (tables, copies):
-            tables.lock()
+        with self._working(alone=True) as (tables, copies):
             if tables.has_device():
                 log.info("the keys are still there; trying them once more")
                 return True
@@ -192,9 +190,9 @@ class FleetKeys:
                 log.info("quarantined %s expired and was removed", entry)
 
     @contextlib.contextmanager
-    def _working(self, *, of_one_moment: bool = False) -> Iterator[tuple[Tables, KeyCopies]]:
-        """Work on the keys and their copies in one transaction."""
-        with self._database.as_owner(self._owner, of_one_moment=of_one_moment) as connection:
+    def _working(self, **how: bool) -> Iterator[tuple[Tables, KeyCopies]]:
+        """Work on the keys and their copies in one transaction, see `as_owner`."""
+        with self._database.as_owner(self._owner, **how) as connection:
             yield KeySchema(connection, self._owner).tables(), KeyCopies(connection, self._owner)
 
     @contextlib.contextmanager

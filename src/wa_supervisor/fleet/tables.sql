@@ -121,12 +121,20 @@ INSERT INTO leader DEFAULT VALUES;
 -- as a trigger, with the session's name. Who writes says its epoch when it connects
 -- (`options=-c wa_fleet.epoch=...`); who says none is refused. The owner's row is locked until the
 -- write has committed: a takeover waits for it, and what comes after the takeover is refused.
+--
+-- Who was overtaken is refused late: whatsmeow acknowledges a message that it could not decrypt, also if
+-- the reason was that it could not write; then WhatsApp would never give it to the new owner. While it
+-- waits it acknowledges nothing, and it dies or is replaced meanwhile.
 CREATE FUNCTION refuse_stale_owner() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+  said text := current_setting('wa_fleet.epoch', true);
 BEGIN
-  PERFORM FROM wa_fleet.owners
-    WHERE session = TG_ARGV[0] AND epoch::text = current_setting('wa_fleet.epoch', true) FOR SHARE;
-  IF NOT FOUND THEN
-    RAISE EXCEPTION 'another worker owns this session now' USING ERRCODE = 'WA001';
+  PERFORM FROM wa_fleet.owners WHERE session = TG_ARGV[0] AND epoch::text = said FOR SHARE;
+  IF FOUND THEN
+    RETURN NULL;
   END IF;
-  RETURN NULL;
+  IF said <> '' THEN
+    PERFORM pg_sleep(15);
+  END IF;
+  RAISE EXCEPTION 'another worker owns this session now' USING ERRCODE = 'WA001';
 END $$;
