@@ -6,6 +6,7 @@ import typer
 
 from .commands.clients import clients
 from .commands.faults import faults
+from .commands.fleet import fleet
 from .commands.generate import generate
 from .commands.mutants import mutants
 from .commands.power_cut import power_cut
@@ -22,6 +23,7 @@ app = typer.Typer(
 app.command()(faults)
 app.command()(simulate)
 app.command()(clients)
+app.command()(fleet)
 app.command()(generate)
 app.command()(power_cut)
 app.command()(mutants)

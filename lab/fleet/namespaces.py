@@ -24,12 +24,18 @@ from typing import Final, Self
 _SECONDS: Final = 10.0
 _ESTABLISHED: Final = "01"  # include/net/tcp_states.h
 _WHO: Final = () if os.geteuid() == 0 else ("--user", "--map-current-user", "--keep-caps")
-# A shell is the first process: it takes the children of those that are killed.
+# A shell is the first process: it takes the children of those that are killed. What is kept in
+# memory is kept in a memory of the namespace's own, and is gone with it.
+MEMORY: Final = "/dev/shm"
+_BEGIN: Final = f'ip link set lo up && mount -t tmpfs fleet {MEMORY} || exit; "$@"; exit $?'
 _UNSHARE: Final = (
     *("unshare", *_WHO, "--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child"),
-    *("--", "sh", "-c", 'ip link set lo up && "$@"; exit $?', "sh"),
+    *("--", "sh", "-c", _BEGIN, "sh"),
 )
-_PROBE: Final = "ip link add probe type bridge && ip link add one type veth peer name two"
+_PROBE: Final = (
+    "ip link add probe type bridge && ip link add one type veth peer name two"
+    " && echo 1 > /proc/sys/net/ipv4/conf/all/route_localnet"
+)
 
 
 class Link(StrEnum):
@@ -41,7 +47,10 @@ class Link(StrEnum):
     """To WhatsApp."""
 
 
-NETWORKS: Final = {Link.CONTROL: "10.77.1", Link.INTERNET: "10.77.2"}
+NETWORKS: Final = {Link.CONTROL: "10.77.1", Link.INTERNET: "127.77.2"}
+"""The second is of loopback addresses, though it goes over links: wa-supervisor believes in a root
+key that is not WhatsApp's, and wa-loopback serves, on these alone."""
+_LOOPBACK: Final = "127.0.0.1/16"
 HUB: Final = {link: f"{network}.254" for link, network in NETWORKS.items()}
 """The addresses of what the machines reach: Postgres and the server are in the hub."""
 _MAC: Final = {Link.CONTROL: "02:00:00:00:01:fe", Link.INTERNET: "02:00:00:00:02:fe"}
@@ -89,7 +98,7 @@ class Machine:
         async with asyncio.timeout(_SECONDS):
             await keeper.stdout.readline()
         machine = cls(name, number, keeper)
-        await _ip("link set lo up", within=keeper.pid)
+        await _prepare(within=keeper.pid)
         for link in Link:
             port, end = machine._port(link), str(link)
             own = f"address {machine._mac(link)} netns {keeper.pid}"
@@ -147,6 +156,7 @@ class Machine:
 async def machines(*names: str) -> AsyncIterator[list[Machine]]:
     """Make them; only in a hub that is empty, see `within`."""
     assert [name for _, name in socket.if_nameindex()] == ["lo"], "this is no hub"
+    await _prepare()
     for link in Link:
         await _ip(f"link add {link} address {_MAC[link]} type bridge", f"link set {link} up")
         await _ip(f"addr add {HUB[link]}/24 dev {link}")
@@ -159,6 +169,21 @@ async def machines(*names: str) -> AsyncIterator[list[Machine]]:
         for machine in made:
             machine.keeper.kill()
             await asyncio.wait_for(machine.keeper.wait(), _SECONDS)
+
+
+async def _prepare(within: int | None = None) -> None:
+    """Let loopback addresses, but for the usual ones, be routed as others are."""
+    where = () if within is None else ("nsenter", f"--net=/proc/{within}/ns/net", "--")
+    everywhere = "echo 1 > /proc/sys/net/ipv4/conf/all/route_localnet"
+    process = await asyncio.create_subprocess_exec(*where, "sh", "-c", everywhere, stdin=DEVNULL)
+    if await asyncio.wait_for(process.wait(), _SECONDS):
+        raise OSError("loopback addresses cannot be routed here")
+    await _ip(
+        "link set lo up",
+        "addr flush dev lo",
+        f"addr add {_LOOPBACK} dev lo",
+        within=within,
+    )
 
 
 async def _ip(*commands: str, within: int | None = None) -> None:

@@ -38,7 +38,7 @@ class WatchedServer(LoopbackServer):
     """
 
     def __init__(self, machines: Iterable[Machine]) -> None:
-        super().__init__(host=HUB[Link.INTERNET], reachable=True)
+        super().__init__(host=HUB[Link.INTERNET])
         self._machines = {machine.address(Link.INTERNET): machine for machine in machines}
         self._logins: list[_Login] = []
 

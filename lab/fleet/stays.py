@@ -121,13 +121,14 @@ def logins(stays: Iterable[Stay], since: float) -> dict[str, int]:
     return counts
 
 
-def busiest(stays: Iterable[Stay], window: float) -> int:
-    """Tell how many logins came within `window` seconds at most."""
-    times = sorted(stay.began for stay in stays)
-    return max(
-        (sum(begun <= at < begun + window for at in times) for begun in times),
-        default=0,
-    )
+def busiest(times: Iterable[float], window: float) -> int:
+    """Tell how many of these moments lie within `window` seconds at most."""
+    ordered, most, first = sorted(times), 0, 0
+    for number, at in enumerate(ordered, 1):
+        while at - ordered[first] >= window:
+            first += 1
+        most = max(most, number - first)
+    return most
 
 
 def _covered(whole: Span, spans: Iterable[Span]) -> float:

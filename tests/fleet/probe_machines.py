@@ -10,7 +10,7 @@ from lab.fleet.namespaces import HUB, Link, Machine, machines
 
 TALK = """
 import socket, sys
-for link, host in (("control", "10.77.1.254"), ("internet", "10.77.2.254")):
+for link, host in (("control", "10.77.1.254"), ("internet", "127.77.2.254")):
     try:
         socket.create_connection((host, 4000), timeout=1).close()
         print(link)

@@ -64,7 +64,7 @@ def test_a_socket_that_was_gone_before_the_fault_is_not_taken_over() -> None:
 def test_a_storm_of_logins_is_seen() -> None:
     stays = [stay(at, at + 0.5, device="d") for at in (1, 20, 20.2, 20.4, 40)]
     assert logins(stays, since=10) == {"d": 4}
-    assert busiest(stays, window=1) == 3
+    assert busiest([each.began for each in stays], window=1) == 3
     assert busiest([], window=1) == 0
 
 
