@@ -57,22 +57,26 @@ class Fleet:
         for name in names:
             orders.add(self.database, name, settings)
 
-    def worker(self, name: str, *, capacity: int = 10, **options: Any) -> Worker:
+    def worker(self, name: str, **options: Any) -> Worker:
+        """Start a worker."""
+        worker = self.new(name, **options)
+        self.running[name] = worker, asyncio.create_task(worker.run(), name=name)
+        return worker
+
+    def new(self, name: str, *, capacity: int = 10, **options: Any) -> Worker:
         defaults: dict[str, Any] = {
             "timing": QUICK,
             "make_store": self.played.store,
             "link": self.played.link,
             "drain": 1.0,
         }
-        worker = Worker(
+        return Worker(
             self.url,
             name=name,
             data_dir=self.data_dir / name,
             capacity=capacity,
             **defaults | options,
         )
-        self.running[name] = worker, asyncio.create_task(worker.run(), name=name)
-        return worker
 
     async def stop(self, name: str) -> None:
         worker, task = self.running.pop(name)
@@ -82,6 +86,10 @@ class Fleet:
     def rows(self, query: str) -> list[Row]:
         with self.database.transaction() as connection:
             return connection.execute(query.encode()).fetchall()
+
+    def write(self, query: str) -> None:
+        with self.database.transaction() as connection:
+            connection.execute(query.encode())
 
     def owners(self) -> dict[str, str]:
         """Which worker has which session."""

@@ -204,5 +204,5 @@ def quiet() -> None:
     """
     for name, level in (("procrastinate", logging.WARNING), ("psycopg", logging.ERROR)):
         logger = logging.getLogger(name)
-        if logger.level == logging.NOTSET:
+        if logger.level in {logging.NOTSET, logging.WARNING}:  # the driver's own is a warning
             logger.setLevel(level)

@@ -76,26 +76,20 @@ class Heartbeat:
         finally:
             for task in self._given_up:
                 task.cancel()
-            if self._connection is not None:
-                self._connection.pgconn.finish()
+            self._close()
 
     async def _try(self, within: float) -> None:
         attempt = asyncio.create_task(self._beat(), name="heartbeat")
         try:
             done, _ = await asyncio.wait({attempt}, timeout=within)
         except asyncio.CancelledError:
-            attempt.cancel()
+            self._give_up(attempt)
             raise
         if not done:
-            self._given_up.add(attempt)
-            attempt.add_done_callback(self._forget)
-            attempt.cancel()
-            self._connection = None
+            self._give_up(attempt)
             self._note(f"Postgres did not answer within {within:g} s")
         elif isinstance(error := attempt.exception(), psycopg.Error | OSError):
-            if self._connection is not None:
-                self._connection.pgconn.finish()
-            self._connection = None
+            self._close()
             said = first_line(error) if isinstance(error, psycopg.Error) else str(error)
             self._note(self._database.redact(said))
         elif error is not None:
@@ -118,10 +112,25 @@ class Heartbeat:
         elif self._lease.renew(begun, self._clock()):
             self._renewed()
 
-    def _forget(self, task: asyncio.Task[None]) -> None:
-        self._given_up.discard(task)
-        if not task.cancelled():
-            task.exception()  # it was given up: how it ended means nothing
+    def _give_up(self, attempt: asyncio.Task[None]) -> None:
+        """Leave an attempt and its connection to themselves; the driver takes seconds to end it."""
+        connection, self._connection = self._connection, None
+        self._given_up.add(attempt)
+
+        def forget(task: asyncio.Task[None]) -> None:
+            self._given_up.discard(task)
+            if not task.cancelled():
+                task.exception()  # how it ended means nothing any more
+            if connection is not None:
+                connection.pgconn.finish()
+
+        attempt.add_done_callback(forget)
+        attempt.cancel()
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.pgconn.finish()
+            self._connection = None
 
     def _note(self, trouble: str | None) -> None:
         if trouble is not None and self._trouble is None:

@@ -13,8 +13,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mappi
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
-from ..errors import LockHeld, StoreError
+from ..errors import LockHeld, StoreError, SupervisorError
 from ..multi import Sessions
+from ..settings import Settings
 from ..supervisor import LEAVING_BOUND, Supervisor
 from . import claims
 from .engine import Callbacks, engine
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..seams import MakeLink, Store
-    from ..settings import Settings
     from .claims import Registration
     from .database import FleetDatabase
     from .engine import Engine
@@ -127,7 +127,9 @@ class Term:
             made = await stack.enter_async_context(
                 engine(self.database, self.here, callbacks, capacity=self.plan.capacity)
             )
-            await stack.enter_async_context(_running(self._lead(), self._look_for_strays()))
+            await stack.enter_async_context(
+                _running(self._lead(), self._look_for_strays(), self._prestart())
+            )
             running = asyncio.create_task(made.run(), name="engine")
             try:
                 await self._until_over(running, stopping)
@@ -252,6 +254,13 @@ class Term:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(TICK_EVERY):
                     await self._news.wait()
+
+    async def _prestart(self) -> None:
+        """Load neonize before the first session comes: it may be one to be taken over."""
+        if self.plan.link is None:
+            with contextlib.suppress(SupervisorError):  # the first session says so, too
+                settings = Settings(**{**self.plan.settings, "data_dir": self.plan.data_dir})
+                await self.sessions.prestart(settings.endpoint)
 
     async def _look_for_strays(self) -> None:
         suspected: set[int] = set()

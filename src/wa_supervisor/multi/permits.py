@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .dials import Dials
@@ -18,9 +18,9 @@ log = logging.getLogger("wa_supervisor")
 Permit = Callable[[str], Coroutine[Any, Any, None]]
 """Returns once the session of this name may dial; raises whatever it likes if it may not now."""
 
-BOUND: Final = 10.0
+BOUND: float = 10.0
 """Seconds for an answer."""
-ASK_AGAIN: Final = 1.0
+ASK_AGAIN: float = 1.0
 """Seconds after which a session that may not dial is asked for again, in its turn."""
 
 
@@ -30,22 +30,18 @@ class Permits:
     `changed` is called when a turn is free for another.
     """
 
-    def __init__(  # noqa: PLR0913 - the bounds are for tests
+    def __init__(
         self,
         permit: Permit,
         dials: Dials,
         *,
         dial: Callable[[str], None],
         changed: Callable[[], None],
-        bound: float = BOUND,
-        again: float = ASK_AGAIN,
     ) -> None:
         self._permit = permit
         self._dials = dials
         self._dial = dial
         self._changed = changed
-        self._bound = bound
-        self._again = again
         self._asking: dict[str, asyncio.Task[None]] = {}
         self._refused: set[str] = set()
 
@@ -72,7 +68,7 @@ class Permits:
     async def _ask(self, name: str) -> None:
         answer = asyncio.create_task(self._permit(name))
         try:
-            await asyncio.wait({answer}, timeout=self._bound)
+            await asyncio.wait({answer}, timeout=BOUND)
         finally:
             answer.cancel()
         if answer.done() and not answer.cancelled() and answer.exception() is None:
@@ -80,11 +76,11 @@ class Permits:
             self._dial(name)
             return
         if name not in self._refused:
-            log.warning("%s may not dial yet: %s", name, _why(answer, self._bound))
+            log.warning("%s may not dial yet: %s", name, _why(answer))
             self._refused.add(name)
         self._dials.pass_on(name)
         self._changed()
-        await asyncio.sleep(self._again)
+        await asyncio.sleep(ASK_AGAIN)
         self._dials.ask_again(name)
         self._changed()
 
@@ -95,7 +91,7 @@ class Permits:
             log.error("a session could not be let dial", exc_info=error)
 
 
-def _why(answer: asyncio.Task[None], bound: float) -> str:
+def _why(answer: asyncio.Task[None]) -> str:
     if not answer.done() or answer.cancelled():
-        return f"no answer within {bound:g} s"
+        return f"no answer within {BOUND:g} s"
     return str(answer.exception())

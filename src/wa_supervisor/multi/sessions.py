@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from ..lifecycle import Step
     from ..seams import Clock, MakeLink
+    from ..session.shared.endpoint import Endpoint
     from ..settings import Settings
     from ..status import Status
     from ..supervisor import Outcome
@@ -150,6 +151,10 @@ class Sessions(Mapping[str, Supervisor]):
     async def ended(self, name: str) -> None:
         """Wait until a session's run is over, well or not. Raises KeyError if there is none."""
         await self._all[name].over.wait()
+
+    async def prestart(self, endpoint: Endpoint) -> None:
+        """Start the fork server ahead of the first session. Raises SessionError if it cannot be."""
+        await self._launcher.ready(endpoint)
 
     def renew(self, until: float) -> None:
         """Let all session processes live until then, in seconds of CLOCK_BOOTTIME.
