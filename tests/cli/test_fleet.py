@@ -223,14 +223,15 @@ def test_status_exits_0_once_every_session_has_a_worker(cli: Cli, postgres: Secr
     assert answer.out.startswith("1 worker (1 alive); 1 of 1 session connected.\n")
 
 
-@pytest.mark.parametrize("missing", ["psycopg", "psycopg_pool"])
+@pytest.mark.parametrize("missing", ["psycopg", "psycopg_pool", "procrastinate"])
 def test_without_the_extra_it_is_said_what_to_install(
     program: Cli, monkeypatch: pytest.MonkeyPatch, missing: str
 ) -> None:
+    monkeypatch.setenv("WA_SUPERVISOR_FLEET__DATABASE", "postgres://u@h/d")
     for name in [name for name in sys.modules if "fleet" in name and "wa_supervisor" in name]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, missing, None)
-    answer = program("fleet", "list")
+    answer = program("fleet", "worker" if missing == "procrastinate" else "list")
     assert answer.code == Exit.USAGE
     assert f"needs {missing}" in answer.err
     assert "wa-supervisor[fleet]" in answer.err

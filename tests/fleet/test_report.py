@@ -60,6 +60,29 @@ def test_a_worker_whose_heartbeat_was_cleared_away_is_dead(fleet: FleetDatabase)
     assert (found.state, found.heartbeat_age) == ("dead", None)
 
 
+def test_one_that_is_about_to_end_drains_and_one_that_was_buried_says_when_it_died(
+    fleet: FleetDatabase,
+) -> None:
+    for name in ("ending", "gone"):
+        write_worker(fleet, name)
+    with fleet.transaction() as connection:
+        connection.execute("UPDATE workers SET stopping = true WHERE name = 'ending'")
+        connection.execute("UPDATE workers SET engine_id = 0, died_at = now() WHERE name = 'gone'")
+    ending, gone = report(fleet).workers
+    assert (ending.state, ending.room, ending.died_at) == ("draining", 0, None)
+    assert gone.state == "dead"
+    assert gone.died_at is not None
+
+
+def test_a_session_that_cannot_be_begun_says_why(fleet: FleetDatabase) -> None:
+    write_worker(fleet, "w1")
+    orders.add(fleet, "shop", {})
+    with fleet.transaction() as connection:
+        connection.execute("UPDATE sessions SET trouble = 'no room for +4915112345678'")
+    waits = session(report(fleet), "shop").waits
+    assert waits == "it could not be begun, and is tried again: no room for <number>"
+
+
 def test_who_needs_a_person_comes_first_with_the_reason_in_words(fleet: FleetDatabase) -> None:
     write_worker(fleet, "w1")
     for name in ("bank", "club", "shop"):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..setting_groups import WebSettings
     from ..settings import Settings
     from ..supervisor import Supervisor
+    from ..web.fleet import WatchedFleet
     from .workers import Workers
 
 log = logging.getLogger("wa_supervisor")
@@ -56,8 +57,9 @@ async def page(
     address: Address | None,
     settings: Settings,
     workers: Workers,
+    fleet: WatchedFleet | None = None,
 ) -> AsyncIterator[None]:
-    """Serve the page for as long as this lasts, if it is wanted.
+    """Serve the page for as long as this lasts, if it is wanted, with the fleet if there is one.
 
     The link that logs in is for whoever sits at the terminal: no log file gets it. Raises as
     `serving`.
@@ -69,7 +71,7 @@ async def page(
 
     files = SessionFiles.at(settings.session, settings.data_dir)
     tokens = files.directory.parent.parent / "web"
-    async with serving(sessions, address, tokens, workers=workers) as link:
+    async with serving(sessions, address, tokens, workers=workers, fleet=fleet) as link:
         console = Console(file=sys.stderr)
         if console.file.isatty():
             console.print(Text(f"The page, once and within ten minutes: {link}"), soft_wrap=True)

@@ -97,7 +97,7 @@ def register(
             " %(capacity)s)"
             " ON CONFLICT (name) DO UPDATE SET engine_id = excluded.engine_id,"
             " host = excluded.host, pid = excluded.pid, version = excluded.version,"
-            " capacity = excluded.capacity, stopping = false, started_at = now()",
+            " capacity = excluded.capacity, stopping = false, started_at = now(), died_at = NULL",
             {
                 "name": worker,
                 "engine": row["id"],

@@ -14,6 +14,7 @@ from pydantic import computed_field
 
 from ..hints import Hint
 from ..lifecycle import Reason
+from ..redaction import redact
 from ..status_parts import Part, Who
 from .lease import DEAD_AFTER, HEARTBEAT_EVERY
 from .placement import must_stay
@@ -48,10 +49,12 @@ class WorkerReport(Part):
     heartbeat_age: float | None
     """Seconds since the last heartbeat that Postgres has seen; null: there is none any more."""
     draining: bool
-    """Whether it was told to hand its sessions over, be it dead by now."""
+    """Whether it was told to hand its sessions over, or is about to end, be it dead by now."""
     stranded: int
     """Unread messages on its disk of sessions that others have now."""
     started_at: datetime
+    died_at: datetime | None = None
+    """When it was taken for dead; a day later it is forgotten, unless something is stranded."""
 
     @property
     def room(self) -> int:
@@ -181,7 +184,7 @@ def read_workers(connection: Connection) -> tuple[WorkerReport, ...]:
 
 
 _WORKERS: Final = """
-SELECT name, host, pid, version, capacity, draining, started_at,
+SELECT name, host, pid, version, capacity, draining OR stopping AS draining, started_at, died_at,
     CASE WHEN last_heartbeat IS NOT NULL
         THEN greatest(0, extract(epoch FROM now() - last_heartbeat))::float8
     END AS heartbeat_age,
@@ -193,7 +196,7 @@ ORDER BY name
 
 _SESSIONS: Final = """
 SELECT name AS session, epoch, worker AS owner, claimed_at, state, substate, reason, since, paired,
-    coalesce(needs, 'nobody') AS who, wanted_worker, removed,
+    coalesce(needs, 'nobody') AS who, wanted_worker, removed, trouble,
     (SELECT coalesce(sum(unread), 0) FROM stranded WHERE stranded.session = name) AS stranded
 FROM sessions JOIN owners ON owners.session = sessions.name
 WHERE NOT removed OR worker IS NOT NULL
@@ -241,7 +244,8 @@ def _waits(row: Row, owner_state: WorkerState | None, hold: str | None) -> str |
     if row["removed"]:
         return "it was removed, and is being ended"
     if owner_state is None:
-        return hold or _NOBODY_YET
+        tried = f"it could not be begun, and is tried again: {row['trouble']}"
+        return hold or (redact(tried) if row["trouble"] else _NOBODY_YET)
     if owner_state == "dead":
         return f"its worker {owner} is dead; {hold or 'another takes it over'}"
     if owner_state == "draining":

@@ -11,7 +11,8 @@ CREATE TABLE workers (
   capacity integer NOT NULL CHECK (capacity > 0),
   draining boolean NOT NULL DEFAULT false, -- by an operator's word it hands its sessions over and takes no others
   stopping boolean NOT NULL DEFAULT false, -- it does the same, and ends then
-  started_at timestamptz NOT NULL DEFAULT now()
+  started_at timestamptz NOT NULL DEFAULT now(),
+  died_at timestamptz                      -- when it was taken for dead; null: it lives
 );
 
 CREATE TABLE sessions (

@@ -41,7 +41,13 @@ WITH dead AS (
     DELETE FROM procrastinate_workers
     WHERE last_heartbeat < now() - make_interval(secs => %s) RETURNING id
 )
-SELECT name FROM dead JOIN workers ON engine_id = id ORDER BY name
+UPDATE workers SET died_at = now() FROM dead WHERE engine_id = id RETURNING name
+"""
+# Pods have another name each time: what is said of a dead worker is no use for ever.
+_FORGET: Final = """
+DELETE FROM workers WHERE died_at < now() - interval '1 day'
+    AND NOT EXISTS (SELECT FROM owners WHERE owners.worker = workers.name)
+    AND NOT EXISTS (SELECT FROM stranded WHERE stranded.worker = workers.name)
 """
 _PLACES: Final = """
 SELECT name, capacity, draining OR stopping AS draining, (
@@ -106,6 +112,7 @@ def tick(database: FleetDatabase, here: Registration, timing: Timing) -> list[Ac
         if leads is None:
             return []
         dead = connection.execute(_BURY, (timing.dead_after,)).fetchall()
+        connection.execute(_FORGET)
         places = [_place(row) for row in connection.execute(_PLACES).fetchall()]
         rows = connection.execute(_ROWS, (TASK,)).fetchall()
         actions = decide(_sessions(rows), _jobs(rows), places)

@@ -16,12 +16,14 @@ from ..parameters import WordedCommand
 from ..session_options import JsonOption
 from .access import ConfigOption, DatabaseOption, fleet_of, load, opened, url_of
 from .status import list_sessions, status
+from .worker import worker
 
 fleet = typer.Typer(
     help="Keep sessions alive over many machines, with their keys in Postgres.",
     no_args_is_help=True,
     **TYPER,
 )
+fleet.command("worker", cls=WordedCommand)(worker)
 fleet.command("status", cls=WordedCommand)(status)
 fleet.command("list", cls=WordedCommand)(list_sessions)
 

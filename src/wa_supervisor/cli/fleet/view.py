@@ -37,7 +37,7 @@ def overview(report: FleetReport) -> Iterator[Line]:
         yield from _plain(wrapped(f"Sessions wait: {hold}."))
     if report.workers:
         yield "", None
-        yield from _workers(report.workers)
+        yield from _workers(report.workers, report.ts)
     yield from _part("Needs a person", [each for each in report.sessions if each.needs_person])
     yield from _part(
         "Waits", [each for each in report.sessions if each.waits and not each.needs_person]
@@ -69,13 +69,13 @@ def _headline(report: FleetReport) -> str:
     return f"{said}; {totals.ready} of {_count(len(report.sessions), 'session')} connected{need}."
 
 
-def _workers(workers: Iterable[WorkerReport]) -> Iterator[Line]:
+def _workers(workers: Iterable[WorkerReport], now: datetime) -> Iterator[Line]:
     rows = [
         (
             each.name,
             each.state,
             f"{each.load} of {each.capacity}",
-            _heartbeat(each.heartbeat_age),
+            _heartbeat(each, now),
             each.version,
             f"{each.host}, pid {each.pid}",
         )
@@ -86,8 +86,10 @@ def _workers(workers: Iterable[WorkerReport]) -> Iterator[Line]:
     yield from zip(lines, (_COLOURS[each.state] for each in workers), strict=True)
 
 
-def _heartbeat(age: float | None) -> str:
-    return "none" if age is None else f"{span(timedelta(seconds=age))} ago"
+def _heartbeat(worker: WorkerReport, now: datetime) -> str:
+    if worker.heartbeat_age is not None:
+        return f"{span(timedelta(seconds=worker.heartbeat_age))} ago"
+    return "none" if worker.died_at is None else f"died {span(now - worker.died_at)} ago"
 
 
 def _where(session: SessionReport, now: datetime) -> str:
