@@ -67,7 +67,7 @@ class Acknowledgement(Body):
     """What need not come again, in any order."""
 
     numbers: Annotated[
-        frozenset[Annotated[int, Field(ge=1, le=2**62)]], Field(min_length=1, max_length=10_000)
+        list[Annotated[int, Field(ge=1, le=2**62)]], Field(min_length=1, max_length=10_000)
     ]
     """`number` of the messages. What was not handed out is passed over."""
 
@@ -182,7 +182,7 @@ async def acknowledge(
     """Have messages never handed to this reader again, whether it reads now or not."""
 
     async def acknowledging(session: Supervisor) -> None:
-        await _inbox(session).acknowledge(reader, wanted.numbers)
+        await _inbox(session).acknowledge(reader, frozenset(wanted.numbers))
 
     await done(site, name, acknowledging)
 

@@ -83,7 +83,9 @@ class _Impatient(H11Protocol):
 def bind(address: Address) -> socket.socket:
     """Take the port. Raises ConfigError if another program has it, or it cannot be had."""
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio switches Nagle's algorithm off only where the protocol is named: else each answer
+    # would wait 40 ms for the acknowledgement of its head.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((address.host, address.port))
