@@ -14,3 +14,8 @@ def line(name: str, unit: str, **samples: Sequence[float]) -> str:
         for label, values in samples.items()
     ]
     return f"{name}: {'; '.join(parts)}"
+
+
+def percentile(values: Sequence[float], hundredths: int) -> float:
+    """The value that so many hundredths of them do not exceed."""
+    return sorted(values)[(len(values) - 1) * hundredths // 100]

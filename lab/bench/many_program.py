@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import random
-import signal
 import sys
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
 
-from wa_supervisor import Endpoint, PairingSettings, Settings, State
+from wa_supervisor import Endpoint, PairingSettings, Settings, State, Step
 from wa_supervisor.multi.dials import Pace
 from wa_supervisor.multi.sessions import Sessions
 
@@ -21,26 +21,37 @@ LAG_EVERY = 0.1
 
 
 class Lag:
-    """How late the loop wakes who sleeps."""
+    """How late the loop wakes who sleeps, and for what: its own work, or no free core."""
 
     def __init__(self) -> None:
-        self.most = 0.0
+        self._cores = os.open("/proc/thread-self/schedstat", os.O_RDONLY)
+        self._late: list[tuple[float, float, float]] = []
 
     async def watch(self) -> None:
         loop = asyncio.get_running_loop()
+        worked, waited = self._on_cores()
         while True:
             due = loop.time() + LAG_EVERY
             await asyncio.sleep(LAG_EVERY)
-            self.most = max(self.most, loop.time() - due)
+            late = loop.time() - due
+            now = self._on_cores()
+            self._late.append((late, now[0] - worked, now[1] - waited))
+            worked, waited = now
 
-    def take(self) -> float:
-        most, self.most = self.most, 0.0
-        return most
+    def _on_cores(self) -> tuple[float, float]:
+        """Seconds for which the loop's thread ran, and waited for a core to run on."""
+        ran, waited, _ = os.pread(self._cores, 100, 0).split()
+        return int(ran) / 1e9, int(waited) / 1e9
+
+    def take(self) -> list[tuple[float, float, float]]:
+        late, self._late = self._late, []
+        return late
 
 
 async def main(count: int, where: Path, endpoint: Endpoint) -> None:
     lag = Lag()
     watching = asyncio.create_task(lag.watch())
+    last: dict[str, Step] = {}
     async with Sessions(pace=Pace(at_once=4, apart=0.02)) as sessions:
         lines = asyncio.StreamReader()
         loop = asyncio.get_running_loop()
@@ -48,28 +59,24 @@ async def main(count: int, where: Path, endpoint: Endpoint) -> None:
         for number in range(count):
             name = f"s{number}"
             shown = PairingSettings(qr=[f"payload:{where / name}.qr"])
-            await sessions.add(
+            session = await sessions.add(
                 Settings(session=name, data_dir=where / "data", endpoint=endpoint, pairing=shown)
             )
+            session.on_step(partial(last.__setitem__, name))
         while line := (await lines.readline()).decode().split():
-            match line:
-                case ["crash", some]:
-                    pids = [s.client.pid for s in sessions.statuses() if s.client is not None]
-                    for pid in random.sample(pids, int(some)):
-                        os.kill(pid, signal.SIGKILL)
-                case ["quit"]:
-                    break
-            say(sessions, lag)
+            if line == ["quit"]:
+                break
+            say(sessions, last, lag)
     watching.cancel()
 
 
-def say(sessions: Sessions, lag: Lag) -> None:
-    statuses = sessions.statuses()
+def say(sessions: Sessions, last: Mapping[str, Step], lag: Lag) -> None:
+    """Say how they stand, by the last step of each: the status of all would be work of its own."""
     told: dict[str, Any] = {
-        "sessions": len(statuses),
-        "connected": sum(each.state is State.CONNECTED for each in statuses),
-        "generations": sum(each.generation for each in statuses),
-        "lag": lag.take(),
+        "sessions": len(sessions),
+        "connected": sum(step.after is State.CONNECTED for step in last.values()),
+        "generations": sum(step.session.generation for step in last.values()),
+        "late": lag.take(),
         "held": sessions.held,
     }
     print(json.dumps(told), flush=True)
