@@ -85,6 +85,25 @@ async def test_sessions_share_one_server_whatever_their_proxies_are(servers: For
         await each.end()
 
 
+async def test_a_signal_that_the_supervisor_ignores_is_not_ignored_by_its_session_processes(
+    servers: ForkServers,
+) -> None:
+    for number in (signal.SIGTERM, signal.SIGHUP):  # as under nohup; put back after each test
+        signal.signal(number, signal.SIG_IGN)
+    forked = await fork(servers)
+    ignored = _ignored(forked.process.pid)
+    assert [n for n in (signal.SIGTERM, signal.SIGHUP) if ignored >> (n - 1) & 1] == []
+    forked.process.send_signal(signal.SIGTERM)
+    assert (await asyncio.wait_for(forked.process.wait(), 10)).signal == signal.SIGTERM
+    forked.line.close()
+
+
+def _ignored(pid: int) -> int:
+    """A bit for each signal that a process ignores."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1], 16) for line in lines if line.startswith("SigIgn"))
+
+
 def _environment(pid: int) -> bytes:
     return Path(f"/proc/{pid}/environ").read_bytes()
 

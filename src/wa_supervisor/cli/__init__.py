@@ -50,4 +50,16 @@ def _before_all_imports(command: list[str], arguments: list[str]) -> None:
 
         from ..session.parent.begun_server import begin_early  # noqa: PLC0415
 
+        _end_on_sigterm()
         begin_early(os.environ)  # it imports what it needs while we do
+
+
+def _end_on_sigterm() -> None:
+    """Have SIGTERM end the program with the code of a stop, until `run` has a session to stop.
+
+    Nothing is begun before that but the fork server, which ends with us.
+    """
+    import os  # noqa: PLC0415
+    import signal  # noqa: PLC0415
+
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))

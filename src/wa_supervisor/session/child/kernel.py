@@ -12,6 +12,8 @@ from typing import Final
 from ..shared.spec import ExitCode
 
 _PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
+_OF_PYTHON: Final = {signal.SIGPIPE, signal.SIGXFSZ}
+"""It ignores these itself: they come as exceptions."""
 
 
 def die_with(parent: int) -> None:
@@ -24,6 +26,18 @@ def die_with(parent: int) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before the kernel was asked
         os._exit(ExitCode.ORPHANED)
+
+
+def take_signals() -> None:
+    """Undo what whoever started the supervisor had done to signals: ignored ones are inherited.
+
+    A program under nohup, or of a shell that ignores SIGTERM, would have session processes which
+    SIGTERM does not end, and with SIGCHLD ignored nobody could learn how they ended.
+    """
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    for number in signal.valid_signals() - _OF_PYTHON:
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def leave_no_core() -> None:

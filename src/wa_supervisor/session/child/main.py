@@ -21,7 +21,7 @@ from ..shared.spec import ExitCode
 from . import bot_module, connect_wait, loopback_patch, preload
 from .channel import Channel
 from .client import Client
-from .kernel import die_with, keep_from_forks, leave_no_core
+from .kernel import die_with, keep_from_forks, leave_no_core, take_signals
 
 if TYPE_CHECKING:
     from ...lifecycle.facts import ChildFact
@@ -111,6 +111,7 @@ def _register_bot(bot: str, run: protocol.Run, client: Any, channel: Channel) ->
 
 if __name__ == "__main__":
     die_with(int(sys.argv[2]))
+    take_signals()
     line, *lock_descriptors = int(sys.argv[1]), *map(int, sys.argv[3:])
     for descriptor in (line, *lock_descriptors):  # what a bot starts must not hold them
         os.set_inheritable(descriptor, False)  # noqa: FBT003 - a function of C

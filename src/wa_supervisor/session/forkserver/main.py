@@ -22,7 +22,7 @@ from typing import Final, NoReturn
 from ...errors import NeonizeUnusable
 from ..child import main as session_process
 from ..child import preload
-from ..child.kernel import die_with
+from ..child.kernel import die_with, take_signals
 from ..shared import fork_protocol
 from ..shared.spec import ExitCode
 
@@ -168,5 +168,6 @@ def main(control: socket.socket) -> int:
 
 if __name__ == "__main__":
     die_with(int(sys.argv[2]))
+    take_signals()
     os.set_inheritable(int(sys.argv[1]), False)  # noqa: FBT003
     sys.exit(main(socket.socket(fileno=int(sys.argv[1]))))
