@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from wa_supervisor import TooFewDescriptors
-from wa_supervisor.descriptors import check_descriptors
+from wa_supervisor.descriptors import check_descriptors, in_use
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 
@@ -55,6 +55,15 @@ def test_a_limit_that_is_too_low_is_named() -> None:
     check_descriptors()
     with pytest.raises(TooFewDescriptors, match=r"1000000000 .*RLIMIT_NOFILE.* are in use"):
         check_descriptors(10**9)
+
+
+def test_what_is_open_is_counted_whatever_the_kernel() -> None:
+    before = in_use()
+    assert before is not None
+    with Path(os.devnull).open() as first, Path(os.devnull).open() as second:
+        assert in_use() == before + 2
+        assert first.fileno() != second.fileno()
+    assert in_use() == before
 
 
 @pytest.mark.e2e

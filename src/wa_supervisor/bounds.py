@@ -8,6 +8,7 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from . import looks
 from .errors import Unreachable
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ async def owned(store: Store) -> AsyncIterator[None]:
                 await asyncio.shield(claiming)
         except (Unreachable, TimeoutError) as error:  # it is claimed before the first dial, then
             log.warning("%s", error if str(error) else "the session's database does not answer yet")
-        yield
+        with looks.counted():
+            yield
     finally:
         await asyncio.wait({taking})
         if taking.exception() is None:

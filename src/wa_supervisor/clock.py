@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import sys
 import time
 from dataclasses import dataclass
@@ -57,15 +58,24 @@ class RealClock:
         """For how long the machine has run, as Linux tells it; None elsewhere."""
         if sys.platform != "linux":
             return None
-        try:
-            boot = _BOOT_ID.read_text(encoding="ascii").strip()
-        except (OSError, ValueError):
-            return None
-        return Uptime(boot, time.clock_gettime(time.CLOCK_BOOTTIME))
+        boot = _boot()
+        return None if boot is None else Uptime(boot, time.clock_gettime(time.CLOCK_BOOTTIME))
 
     def timeout_at(self, when: float | None) -> asyncio.Timeout:
         """Limit the body to the time before `when`."""
         return asyncio.timeout(None if when is None else max(0.0, when - time.monotonic()))
+
+
+@functools.cache
+def _boot() -> str | None:
+    """Name this run of the machine, which no process outlives; None if that cannot be read.
+
+    Read once: with every step a file would be opened, after which the loop waits for Python's lock.
+    """
+    try:
+        return _BOOT_ID.read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return None
 
 
 async def sleep(clock: Clock, seconds: float) -> None:

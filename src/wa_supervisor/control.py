@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from . import looks
 from .errors import ControlError, NotRunning
 from .health import LIVE, READY
 from .hints import Action, Hint
@@ -281,7 +282,7 @@ async def listening(
 async def _keep_there(address: str, serving: list[asyncio.Server], answer: _Answer) -> None:
     """Make the socket anew if somebody deletes it: a supervisor that runs must be found."""
     while True:
-        await asyncio.sleep(LOOK_EVERY)
+        await asyncio.sleep(looks.interval(LOOK_EVERY))
         if _is_there(address):
             continue
         try:

@@ -73,7 +73,8 @@ class Handlers:
     _recent: deque[str] = field(default_factory=lambda: deque(maxlen=20))
 
     def __post_init__(self) -> None:
-        self._looks = asyncio.create_task(self._watch_keys())
+        if self.settings.database is not None:  # else who has the lock has the keys
+            self._looks = asyncio.create_task(self._watch_keys())
 
     @property
     def is_busy(self) -> bool:

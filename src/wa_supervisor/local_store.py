@@ -11,7 +11,7 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING, Final
 
-from . import crashes
+from . import crashes, looks
 from .control import listening
 from .errors import StoreError
 from .store import SessionFiles, SessionLock
@@ -91,7 +91,7 @@ class LocalStore:
     async def _watch(self) -> None:
         said = ""
         while True:
-            await asyncio.sleep(WATCH_EVERY)
+            await asyncio.sleep(looks.interval(WATCH_EVERY))
             try:
                 await asyncio.to_thread(self._mend_in_place)
             except StoreError as error:

@@ -7,7 +7,6 @@ records the step, hands it on and has its effects carried out.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import math
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from .handlers import Handlers
 from .lifecycle import Child, Phase, SessionCore, State, Work, effects, facts
+from .loop_share import next_turn
 from .status import StepRecord
 
 if TYPE_CHECKING:
@@ -109,11 +109,11 @@ class Shell:
                 step = self.core.tick(self._now)
                 if step is None:
                     fact = await self._next_fact()
+                    await next_turn()  # it may have happened to many, or be one of very many
                     if fact is None:
                         continue
                     step = self.core.handle(fact, self._now)
                 await self._take(step)
-                await asyncio.sleep(0)  # what is ignored is not waited for: let the others go on
         finally:
             left = min(self._last_moment - self._now, self._stop_bound)
             await self.handlers.aclose(within=max(left, 0.0))

@@ -13,6 +13,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .errors import StoreError
+from .pairing.current import CurrentCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -30,10 +31,7 @@ class Sinks:
     """All places where a code is shown. None of the methods but `aclose` waits for one."""
 
     def __init__(self, sinks: Iterable[Sink | AsyncSink]) -> None:
-        self._workers: list[_Worker] = [
-            _SinkTask(sink) if inspect.iscoroutinefunction(sink.show_qr) else _SinkThread(sink)
-            for sink in sinks
-        ]
+        self._workers: list[_Worker] = [_worker(sink) for sink in sinks]
 
     def show_qr(self, payload: SecretStr, lifetime: float) -> None:
         """Show this QR in place of what is shown; it dies in `lifetime` seconds."""
@@ -78,44 +76,65 @@ class _Worker(Protocol):
     def abandon(self) -> None: ...
 
 
+class _NoWorker:
+    """Calls a sink at once: ours, which waits for nothing."""
+
+    is_alive = False
+
+    def __init__(self, sink: CurrentCode) -> None:
+        self.name = type(sink).__name__
+        self._sink = sink
+
+    def do(self, do: Callable[[Any], Any], *, last: bool) -> None:
+        del last
+        do(self._sink)
+
+    def abandon(self) -> None:
+        """Do nothing."""
+
+
 class _SinkThread:
-    """The worker of a plain sink."""
+    """The worker of a plain sink: a thread for as long as there is something to do."""
 
     def __init__(self, sink: Sink | AsyncSink) -> None:
         self.name = type(sink).__name__
         self._sink = sink
         self._next: Callable[[Any], Any] | None = None
         self._over = False
-        self._news = threading.Condition()
+        self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
     @property
     def is_alive(self) -> bool:
-        return self._thread is not None and self._thread.is_alive()
+        return self._thread is not None
 
     def do(self, do: Callable[[Any], Any], *, last: bool) -> None:
-        with self._news:
+        with self._lock:
             if self._over:
                 return
             self._next, self._over = do, last
-            self._news.notify()
-        if self._thread is None:
+            if self._thread is not None:
+                return
             # A daemon: one that hangs must not keep the program from ending.
             self._thread = threading.Thread(
                 target=self._work, daemon=True, name=f"sink {self.name}"
             )
+        try:
             self._thread.start()
+        except RuntimeError:  # no thread can be had now
+            self._thread = None
+            raise
 
     def abandon(self) -> None:
         """Leave it: nothing ends a thread from outside."""
 
     def _work(self) -> None:
-        last = False
-        while not last:
-            with self._news:
-                while self._next is None:
-                    self._news.wait()
-                do, self._next, last = self._next, None, self._over
+        while True:
+            with self._lock:
+                do, self._next = self._next, None
+                if do is None:
+                    self._thread = None
+                    return
             try:
                 do(self._sink)
             except Exception as error:  # noqa: BLE001 - it may be somebody else's code
@@ -161,6 +180,12 @@ class _SinkTask:
                 await do(self._sink)
             except Exception as error:  # noqa: BLE001 - it may be somebody else's code
                 _warn(self.name, error)
+
+
+def _worker(sink: Sink | AsyncSink) -> _Worker:
+    if isinstance(sink, CurrentCode):
+        return _NoWorker(sink)
+    return _SinkTask(sink) if inspect.iscoroutinefunction(sink.show_qr) else _SinkThread(sink)
 
 
 def _warn(name: str, error: Exception) -> None:

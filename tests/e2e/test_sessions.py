@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import os
 import signal
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from e2e.harness import World
-    from wa_supervisor import Supervisor
+    from wa_supervisor import Step, Supervisor
 
 pytestmark = pytest.mark.e2e
 
@@ -35,6 +36,14 @@ def children(world: World, sessions: Sessions) -> tuple[list[int], list[int]]:
     found = [each.status.client for each in sessions.values()]
     clients = [client.pid for client in found if client is not None]
     return clients, [pid for pid in world.started() if pid not in clients]
+
+
+def is_begun_anew(session: Supervisor, generation: int) -> bool:
+    return session.status.generation > generation
+
+
+def note(said: list[tuple[str, str]], name: str, step: Step) -> None:
+    said.append((name, step.fact.name))
 
 
 async def pair(world: World, sessions: Sessions, name: str, **settings: Any) -> Supervisor:
@@ -76,6 +85,13 @@ async def test_they_share_a_fork_server_and_harm_of_one_is_its_own(
     await fresh.wait_for(State.CONNECTED, timeout=30)
     assert paired["c"].status.generation == before["c"]
     assert children(world, paired)[1] == servers
+    # What dies with our own fork server says nothing of WhatsApp: nobody is held for it.
+    generations = {name: session.status.generation for name, session in paired.items()}
+    os.kill(servers[0], signal.SIGKILL)
+    for name, session in paired.items():
+        await until(functools.partial(is_begun_anew, session, generations[name]), 30)
+        await session.wait_for(State.CONNECTED, timeout=30)
+        assert paired.held is None
 
 
 async def test_those_that_need_a_person_come_first_and_a_session_is_in_one_place_only(
@@ -137,6 +153,19 @@ async def test_leaving_ends_all_of_them_within_the_bound_of_one(world: World) ->
     assert world.started() == []
 
 
+async def test_no_more_stop_at_once_than_the_machine_has_time_for(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "STOPPING_AT_ONCE", 1)
+    said: list[tuple[str, str]] = []
+    async with Sessions(*(world.settings(session=n) for n in NAMES), pace=QUICKLY) as all_:
+        for name, session in all_.items():
+            await session.wait_for(State.PAIRING, timeout=60)
+            session.on_step(functools.partial(note, said, name))
+    stops = [(name, fact) for name, fact in said if fact in {"Stop", "ChildExited"}]
+    assert stops == [(name, fact) for name in NAMES for fact in ("Stop", "ChildExited")]
+
+
 async def test_a_defect_of_one_is_told_at_once_and_ends_no_other(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -153,6 +182,14 @@ async def test_a_defect_of_one_is_told_at_once_and_ends_no_other(
             all_["a"].resume()
             await until(lambda: "a: the supervisor failed" in caplog.text, 10)
             assert all_["b"].status.state is State.PAIRING
+            # It can be had again; what failed it was told, and is not raised once more.
+            again = await all_.restart("a")
+            await again.wait_for(State.PAIRING, timeout=30)
+            shell = all_["b"]._shell
+            assert shell is not None
+            world.monkeypatch.setattr(shell.core, "handle", fail)
+            all_["b"].resume()
+            await until(lambda: "b: the supervisor failed" in caplog.text, 10)
 
     with pytest.raises(ExceptionGroup) as raised:
         await run_two()

@@ -190,11 +190,21 @@ def test_sessions_that_nobody_has_scanned_yet_are_back_when_the_first_shows_its_
     crowd.unpaired = True
     crowd.go_on(10.0)
     assert crowd.count(State.PAIRING) == 5
-    for name, core in crowd.cores.items():  # as when their fork server is killed
+    for name, core in crowd.cores.items():  # as when a neonize crashes while it pairs
         crowd.take(name, facts.ChildExited(core.session.generation, None, 9))
     assert crowd.dials.breaker.is_open
     crowd.go_on(crowd.now + 20.0)
     assert crowd.count(State.PAIRING) == 5
+
+
+def test_those_that_die_with_our_own_fork_server_are_no_sign_of_whatsapp_and_come_back() -> None:
+    crowd = Crowd(60, Pace(at_once=4, apart=0.1))
+    crowd.go_on(30.0)
+    for name, core in crowd.cores.items():  # nobody could learn how they ended
+        crowd.take(name, facts.ChildExited(core.session.generation, None, None))
+    assert not crowd.dials.breaker.is_open
+    crowd.go_on(crowd.now + 30.0)
+    assert crowd.count(State.CONNECTED) == 60
 
 
 def test_a_session_that_is_removed_leaves_its_turn_to_the_next() -> None:

@@ -88,9 +88,12 @@ def test_a_directory_that_is_gone_is_none(tmp_path: Path, monkeypatch: pytest.Mo
     assert Inheritance.of_this_program().directory is None
 
 
-def test_go_collects_early_unless_the_user_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("GOGC", raising=False)
-    assert for_exec(Endpoint())["GOGC"] == "50"
-    assert "GOGC" not in Inheritance.of_this_program().environment
-    monkeypatch.setenv("GOGC", "200")
-    assert for_exec(Endpoint())["GOGC"] == "200"
+@pytest.mark.parametrize(("name", "ours"), [("GOGC", "50"), ("GOMAXPROCS", "1")])
+def test_go_takes_little_unless_the_user_says_otherwise(
+    name: str, ours: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(name, raising=False)
+    assert for_exec(Endpoint())[name] == ours
+    assert name not in Inheritance.of_this_program().environment
+    monkeypatch.setenv(name, "200")
+    assert for_exec(Endpoint())[name] == "200"

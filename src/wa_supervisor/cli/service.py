@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import faulthandler
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ..lifecycle import State
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from ..lifecycle import Step
     from ..sdnotify import Notifier
     from ..supervisor import Supervisor
+
+SOON: Final = 0.5
+"""Seconds after which what many sessions did is told."""
 
 
 @contextlib.asynccontextmanager
@@ -57,16 +60,29 @@ class Report:
         self._notifier = notifier
         self._last: str | None = None
         self._stopping = False
+        self._soon: asyncio.TimerHandle | None = None
 
     def news(self, step: Step) -> None:
-        """Say how things stand, after a step of whichever session."""
+        """Say how things stand, after a step."""
         del step
+        self._tell()
+
+    def _tell(self) -> None:
         if self._notifier is None:
             return
         text = self._summary()
         if text != self._last:
             self._last = text
             self._notifier.send(READY="1", STATUS=text)
+
+    def news_soon(self) -> None:
+        """Say how things stand within a second: where there are many, much happens at once."""
+        if self._notifier is not None and self._soon is None:
+            self._soon = asyncio.get_running_loop().call_later(SOON, self._now)
+
+    def _now(self) -> None:
+        self._soon = None
+        self._tell()
 
     def step_of_the_only_one(self, step: Step) -> None:
         """Say how the only session stands; with it the program stops."""
@@ -76,6 +92,9 @@ class Report:
 
     def stopping(self) -> None:
         """Say so once, and only if it was ever ready: else the exit code says it all."""
+        if self._soon is not None:
+            self._soon.cancel()
+            self._tell()
         if self._notifier is not None and self._last is not None and not self._stopping:
             self._stopping = True
             self._notifier.send(STOPPING="1")

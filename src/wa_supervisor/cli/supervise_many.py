@@ -20,6 +20,7 @@ from ..multi import Sessions
 from ..pairing.parse import parse_sink
 from ..pairing.spec import SinkSpec
 from ..sdnotify import Notifier
+from ..status import who_must_act
 from .exits import Exit, gave_up
 from .logs import configure_logging
 from .reload import reload
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
+    from ..lifecycle import Step
     from ..page_address import Address
     from ..pairing.sink import Sink
     from ..settings import Loaded
@@ -106,7 +108,8 @@ class _Many:
         self._report = Report(self._summary, None)
         self._ends: dict[str, asyncio.Task[None]] = {}
         self._news = asyncio.Event()
-        self._stopping = False
+        self._last: dict[str, Step] = {}
+        self._stopping: asyncio.Task[None] | None = None
         self._code = Exit.OK
 
     async def run(self, wanted: Mapping[str, Loaded], address: Address | None) -> Exit:
@@ -137,10 +140,10 @@ class _Many:
         hung_up.cancel()
 
     def _stop(self) -> None:
-        self._stopping = True
+        if self._stopping is not None:
+            return
         self._report.stopping()
-        for session in self._sessions.values():
-            session.stop()
+        self._stopping = asyncio.create_task(self._sessions.stop())
         self._news.set()
 
     async def _take(self, wanted: Mapping[str, Loaded]) -> None:
@@ -176,7 +179,7 @@ class _Many:
         session.on_record(begin_log)
         if self._options.as_json:
             session.on_record(json_lines(None))
-        session.on_step(self._report.news)
+        session.on_step(partial(self._heard, name))
         self._ends[name] = asyncio.create_task(self._end(session), name=f"end of {name}")
 
     async def _end(self, session: Supervisor) -> None:
@@ -202,11 +205,31 @@ class _Many:
             reload(session, partial(wanted.__getitem__, name))
         await self._take(wanted)
 
+    def _heard(self, name: str, step: Step) -> None:
+        self._last[name] = step
+        self._report.news_soon()
+
     def _summary(self) -> str:
-        statuses = self._sessions.statuses()
-        up = sum(each.state is State.CONNECTED for each in statuses)
-        first = f"; {statuses[0].session}: {statuses[0].summary}" if up < len(statuses) else ""
-        return f"{up} of {len(statuses)} sessions connected{first}"
+        """Say how many are up, and of the others how that one stands that needs a person most.
+
+        By the last step of each: a status of all, with each step of one, would be all there is time
+        for.
+        """
+        last, count = self._last, len(self._sessions)
+        others = [
+            name
+            for name in self._sessions
+            if name not in last or last[name].after is not State.CONNECTED
+        ]
+        first = ""
+        if others:
+            name = min(others, key=self._by_need)
+            first = f"; {name}: {self._sessions[name].status.summary}"
+        return f"{count - len(others)} of {count} sessions connected{first}"
+
+    def _by_need(self, name: str) -> tuple[bool, str]:
+        last = self._last.get(name)
+        return last is None or who_must_act(last.session)[0] == "nobody", name
 
 
 class _Announced:

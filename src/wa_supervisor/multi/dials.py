@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from ..lifecycle import Child, Reason, State, facts
+from ..lifecycle.guards import crashed
 from .breaker import Breaker
 
 if TYPE_CHECKING:
@@ -142,8 +143,11 @@ def _has_failed(step: Step) -> bool:
     """Whether something went wrong just now.
 
     Of an operator's word and of a restart the cause is what it was, be it of last week: three that
-    are relinked in a minute are no trouble of all.
+    are relinked in a minute are no trouble of all. Nor are those that died with our fork server:
+    of a process that crashed by itself it is known how.
     """
+    if isinstance(step.fact, facts.ChildExited) and not crashed(step.fact):
+        return False
     left = step.after in {State.BACKOFF, State.LOGGED_OUT, State.GAVE_UP}
     fresh = step.session.reason is step.session.cause and step.before is not State.STOPPED
     return left and fresh and step.before is not step.after

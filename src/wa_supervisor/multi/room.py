@@ -6,13 +6,12 @@ and a process, 16 MiB.
 
 from __future__ import annotations
 
-import os
 import resource
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ..descriptors import NEEDED
+from ..descriptors import NEEDED, in_use
 from ..errors import TooManySessions
 
 DESCRIPTORS: Final = 13
@@ -52,9 +51,8 @@ def _descriptors() -> Limit | None:
     most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if most == resource.RLIM_INFINITY:
         return None
-    try:
-        used = len(os.listdir("/dev/fd"))  # noqa: PTH208 - only counted
-    except OSError:
+    used = in_use()
+    if used is None:
         return Limit("the limit of open files (RLIMIT_NOFILE)", 0)
     reserve = NEEDED - DESCRIPTORS
     more = (most - used - reserve) // DESCRIPTORS

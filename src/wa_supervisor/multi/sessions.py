@@ -8,14 +8,15 @@ import functools
 import logging
 import random
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
+from ..bounds import finished
 from ..clock import RealClock
 from ..errors import Misused
 from ..lifecycle import facts
 from ..session.parent.link import SessionLink, best_launcher
 from ..status import people_first
-from ..supervisor import Supervisor
+from ..supervisor import LEAVING_BOUND, Supervisor
 from .breaker import Breaker
 from .dials import Dials, Pace
 from .network_looks import NetworkLooks
@@ -38,6 +39,10 @@ log = logging.getLogger("wa_supervisor")
 
 _ITS_TURN = "sessions dial one after the other"
 
+STOPPING_AT_ONCE: Final = 50
+"""Of more each would have too little of the machine to end within its bound, and would be killed:
+of 500 at once on two cores 378 were. Measured; see docs/many.md."""
+
 
 class Sessions(Mapping[str, Supervisor]):
     """The sessions of one program, by their names.
@@ -50,7 +55,7 @@ class Sessions(Mapping[str, Supervisor]):
     while many fail alike (see `breaker`); `held` says so. A full disk, a hostile bot or a panic of
     one touches no other: each has its own process, directory, journal and lock.
 
-    Leaving the context stops all at once, within the bound of one. `permit` is asked before each
+    Leaving the context stops fifty at a time, each within its bound. `permit` is asked before each
     dial and returns once the session of that name may; while it raises or hangs the session waits,
     and is asked for again. `link` and `clock` are the seams for tests.
     """
@@ -141,12 +146,34 @@ class Sessions(Mapping[str, Supervisor]):
             raise
 
     async def remove(self, name: str) -> None:
-        """Stop a session, and forget it; its keys stay. Raises KeyError if there is none."""
+        """Stop a session, and forget it; its keys stay. Raises KeyError if there is none.
+
+        One that failed by a defect of ours has been told in the log, and is only forgotten.
+        """
         session = self._all[name]
+        with contextlib.suppress(Exception):  # logged when it failed, see _OneOfMany
+            await self._end(session)
+
+    async def stop(self) -> None:
+        """Stop all, fifty at a time, and wait until they have; none dials any more.
+
+        They stay here, and can still be asked how they stand.
+        """
+        await self._stop_pacing()
+        turns = asyncio.Semaphore(STOPPING_AT_ONCE)
+        await asyncio.gather(*(session.stopped(turns) for session in self._all.values()))
+
+    async def _stop_pacing(self) -> None:
+        if self._pacing is not None:
+            self._pacing.cancel()
+            await asyncio.gather(self._pacing, return_exceptions=True)
+            self._pacing = None
+
+    async def _end(self, session: _OneOfMany) -> None:
         try:
             await session.__aexit__(None, None, None)
         finally:
-            self._forget(name)
+            self._forget(session.settings.session)
 
     async def ended(self, name: str) -> None:
         """Wait until a session's run is over, well or not. Raises KeyError if there is none."""
@@ -195,15 +222,13 @@ class Sessions(Mapping[str, Supervisor]):
         traceback: TracebackType | None,
     ) -> None:
         """Stop all, and wait until everything has ended."""
-        ends = [asyncio.create_task(self.remove(name)) for name in self._all]
+        ends: list[asyncio.Task[None]] = []
         try:
+            await self.stop()
+        finally:
+            ends += [asyncio.create_task(self._end(session)) for session in self._all.values()]
             if ends:
                 await asyncio.wait(ends)
-        finally:
-            if self._pacing is not None:
-                self._pacing.cancel()
-                await asyncio.gather(self._pacing, return_exceptions=True)
-                self._pacing = None
             if self._permits is not None:
                 await self._permits.aclose()
             await self._looks.aclose()
@@ -256,6 +281,13 @@ class _OneOfMany(Supervisor):
     def __init__(self, settings: Settings, **options: Any) -> None:  # noqa: ANN401 - as `Sessions.add`
         super().__init__(settings, **options)
         self.over = asyncio.Event()
+
+    async def stopped(self, turns: asyncio.Semaphore) -> None:
+        """Stop in one of these turns, and wait for that; how it ended is not asked here."""
+        assert self._running is not None
+        async with turns:
+            self.stop()
+            await finished(self._running, LEAVING_BOUND + self.settings.stop.drain)
 
     async def run(self) -> Outcome:
         """Run, and say at once what a program with one session says by ending: a defect."""

@@ -8,6 +8,7 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from ... import looks
 from ...messages.errors import ClientGone, SendTimeout, SendUnknown
 from ..shared import protocol
 
@@ -104,7 +105,7 @@ class Calls:
     async def _take_pulse(self, watch: Watch, silent: Callable[[], None]) -> None:
         missed = 0
         while missed < MISSED_PULSES:
-            await asyncio.sleep(watch.pulse)
+            await asyncio.sleep(looks.interval(watch.pulse))
             answer = await self.ask("pulse", watch.pulse_timeout)
             missed = missed + 1 if answer.problem else 0
         silent()

@@ -27,6 +27,8 @@ _READY_SECONDS: Final = 60.0
 _FORK_SECONDS: Final = 10.0
 _CLOSE_SECONDS: Final = 1.0
 _REAP_SECONDS: Final = 2.0
+_PACKETS: Final = 32  # taken in one turn of the loop; those left wake it again
+_ALL_PACKETS: Final = 100_000  # more than a socket holds
 
 
 class ForkedProcess:
@@ -96,7 +98,7 @@ class ForkServer:
 
     def look(self) -> None:
         """Take note of what it has said meanwhile; it may have died."""
-        self._read_packets()
+        self._read_packets(_ALL_PACKETS)
 
     async def ready(self) -> None:
         """Wait until it can fork.
@@ -192,9 +194,11 @@ class ForkServer:
             self._loop.remove_reader(self._control)
             self._loop = None
 
-    def _read_packets(self) -> None:
-        """Take every packet that is there; it may be the end."""
-        while not self.closed:
+    def _read_packets(self, most: int = _PACKETS) -> None:
+        """Take the packets that are there, or some of very many; one may be the end."""
+        for _ in range(most):
+            if self.closed:
+                break
             try:
                 received = fork_protocol.receive(self._control)
             except BlockingIOError:

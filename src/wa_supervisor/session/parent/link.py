@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from ...errors import NeonizeUnusable, SessionError
 from ...lifecycle import facts
+from ...loop_share import next_turn
 from ...messages.errors import ClientGone, SendUnknown
 from ..shared import protocol
 from ..shared.endpoint import Endpoint
@@ -241,6 +242,7 @@ class SessionLink:
             await process.kill(self._bounds.kill)
             process.close()
             raise
+        await next_turn()  # many may have ended at once
         process.close()
         self._current, self._last = None, process
         if process.was_ended_by_its_bot(status):

@@ -23,7 +23,7 @@ from ..shared.spec import ExitCode
 from .calls import Calls
 from .door import BotDoor
 from .output import OutputPipe
-from .process import ExitStatus
+from .process import UNKNOWN_EXIT, ExitStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -238,6 +238,8 @@ class SessionProcess:
             return facts.StartRefused(self.spec.generation, detail)
         if not detail and status.signal == signal.SIGABRT and go_died(self._printed):
             detail = "neonize's Go library panicked"
+        if not detail and status == UNKNOWN_EXIT:
+            detail = "its fork server died, or hangs"
         return facts.ChildExited(self.spec.generation, status.returncode, status.signal, detail)
 
     # -- the line
