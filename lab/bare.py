@@ -130,7 +130,7 @@ class BareClient:
 
 @contextlib.asynccontextmanager
 async def bare_client(
-    endpoint: Endpoint, database: Path, *options: str, more: Mapping[str, str] | None = None
+    endpoint: Endpoint, database: Path | str, *options: str, more: Mapping[str, str] | None = None
 ) -> AsyncIterator[BareClient]:
     """Run the bare program; it is killed and reaped at the end, whatever happened.
 
@@ -150,7 +150,7 @@ async def bare_client(
         limit=1 << 20,
     )
     try:
-        yield BareClient(process, database)
+        yield BareClient(process, Path(database))
     finally:
         if process.returncode is None:
             process.kill()

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from . import (
     alone,
     core,
+    fence,
     inbox,
     kills,
     listen,
@@ -36,6 +37,7 @@ FIGURES: dict[str, Callable[[int], Awaitable[list[str]]]] = {
     "hear": messages.hear,
     "send": messages.send,
     "traffic": traffic.traffic,
+    "fence": fence.fence,
     "inbox": inbox.append,
     "inbox-read": inbox.read,
     "inbox-start": inbox.start,

@@ -133,4 +133,4 @@ async def test_without_fork_servers_a_lease_is_refused(monkeypatch: pytest.Monke
         SpawnLauncher().renew(now() + 1)
     monkeypatch.delattr(os, "pidfd_open")
     with pytest.raises(Misused, match="needs fork servers"):
-        Sessions().renew_lease(now() + 1)
+        Sessions().renew(now() + 1)

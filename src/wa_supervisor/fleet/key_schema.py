@@ -65,15 +65,17 @@ class KeySchema:
 
     def fence(self) -> None:
         """See that every table of the client refuses who is not the owner."""
+        # Postgres 13 has no CREATE OR REPLACE TRIGGER, and one may be there that was switched off.
+        drop = sql.SQL("DROP TRIGGER IF EXISTS {} ON {}")
         create = sql.SQL(
-            "CREATE OR REPLACE TRIGGER {} BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON {}"
+            "CREATE TRIGGER {} BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON {}"
             " FOR EACH STATEMENT EXECUTE FUNCTION wa_fleet.refuse_stale_owner({})"
         )
         for row in self.connection.execute(_UNFENCED, (self.name, TRIGGER)).fetchall():
             table = sql.Identifier(self.name, row["name"])
-            self.connection.execute(
-                create.format(sql.Identifier(TRIGGER), table, sql.Literal(self.owner.session))
-            )
+            trigger, session = sql.Identifier(TRIGGER), sql.Literal(self.owner.session)
+            self.connection.execute(drop.format(trigger, table))
+            self.connection.execute(create.format(trigger, table, session))
 
     def is_current(self) -> bool:
         """Whether the tables are those that the client makes, as far as it is known."""

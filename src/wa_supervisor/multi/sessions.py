@@ -114,14 +114,6 @@ class Sessions(Mapping[str, Supervisor]):
 
     # -- at run time
 
-    def renew_lease(self, until: float) -> None:
-        """Let the session processes live until then, in seconds of CLOCK_BOOTTIME.
-
-        From the first call on they are killed at that time, unless it was put off before, though
-        this program be frozen or hang. Raises Misused where there are no fork servers.
-        """
-        self._launcher.renew(until)
-
     async def add(self, settings: Settings, **options: Any) -> Supervisor:  # noqa: ANN401
         """Take a session and begin to run it; `options` are those of `Supervisor`.
 
