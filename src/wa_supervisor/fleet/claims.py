@@ -108,6 +108,7 @@ def register(
                 "capacity": capacity,
             },
         )
+        _resign(connection, former)
         _notify(connection)
         return Registration(worker, row["id"])
 
@@ -118,6 +119,7 @@ def stop_taking(database: FleetDatabase, here: Registration) -> None:
         connection.execute(
             "UPDATE workers SET stopping = true WHERE engine_id = %s", (here.engine_id,)
         )
+        _resign(connection, here.engine_id)
         _notify(connection)
 
 
@@ -126,9 +128,7 @@ def unregister(database: FleetDatabase, here: Registration) -> None:
     with database.transaction() as connection:
         connection.execute("DELETE FROM workers WHERE engine_id = %s", (here.engine_id,))
         connection.execute("DELETE FROM procrastinate_workers WHERE id = %s", (here.engine_id,))
-        connection.execute(
-            "UPDATE leader SET ticked_at = '-infinity' WHERE engine_id = %s", (here.engine_id,)
-        )
+        _resign(connection, here.engine_id)
         _notify(connection)
 
 
@@ -241,6 +241,14 @@ def _prove_lease(connection: Connection, here: Registration, timing: Timing) -> 
     ).fetchone()
     if proof is None:
         raise LockHeld(f"the lease of the worker {here.worker!r} has ended")
+
+
+def _resign(connection: Connection, engine_id: int | None) -> None:
+    """Have another lead at once, if that one does."""
+    connection.execute(
+        "UPDATE leader SET engine_id = NULL, ticked_at = '-infinity' WHERE engine_id = %s",
+        (engine_id,),
+    )
 
 
 def _notify(connection: Connection) -> None:

@@ -32,7 +32,7 @@ UPDATE leader SET engine_id = %(engine)s, ticked_at = now() WHERE only_row IN (
     SELECT only_row FROM leader
     WHERE engine_id = %(engine)s OR ticked_at < now() - make_interval(secs => %(lapses)s)
     FOR UPDATE SKIP LOCKED
-) RETURNING 1
+) AND EXISTS (SELECT FROM workers WHERE engine_id = %(engine)s AND NOT stopping) RETURNING 1
 """
 # A heartbeat that comes at the same time is either in time, and keeps the worker alive, or finds
 # its row gone: its worker then knows. Its jobs lose their worker_id by the foreign key.
