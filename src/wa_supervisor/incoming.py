@@ -17,8 +17,9 @@ from .live_gate import LiveGate
 from .messages.admission import Admission
 from .messages.delivery import Deliveries, Download
 from .messages.handed_out import HandedOut
-from .messages.inbox import Inbox, InboxOptions, InboxState
+from .messages.inbox import DEFAULTS, Inbox, InboxOptions, InboxState
 from .messages.reader import KINDS
+from .messages.shared_index import LOOK_EVERY
 from .session.shared.spec import InboxSpec
 from .status_parts import Received
 from .texts import check_name
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from .gate import GatePolicy
     from .lifecycle.facts import Fact
+    from .messages.elsewhere import Copies
     from .messages.message import Kind
     from .messages.reader import Item, Reader
     from .seams import Link
@@ -45,13 +47,20 @@ ASK_BOUND: Final = 5.0
 class Incoming:
     """The inbox of one run, and the gate before it. For the supervisor's loop."""
 
-    def __init__(self, directory: Path, options: InboxSettings, gate: GatePolicy) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        options: InboxSettings,
+        gate: GatePolicy,
+        copies: Copies | None = None,
+    ) -> None:
         self.admission = Admission(gate, self._phone_of)
         self.gate = LiveGate(directory, gate, self.admission)
         self.handed_out = HandedOut()
         """What other programs got of late, for those who answer one of them."""
         self._directory = directory
         self._options = options
+        self._copies = copies
         self._inbox: Inbox | None = None
         self._link: Link | None = None
         self.account = Account(directory, self._who_am_i)
@@ -77,6 +86,8 @@ class Incoming:
                 max_messages=options.max_messages,
                 max_bytes=options.max_mib << 20,
                 online=frozenset({BOT_READER}),
+                copies=self._copies,
+                poll=LOOK_EVERY if self._copies else DEFAULTS.poll,
             ),
             on_change=self._changed,
         )

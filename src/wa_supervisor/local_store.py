@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from .control import Orders, Talks
     from .crashes import CrashReport
+    from .messages.elsewhere import Copies
     from .settings import Settings
     from .status import Status
 
@@ -54,6 +55,11 @@ class LocalStore:
     def inbox(self) -> Path:
         """The directory of what is received."""
         return self.files.directory / "inbox"
+
+    @property
+    def copies(self) -> Copies | None:
+        """Nowhere."""
+        return None
 
     @property
     def lock_descriptor(self) -> int | None:

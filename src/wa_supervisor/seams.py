@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .control import Orders, Talks
     from .crashes import CrashReport
     from .lifecycle.facts import Fact
+    from .messages.elsewhere import Copies
     from .session.parent.calls import Answer
     from .session.parent.door import BotDoor, Dealt
     from .session.shared.endpoint import Endpoint
@@ -138,6 +139,10 @@ class Store(Protocol):
     @property
     def inbox(self) -> Path | None:
         """The directory of what is received; None where nothing can be kept."""
+
+    @property
+    def copies(self) -> Copies | None:
+        """Where messages of other machines are, see `elsewhere`; None where there are none."""
 
     @property
     def lock_descriptor(self) -> int | None:

@@ -108,7 +108,9 @@ class Supervisor(Sending):
         self._store = store or DiskStore(settings)
         self._incoming: Incoming | None = None
         if settings.inbox.enabled and self._store.inbox is not None:
-            self._incoming = Incoming(self._store.inbox, settings.inbox, settings.gate)
+            self._incoming = Incoming(
+                self._store.inbox, settings.inbox, settings.gate, self._store.copies
+            )
         self._bot = BotFeed(settings, self._incoming, self._store.inbox)
         self._jitter = jitter
         self._outgoing = Outgoing(

@@ -27,6 +27,8 @@ log = logging.getLogger("wa_supervisor")
 
 AGAIN_AFTER: Final = 15.0
 """Seconds after which a session that could not be begun is tried again, here or elsewhere."""
+HANDOVER_BOUND: Final = 3.0
+"""Seconds for the messages of a session that ends here; what is left is handed over later."""
 EMBEDDER_BOUND: Final = 1.0
 """Seconds for what `on_session` does once its session has ended."""
 
@@ -119,6 +121,7 @@ class SessionJob:
             for task in (ended, ending):
                 task.cancel()
             await self._leave()
+            await self._hand_over()
             if embedder is not None:
                 embedder.cancel()
                 await asyncio.wait({embedder}, timeout=EMBEDDER_BOUND)
@@ -129,6 +132,19 @@ class SessionJob:
             await self._term.sessions.remove(self.session)
         except Exception:
             log.exception("%s did not end well", self.session)
+
+    async def _hand_over(self) -> None:
+        """Let the next owner have what nobody has read here, before it begins."""
+        if not self._term.holds:
+            return  # it is stranded until this worker looks for it
+        handing = asyncio.ensure_future(
+            asyncio.to_thread(self._term.stranded.give_up, self.session)
+        )
+        done, _ = await asyncio.wait({handing}, timeout=HANDOVER_BOUND)
+        if not done:
+            log.warning("%s: its messages are still being handed over", self.session)
+        elif (error := handing.exception()) is not None:
+            log.error("%s: its messages are not handed over", self.session, exc_info=error)
 
     def _embedder(self, supervisor: Supervisor) -> asyncio.Task[None] | None:
         on_session = self._term.plan.on_session

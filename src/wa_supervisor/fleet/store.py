@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..local_store import LocalStore
 from ..store.fleet_note import FleetNote, write_note
+from .copies import FleetCopies
 from .keys import FleetKeys
 from .records import NoReserve, PostgresRecords
 
@@ -47,6 +48,12 @@ class FleetStore(LocalStore):
             keep_quarantined=settings.quarantine.keep,
             keep_days=settings.quarantine.days,
         )
+
+    @property
+    def copies(self) -> FleetCopies:
+        """The session's messages in the fleet's database."""
+        keeps_all = self._settings.fleet.inbox == "postgres"
+        return FleetCopies(self._fleet, self._ownership, keeps_all=keeps_all)
 
     def acquire(self) -> None:
         """Make or check the directory, lock it, and note whose it is."""

@@ -23,6 +23,7 @@ CREATE TABLE sessions (
   wanted_worker text,                      -- where an operator has ordered it; null once it is there
   retry_at timestamptz,                    -- when it is tried again, if it could not be begun
   trouble text,                            -- why it could not be begun
+  account_since bigint NOT NULL DEFAULT 0, -- the session process from which on it is of this account
   -- Said by its owner with each step:
   state text,
   substate text,
@@ -83,15 +84,29 @@ CREATE TABLE clients (
   tables_version integer NOT NULL
 );
 
--- Received messages that are not only on one worker's disk.
+-- Who reads a session's messages, on whatever worker: they are kept for each of these.
+CREATE TABLE readers (
+  session text NOT NULL REFERENCES sessions (name) ON DELETE CASCADE,
+  name text NOT NULL,
+  since timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (session, name)
+);
+
+-- Received messages that are not only on one worker's disk. A row without a record is kept for some
+-- weeks all the same, so that whoever comes with that message again finds that it was dealt with.
 CREATE TABLE messages (
   id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
   session text NOT NULL REFERENCES sessions (name) ON DELETE CASCADE,
-  epoch bigint NOT NULL,
-  message_id text NOT NULL,
-  record bytea NOT NULL,
-  UNIQUE (session, message_id)
+  key bytea NOT NULL,                      -- what tells it from others, hashed
+  generation bigint NOT NULL,              -- the session process that received it
+  record bytea,                            -- null: nobody waits for it here any more
+  holder text,                             -- the worker whose inbox has it, too
+  done text[] NOT NULL DEFAULT '{}',       -- the readers that have acknowledged it
+  changed_at timestamptz NOT NULL DEFAULT now(),
+  UNIQUE (session, key)
 );
+CREATE INDEX messages_that_wait ON messages (session, id) WHERE record IS NOT NULL;
+CREATE INDEX messages_by_change ON messages (changed_at) WHERE record IS NULL;
 
 -- Messages that wait unread on the disk of a worker which is not the session's owner any more.
 CREATE TABLE stranded (

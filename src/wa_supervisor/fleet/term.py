@@ -23,6 +23,7 @@ from .heartbeat import Heartbeat, boot_clock
 from .lease import Lease, Timing
 from .session_job import SessionJob
 from .store import FleetStore
+from .stranded import LOOK_EVERY, Stranded
 from .tick import TICK_EVERY, tick
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ class Term:
         self.here = here
         self.sessions = Sessions(permit=self._permit, link=plan.link)
         self.jobs: dict[str, SessionJob] = {}
+        self.stranded = Stranded(database, plan.name, plan.data_dir)
         self._lease = lease
         self._threads = threads
         self._takes_jobs = True
@@ -128,7 +130,12 @@ class Term:
                 engine(self.database, self.here, callbacks, capacity=self.plan.capacity)
             )
             await stack.enter_async_context(
-                _running(self._lead(), self._look_for_strays(), self._prestart())
+                _running(
+                    self._lead(),
+                    self._look_for_strays(),
+                    self._look_for_stranded(),
+                    self._prestart(),
+                )
             )
             running = asyncio.create_task(made.run(), name="engine")
             try:
@@ -261,6 +268,15 @@ class Term:
             with contextlib.suppress(SupervisorError):  # the first session says so, too
                 settings = Settings(**{**self.plan.settings, "data_dir": self.plan.data_dir})
                 await self.sessions.prestart(settings.endpoint)
+
+    async def _look_for_stranded(self) -> None:
+        """Hand over messages on this disk of sessions that others have now."""
+        while True:
+            try:
+                await asyncio.to_thread(self.stranded.look)
+            except StoreError as error:
+                log.debug("it is not known what is stranded here: %s", error)
+            await asyncio.sleep(LOOK_EVERY)
 
     async def _look_for_strays(self) -> None:
         suspected: set[int] = set()

@@ -10,6 +10,9 @@ from typing import Final
 PHONE: Final = "phone_seen"
 """The count that is none: when the phone last sent something, in milliseconds since 1970."""
 
+JUMPED: Final = "jumped"
+"""The count of numbers that no item has, as another machine has given higher ones."""
+
 
 @dataclass(slots=True)
 class Cursor:

@@ -19,12 +19,13 @@ from typing import Final, Literal, Self, TypeVar
 from ..gate import Identity
 from .cursors import phone_seen_at
 from .defaults import DURABILITY, MAX_MESSAGES, MAX_MIB, Durability
+from .elsewhere import Copies
 from .errors import InboxError, InboxFull, LogError, NoSuchReader, ReaderBusy
 from .index import Index
 from .message import Kind
 from .other_account import set_aside
-from .parse import glance
 from .reader import KINDS, Reader, Source, acknowledge
+from .shared_index import open_index
 from .worker import Worker
 
 log = logging.getLogger("wa_supervisor")
@@ -52,6 +53,8 @@ class InboxOptions:
     them, or they would have it for ever."""
     poll: float = 120.0
     """Seconds between two looks at the log when nobody said that there is more."""
+    copies: Copies | None = None
+    """Where messages of other machines are, see `SharedIndex`."""
     again: float = 2.0
     """The same while the disk is in trouble: it may be over at any moment."""
 
@@ -153,11 +156,9 @@ class Inbox:
         worker = Worker("inbox", InboxError)
 
         def begin() -> Index:
-            index = Index.open(
-                directory,
-                look=glance,
-                remember=options.remember,
-                durable=options.durability == "power",
+            durable = options.durability == "power"
+            index = open_index(
+                directory, options.copies, remember=options.remember, durable=durable
             )
             for name in readers:
                 index.register(name)

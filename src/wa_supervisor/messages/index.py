@@ -198,29 +198,16 @@ class Index:
         handed = max(handed, cursor.handed)
         if not added and handed == cursor.handed:
             return
-        before = reached = cursor.acknowledged
-        while reached + 1 in added or reached + 1 in cursor.ahead:
-            reached += 1
-        beyond = {number for number in added if number > reached}
+        before = cursor.acknowledged
         with self._changing("write"):
-            self._connection.execute(
-                "UPDATE readers SET acknowledged = ?, handed = ? WHERE name = ?",
-                (reached, handed, name),
-            )
-            if cursor.ahead and reached > before:
-                self._connection.execute(
-                    "DELETE FROM ahead WHERE reader = ? AND number <= ?", (name, reached)
-                )
-            self._connection.executemany(
-                "INSERT INTO ahead VALUES (?, ?)", [(name, number) for number in beyond]
-            )
-        cursor.acknowledged, cursor.handed = reached, handed
-        cursor.ahead |= beyond
-        if cursor.ahead:
-            cursor.ahead.difference_update(range(before + 1, reached + 1))
-        if reached > before:
+            moved = statements.move(self._connection, name, cursor, added, handed)
+        self.cursors[name] = moved
+        if moved.acknowledged > before:
             self._retire()
         self._publish()
+
+    def set_aside_elsewhere(self, generation: int, target: Path) -> None:
+        """Put aside what earlier generations have received and what is kept elsewhere: nothing."""
 
     def last_in(self, segment: int) -> int:
         """Return the number of the last item up to this segment; 0 if there is none."""

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from ..sqlite_files import connect_to_read
-from .cursors import phone_seen_at
+from .cursors import JUMPED, phone_seen_at
 from .database import raised_as
 from .errors import InboxError
 from .index_layout import MIGRATIONS
@@ -59,7 +59,7 @@ def _read(connection: sqlite3.Connection) -> Kept:
     (oldest,) = connection.execute(_OLDEST).fetchone()
     waits = oldest is not None and any(depths.values())
     return Kept(
-        received=received,
+        received=received - counts.get(JUMPED, 0),
         depths=depths,
         oldest=datetime.fromtimestamp(oldest / 1e9, UTC) if waits else None,
         set_aside=counts.get("set_aside", 0),

@@ -29,6 +29,7 @@ def set_aside(index: Index, directory: Path, generation: int, target: Path) -> i
             os.link(segment_path(directory, number), segment_path(target, number))
     except OSError as error:
         raise failed("set aside the log", directory, error) from error
+    index.set_aside_elsewhere(generation, target)
     last = index.last_in(max(older, default=0))
     index.pass_over(last)
     return last

@@ -95,7 +95,8 @@ class Source:
             if message is None or message.kind not in self._kinds:
                 skipped.append(number)
                 continue
-            redelivered = number <= self._handed
+            # Another machine may have handed it out, too.
+            redelivered = number <= self._handed or place.segment < 0
             self._ready.append(Item(number, message, redelivered=redelivered, place=place))
             size += len(record.data)
             if size > _FETCHED_BYTES:

@@ -24,6 +24,7 @@ INDEX: Final = "index.db"
 """The file of what is remembered of the log, beside it."""
 
 _NAME: Final = re.compile(r"(\d{16})\.log")
+_HANDED_OVER: Final = re.compile(r"handed-over-(\d{16})\.log")
 _CHUNK: Final = 256 << 10  # bytes
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW
 
@@ -40,7 +41,12 @@ BEGINNING: Final = Position(0, 0)
 
 
 def segment_path(directory: Path, number: int) -> Path:
-    """Return where the segment of this number lies."""
+    """Return where the segment of this number lies.
+
+    Those of a negative number are no part of the log: they hold what another machine has received.
+    """
+    if number < 0:
+        return directory / f"handed-over-{-number:016d}.log"
     return directory / f"{number:016d}.log"
 
 
@@ -53,6 +59,12 @@ def segment_numbers(directory: Path) -> list[int]:
     except OSError as error:
         raise failed("list the log", directory, error) from error
     return sorted(int(match[1]) for match in map(_NAME.fullmatch, names) if match)
+
+
+def handed_over_numbers(directory: Path) -> list[int]:
+    """List the segments that another machine has received. Raises OSError."""
+    matches = map(_HANDED_OVER.fullmatch, os.listdir(directory))  # noqa: PTH208 - as above
+    return sorted(-int(match[1]) for match in matches if match)
 
 
 def identity(directory: Path) -> tuple[int, int] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
+from .cursors import Cursor
 from .record import Record
 
 _KEPT_UNREADABLE: Final = 100
@@ -46,10 +47,38 @@ def keep_unreadable(connection: sqlite3.Connection, why: str, record: Record) ->
     )
 
 
+def move(
+    connection: sqlite3.Connection, name: str, cursor: Cursor, added: set[int], handed: int
+) -> Cursor:
+    """Keep that a reader has acknowledged these as well; return where it is then."""
+    reached = cursor.acknowledged
+    while reached + 1 in added or reached + 1 in cursor.ahead:
+        reached += 1
+    beyond = {number for number in added if number > reached}
+    connection.execute(
+        "UPDATE readers SET acknowledged = ?, handed = ? WHERE name = ?", (reached, handed, name)
+    )
+    if cursor.ahead and reached > cursor.acknowledged:
+        connection.execute("DELETE FROM ahead WHERE reader = ? AND number <= ?", (name, reached))
+    connection.executemany("INSERT INTO ahead VALUES (?, ?)", [(name, each) for each in beyond])
+    ahead = {number for number in cursor.ahead if number > reached} if cursor.ahead else set()
+    return Cursor(reached, handed, ahead | beyond)
+
+
+def jump(connection: sqlite3.Connection, number: int, by: int) -> None:
+    """Go on with higher numbers; all up to this one was acknowledged by every reader."""
+    connection.execute("UPDATE scan SET number = ?", (number + by,))
+    connection.execute("UPDATE readers SET acknowledged = ?1, handed = ?1", (number + by,))
+    for table in ("items", "ahead", "tries"):
+        connection.execute(f"DELETE FROM {table}")  # noqa: S608 - three names
+    # What was received is still known: as far from the newest number as it was.
+    connection.execute("UPDATE seen SET number = number + ?", (by,))
+
+
 def last_in(connection: sqlite3.Connection, segment: int) -> int:
     """Return the number of the last item in the segments up to this one; 0 if there is none."""
     (number,) = connection.execute(
-        "SELECT max(number) FROM items WHERE segment <= ?", (segment,)
+        "SELECT max(number) FROM items WHERE segment BETWEEN 1 AND ?", (segment,)
     ).fetchone()
     return number or 0
 

@@ -40,6 +40,7 @@ class MemoryStore:
 
     database = Path("memory")
     lock_descriptor = None
+    copies = None
 
     def __init__(self, *, paired: bool = False) -> None:
         self.keys = MemoryKeys(paired=paired)

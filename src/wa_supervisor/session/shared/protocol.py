@@ -236,7 +236,7 @@ class Deliver(_Frame):
     kind: Literal["deliver"] = "deliver"
     id: Number
     number: Count
-    segment: Count
+    segment: int
     offset: Count
     late: bool
     redelivered: bool
