@@ -13,10 +13,10 @@ WORKDIR /build
 # Dependencies first: they change seldom, and this layer is then reused.
 COPY pyproject.toml uv.lock ./
 COPY loopback/pyproject.toml loopback/
-RUN uv sync --frozen --no-dev --no-install-workspace
+RUN uv sync --frozen --no-dev --all-extras --no-extra demo --no-install-workspace
 COPY README.md LICENSE ./
 COPY src src
-RUN uv sync --frozen --no-dev --no-editable
+RUN uv sync --frozen --no-dev --all-extras --no-extra demo --no-editable
 
 FROM python:3.13-slim
 

@@ -75,7 +75,7 @@ def test_a_session_is_added_listed_moved_and_removed(cli: Cli, postgres: SecretS
 
 
 def test_the_settings_of_the_file_are_stored_without_what_a_worker_decides(
-    cli: Cli, postgres: SecretStr, tmp_path: Path
+    cli: Cli, postgres: SecretStr, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "wa.toml"
     file.write_text(
@@ -85,6 +85,7 @@ def test_the_settings_of_the_file_are_stored_without_what_a_worker_decides(
         f'mode = "code"\nphone = "+{NUMBER}"\n'
         "[sessions.club]\n"
     )
+    monkeypatch.setenv("WA_SUPERVISOR_PAIRING__QR", "payload:/run/of-this-machine")
     answer = cli("add", "--all", "--config", str(file), "--json")
     assert objects(answer) == {"added": ["shop", "club"]}
     with FleetDatabase(postgres) as fleet, fleet.transaction() as connection:

@@ -47,10 +47,10 @@ def add(
     database: DatabaseOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Add sessions with the settings that `run` would read for them.
+    """Add sessions with what the settings file says of them.
 
-    What a worker decides is left out: data_dir, database and most of [fleet]. Settings that are
-    replaced hold from the session's next start on.
+    What a worker decides is left out: data_dir, database, [web] and most of [fleet]; and so is the
+    environment, which is this machine's. Settings that are replaced hold from the next start on.
     """
     if bool(sessions) == all_:
         raise ConfigError("name the sessions to add, or all that the settings have by --all")
@@ -63,7 +63,7 @@ def add(
         )
     with opened(url, install=True) as fleet_database:
         for name, loaded in found.items():
-            given = orders.sessions_own(loaded.sources.tree())
+            given = orders.sessions_own(loaded.sources.from_file)
             orders.add(fleet_database, name, given, replace=replace)
             if not json:
                 print(f"{name}: added; a worker that has room takes it.")
