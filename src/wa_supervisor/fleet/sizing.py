@@ -9,7 +9,7 @@ A_SESSION: Final = 2
 for a moment when more queries are under way at once. Measured on neonize 0.5.2, connected: 2."""
 A_WORKER: Final = 10
 """Connections of a worker at most: four of its own (`database.CONNECTIONS`), as many of the engine,
-its listener and its heartbeat."""
+that of its heartbeat and that of its page."""
 BESIDE: Final = 20
 """For what is opened for a moment, for operators, and those that Postgres keeps for superusers."""
 OLDEST: Final = 13
