@@ -211,6 +211,7 @@ async def test_a_server_that_is_not_whatsapp_raises_noise_handshake_failed(
     assert "noise handshake failed: failed to verify server cert" in raised["error"]
 
 
+@pytest.mark.long
 async def test_redials_wait_two_seconds_longer_each_time_and_say_nothing(
     clients: Clients,
 ) -> None:

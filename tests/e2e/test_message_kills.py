@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 COMMAND = "--kills 4 --stops 1 --seed 3 --burst 60 --life 0.5 --ours-only"
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_kills_and_a_stop_in_bursts_lose_nothing_that_neonize_handed_over() -> None:
     played = subprocess.run(

@@ -233,6 +233,7 @@ async def test_a_listener_outlives_the_supervisor_and_one_that_stops_holds_nobod
         assert await stopped.text() == "message number 0"
 
 
+@pytest.mark.long
 async def test_a_text_is_sent_once_for_its_key_and_every_failure_has_its_exit_code(
     world: World,
 ) -> None:
@@ -291,6 +292,7 @@ async def test_a_text_is_sent_once_for_its_key_and_every_failure_has_its_exit_co
     assert (await scene.ann.next_message()).id == last.strip()
 
 
+@pytest.mark.long
 async def test_the_gate_is_changed_without_a_reconnect_and_stays_so_after_a_restart(
     world: World,
 ) -> None:

@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from messages.killed_reader import said_of
 from messages.killed_writer import event
 from messages.writers import KILLS, TESTS, Writer
@@ -78,6 +80,7 @@ class ReadingProcess:
         return [json.loads(line) for line in said.splitlines(keepends=True) if line[-1:] == b"\n"]
 
 
+@pytest.mark.long
 def test_kills_of_both_sides_lose_nothing_and_hand_nothing_out_twice_that_was_acknowledged(
     tmp_path: Path,
 ) -> None:
