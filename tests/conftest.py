@@ -1,6 +1,7 @@
 """How the tests are shared out, Hypothesis profiles, and Postgres databases.
 
-The profiles: `dev`, `ci` where CI is set, and HYPOTHESIS_PROFILE=soak for a night.
+The profiles: `dev`, `ci` where CI is set, `coverage` for the lines of the pure rooms (CI runs their
+tests with the examples of `ci` besides), and HYPOTHESIS_PROFILE=soak for a night.
 """
 
 from __future__ import annotations
@@ -32,6 +33,14 @@ settings.register_profile(
     deadline=None,
     derandomize=True,
     print_blob=True,
+    database=None,
+)
+settings.register_profile(
+    "coverage",
+    max_examples=60,
+    stateful_step_count=40,
+    deadline=None,
+    derandomize=True,
     database=None,
 )
 settings.register_profile(

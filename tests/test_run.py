@@ -23,7 +23,6 @@ from wa_supervisor.session.parent.link import SessionLink
 from wa_supervisor.store import CredentialKeeper
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 pytestmark = pytest.mark.e2e
@@ -61,45 +60,29 @@ async def stopped_after(supervisor: Supervisor, retries: int) -> None:
     assert outcome.state is State.STOPPED
 
 
-def fail(_: Step) -> None:
-    raise LookupError("no such pager")
-
-
-async def fail_later(step: Step) -> None:
-    await asyncio.sleep(0)
-    fail(step)
-
-
-@pytest.mark.parametrize("listener", [fail, fail_later])
-async def test_a_listener_that_raises_ends_nothing(
-    supervisor: Supervisor,
-    listener: Callable[[Step], object],
-    caplog: pytest.LogCaptureFixture,
+async def test_listeners_that_raise_or_hang_end_nothing_and_every_other_hears_of_every_step(
+    supervisor: Supervisor, caplog: pytest.LogCaptureFixture
 ) -> None:
-    supervisor.on_step(listener)
-    await stopped_after(supervisor, 2)
-    assert "no such pager" in caplog.text
-
-
-async def test_a_coroutine_function_hears_of_every_step(supervisor: Supervisor) -> None:
     at_once: list[Step] = []
     later: list[Step] = []
+
+    def fail(_: Step) -> None:
+        raise LookupError("no such pager")
+
+    async def fail_later(_: Step) -> None:
+        await asyncio.sleep(0)
+        raise LookupError("no such mail")
 
     async def listen(step: Step) -> None:
         await asyncio.sleep(0)
         later.append(step)
 
-    supervisor.on_step(at_once.append)
-    supervisor.on_step(listen)
+    for listener in (fail, fail_later, lambda _: asyncio.sleep(3600), at_once.append, listen):
+        supervisor.on_step(listener)
     await stopped_after(supervisor, 2)
+    assert "no such pager" in caplog.text
+    assert "no such mail" in caplog.text
     assert later == at_once
-
-
-async def test_a_listener_that_hangs_holds_up_neither_the_session_nor_its_end(
-    supervisor: Supervisor,
-) -> None:
-    supervisor.on_step(lambda _: asyncio.sleep(3600))
-    await stopped_after(supervisor, 2)
 
 
 @pytest.mark.parametrize(
