@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..supervisor import Supervisor
     from .door import Site
 
-BUSY_BOUND: Final = 1.0
+BUSY_BOUND: Final = 5.0
 """Seconds for a name to become free: who comes again may be quicker than the news of his end."""
 
 ANSWER_BOUND: Final = 5.0

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 SHOWN_STEPS: Final = 30
 """Steps of the history on the page."""
 
+SOON: Final = timedelta(days=3)
+"""So long before WhatsApp unlinks a device that is said first."""
+
 LAST_PATH: Final = 4
 """Moves that the chart draws."""
 
@@ -104,12 +107,18 @@ class View:
 
     @property
     def tone(self) -> str:
-        """`bad` needs a person, `good` is heard, `wait` heals by itself."""
+        """`ask` waits for a scan, `bad` for a person, `good` is heard, `wait` heals by itself."""
         if self.status.state is State.STOPPED:
             return "off"
+        if self._shows_code:
+            return "ask"
         if self.status.needs_person:
             return "bad"
         return "good" if self.status.is_ready else "wait"
+
+    @property
+    def _shows_code(self) -> bool:
+        return self.status.state is State.PAIRING and self.status.substate != "linking"
 
     @property
     def who(self) -> str:
@@ -117,7 +126,7 @@ class View:
         status = self.status
         if status.state is State.STOPPED:
             return "It is stopped"
-        if status.state is State.PAIRING and status.substate != "linking":
+        if self._shows_code:
             by_code = status.pairing is not None and status.pairing.kind == "pair_code"
             return "Type the code on the phone" if by_code else "Scan the code with the phone"
         if status.who == "operator":
@@ -130,7 +139,7 @@ class View:
     def what(self) -> str:
         """What happened and what that means, in a sentence."""
         status = self.status
-        if status.state is State.PAIRING and status.substate != "linking":
+        if self._shows_code:
             return "In WhatsApp on the phone: Settings, then Linked devices, then Link a device."
         if status.sentence:
             return status.sentence
@@ -201,6 +210,12 @@ class View:
                 yield Countdown(label, until, span(until - status.ts), note)
 
     @property
+    def soon(self) -> tuple[Countdown, ...]:
+        """What comes about before long, and that something depends on."""
+        near = self.status.ts + SOON
+        return tuple(each for each in self.countdowns if not each.note or each.until < near)
+
+    @property
     def meters(self) -> tuple[Meter, ...]:
         """The budgets: dials always, the others once something is spent."""
         return tuple(
@@ -244,7 +259,9 @@ class View:
         if received.set_aside:
             yield "Set aside", f"{received.set_aside}: the bot's handlers failed on them"
         if received.refused:
-            each = ", ".join(f"{count} {why}" for why, count in received.refused.items())
+            each = ", ".join(
+                f"{count} {why.replace('_', ' ')}" for why, count in received.refused.items()
+            )
             yield "Gate", f"refused {each}"
 
     def _processes(self) -> Iterator[tuple[str, str]]:
