@@ -12,7 +12,7 @@ from wa_supervisor.fleet.decisions import Drop, End, Give, JobRow, SessionRow, d
 from wa_supervisor.fleet.placement import Place
 
 WORKERS = ("w1", "w2", "w3")
-often = settings(max_examples=250)
+often = settings(max_examples=150)
 NAMES = tuple(f"s{number}" for number in range(6))
 
 
