@@ -11,14 +11,18 @@ import time
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest.mock import AsyncMock
 
 import psycopg
 import pytest
+from procrastinate import PsycopgConnector
+from procrastinate.jobs import Job, Status
 from pydantic import SecretStr
 
 from fleet.workers import QUICK, Fleet, fleet_of, until
 from wa_supervisor import LockHeld, State
 from wa_supervisor.fleet import claims, orders, term
+from wa_supervisor.fleet.engine import Callbacks, Jobs
 from wa_supervisor.fleet.lease import Timing
 
 if TYPE_CHECKING:
@@ -213,6 +217,34 @@ async def test_postgres_away_for_longer_ends_the_sessions_before_others_might_ta
         await asyncio.to_thread(postgres_server.start)
     await until(lambda: here.owners() == {"a": "w1"} and here.epochs() == {"a": 2}, 15)
     await until(lambda: worker.statuses()[0].state is State.CONNECTED)
+
+
+async def test_what_a_worker_says_of_a_job_that_was_taken_from_it_means_nothing(
+    here: Fleet,
+) -> None:
+    here.add("a")
+    here.worker("w1")
+    await until(lambda: here.owners() == {"a": "w1"})
+    (job,) = here.rows("SELECT id, worker_id FROM procrastinate_jobs")
+    former = Jobs(
+        PsycopgConnector(conninfo=here.database.conninfo, min_size=1, max_size=1),
+        claims.Registration("zombie", job["worker_id"] - 1),
+        Callbacks(
+            run_job=AsyncMock(),
+            takes_jobs=lambda: True,
+            lease_holds=lambda: True,
+            on_news=lambda: None,
+        ),
+    )
+    await former.connector.open_async()
+    try:
+        what = Job(id=job["id"], queue="", lock=None, queueing_lock=None, task_name="")
+        await former.finish_job(what, Status.ABORTED, delete_job=True)
+    finally:
+        await former.connector.close_async()
+    assert here.rows("SELECT id FROM procrastinate_jobs WHERE status = 'doing'") == [
+        {"id": job["id"]}
+    ]
 
 
 async def test_an_owner_of_before_that_hangs_in_a_write_does_not_keep_a_claim_waiting(

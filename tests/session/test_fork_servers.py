@@ -127,6 +127,20 @@ async def test_a_server_that_died_while_nobody_needed_it_is_replaced(servers: Fo
     assert first not in servers.pids
 
 
+async def test_all_that_was_forked_is_killed_at_once_and_no_more_is_started(
+    servers: ForkServers, tmp_path: Path
+) -> None:
+    trusting = LOOPBACK.model_copy(update={"ca_file": tmp_path / "ca.pem"})
+    forks = [await fork(servers, endpoint) for endpoint in (LOOPBACK, LOOPBACK, trusting)]
+    everybody = [*servers.pids, *(each.process.pid for each in forks)]
+    servers.kill()
+    await until(lambda: not any(map(alive, everybody)), 2)
+    with pytest.raises(SessionError, match="starts no more"):
+        await servers.ready(LOOPBACK)
+    for each in forks:
+        await each.end()
+
+
 async def test_a_server_that_hangs_fails_one_start_and_ends_no_session(
     servers: ForkServers, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,6 +27,9 @@ log = logging.getLogger("wa_supervisor")
 
 AGAIN_AFTER: Final = 15.0
 """Seconds after which a session that could not be begun is tried again, here or elsewhere."""
+CLIENT_BOUND: Final = 5.0
+"""Seconds for a session process that is still there when its session was stopped."""
+CLIENT_LOOKS: Final = 50
 HANDOVER_BOUND: Final = 3.0
 """Seconds for the messages of a session that ends here; what is left is handed over later."""
 EMBEDDER_BOUND: Final = 1.0
@@ -120,18 +123,24 @@ class SessionJob:
         finally:
             for task in (ended, ending):
                 task.cancel()
-            await self._leave()
+            await self._leave(supervisor)
             await self._hand_over()
             if embedder is not None:
                 embedder.cancel()
                 await asyncio.wait({embedder}, timeout=EMBEDDER_BOUND)
 
-    async def _leave(self) -> None:
+    async def _leave(self, supervisor: Supervisor) -> None:
         """Stop the session; nothing of it lives here after that."""
         try:
             await self._term.sessions.remove(self.session)
         except Exception:
             log.exception("%s did not end well", self.session)
+        # Its client is ended by SIGKILL, whatever hangs: before that nobody else may have it.
+        for _ in range(CLIENT_LOOKS):
+            if supervisor.status.client is None:
+                return
+            await asyncio.sleep(CLIENT_BOUND / CLIENT_LOOKS)
+        log.error("%s: its session process has outlived SIGKILL", self.session)
 
     async def _hand_over(self) -> None:
         """Let the next owner have what nobody has read here, before it begins."""

@@ -38,8 +38,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("wa_supervisor")
 
-LEASE_LOOKS: Final = 0.1
-"""Seconds between two looks whether the lease has ended."""
+LEASE_LOOKS: Final = 0.25
+"""Seconds between two looks whether the lease has ended: timers stand while the machine is
+suspended, and others may have taken this worker for dead."""
 STRAYS_EVERY: Final = 5.0
 """Seconds between two looks for jobs that the engine takes this worker to run."""
 SOONEST_TICK: Final = 0.05
