@@ -191,6 +191,7 @@ def test_a_fleet_reads_in_80_columns_with_what_needs_a_person_first(
             needs="operator",
         )
         claim(fleet, "s02", "w2", state="Connected", substate="online")
+        claim(fleet, "s03", "w3", state="Pairing", needs="phone")
         with fleet.transaction() as connection:
             connection.execute("INSERT INTO stranded VALUES ('w2', 's01', 12)")
     answer = cli("status")
@@ -199,13 +200,14 @@ def test_a_fleet_reads_in_80_columns_with_what_needs_a_person_first(
     assert max(map(len, lines)) <= 80
     told = " ".join(answer.out.split())
     assert told.startswith(
-        "3 workers (1 alive, 1 dead, 1 draining); 1 of 30 sessions connected, 1 needs a person."
+        "3 workers (1 alive, 1 dead, 1 draining); 1 of 30 sessions connected, 2 need a person."
     )
     assert "s01: GaveUp on worker-with-a-long-name-1: Every retry was used up" in told
     assert "`wa-supervisor resume --session s01`, on the worker worker-with-a-long-name-1" in told
+    assert "`wa-supervisor qr --session s03` shows, on the worker w3." in told
     assert told.index("Needs a person:") < told.index("Waits:")
     assert "12 messages lie unread on the disk of w2; they are read once it is back." in told
-    assert "... and 9 more; `wa-supervisor fleet list` has all" in told
+    assert "... and 8 more; `wa-supervisor fleet list` has all" in told
     assert objects(cli("status", "--json"))["totals"]["stranded"] == 12
     listed = cli("list").out.splitlines()
     assert listed[1].startswith("s01")

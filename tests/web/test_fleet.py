@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from e2e.browser import Tab, browsing
 from wa_supervisor.errors import Unreachable
 from wa_supervisor.fleet.report import FleetReport, SessionReport, Totals, WorkerReport
 from wa_supervisor.lifecycle import Reason
@@ -19,6 +20,8 @@ from wa_supervisor.web import fleet as fleet_module
 from wa_supervisor.web.access import Access, Scope, Tokens
 from wa_supervisor.web.app import make_app
 from wa_supervisor.web.fleet import WatchedFleet
+from wa_supervisor.web.serving import serving
+from web.test_server import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -92,6 +95,33 @@ class Fleet:
         if self.error is not None:
             raise self.error
         return self.says
+
+
+@pytest.mark.e2e
+async def test_a_screen_reader_a_narrow_screen_and_the_content_policy_find_no_fault(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    port = free_port()
+    origin, tokens = f"http://127.0.0.1:{port}", tmp_path / "web"
+    address = Address.parse(f"127.0.0.1:{port}")
+    async with (
+        serving({}, address, tokens, fleet=WatchedFleet(fleet.read, "w1")) as link,
+        browsing() as browser,
+    ):
+        context = await browser.new_context(viewport={"width": 390, "height": 800})
+        tab = Tab(await context.new_page(), origin)
+        tab.listen()
+        await tab.page.goto(link)
+        await tab.page.click("button")
+        await tab.page.wait_for_selector("a[href='/fleet']")
+        await tab.page.goto(f"{origin}/fleet")
+        await tab.says("1 of 3 sessions connected")
+        assert await tab.violations() == []
+        assert await tab.page.evaluate("document.documentElement.scrollWidth") == 390
+        fleet.says = fleet_of(worker("w1"), worker("w3"))
+        await tab.page.wait_for_selector("th:has-text('w3')", timeout=15_000)  # by itself
+        assert (tab.complaints, tab.outside) == ([], [])
+        await context.close()
 
 
 @pytest.fixture

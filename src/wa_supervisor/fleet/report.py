@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from pydantic import computed_field
 
-from ..hints import Hint
-from ..lifecycle import Reason
+from ..hints import Action, Hint
+from ..lifecycle import Reason, State
 from ..redaction import redact
 from ..status_parts import Part, Who
 from .lease import DEAD_AFTER, HEARTBEAT_EVERY
@@ -22,6 +22,7 @@ from .placement import must_stay
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from ..lifecycle.reasons import Explanation
     from .database import Connection, FleetDatabase, Row
 
 WorkerState = Literal["alive", "late", "draining", "dead"]
@@ -233,10 +234,17 @@ def _session(row: Row, states: Mapping[str, WorkerState], hold: str | None) -> S
         | {
             "owner_state": owner_state,
             "sentence": meaning.sentence if meaning else None,
-            "hints": meaning.hints if meaning else (),
+            "hints": _hints(row, meaning),
             "waits": _waits(row, owner_state, hold),
         }
     )
+
+
+def _hints(row: Row, meaning: Explanation | None) -> tuple[Hint, ...]:
+    """Say what to do, as `status.who_must_act` does."""
+    if row["state"] == State.PAIRING.value:
+        return (Hint(Action.SCAN),)
+    return meaning.hints if meaning else ()
 
 
 def _waits(row: Row, owner_state: WorkerState | None, hold: str | None) -> str | None:

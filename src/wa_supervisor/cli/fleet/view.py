@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from ...lifecycle import State
 from ...redaction import printable
 from ...times import span
 from ..session_options import SessionOptions
@@ -117,13 +118,17 @@ def _part(title: str, sessions: Sequence[SessionReport]) -> Iterator[Line]:
 
 def _told(session: SessionReport) -> Iterator[str]:
     at = f" on {session.owner}" if session.owner else ""
-    state = f"{session.state or 'not begun'}{at}"
+    was = "was " if session.state and session.owner and not session.has_owner else ""
+    state = f"{was}{session.state or 'not begun'}{at}"
     why = f": {session.sentence} [{session.reason}]" if session.sentence else ""
     yield from wrapped(f"{session.session}: {state}{why}", "  ", "    ")
     if session.waits:
         yield from wrapped(f"{session.waits[0].upper()}{session.waits[1:]}.", "    ", "    ")
     if session.hints and session.needs_person:
-        advice = SessionOptions(session.session).advice(*session.hints)
+        options = SessionOptions(session.session)
+        advice = options.advice(*session.hints)
+        if session.state == State.PAIRING.value:
+            advice += f", which {options.repeat_in('`wa-supervisor qr`')} shows"
         there = f", on the worker {session.owner}" if session.owner else ""
         who = _WHO.get(session.who, "Somebody")
         yield from wrapped(f"{who} must act: {advice}{there}.", "    ", "    ")
