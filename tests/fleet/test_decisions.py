@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -67,7 +67,7 @@ class Fleet:
                 self.jobs[job.id] = JobRow(job.id, job.session, job.worker, True)
                 row = self.sessions[job.session]
                 if row.wanted == job.worker:  # an order is over once it is carried out
-                    self.sessions[job.session] = SessionRow(row.name, row.removed, None, row.stays)
+                    self.sessions[job.session] = replace(row, wanted=None)
             if not acted and not ended:
                 return
         raise AssertionError("it never settles")
@@ -152,3 +152,17 @@ def test_a_drain_ends_no_more_than_there_is_room_for() -> None:
     assert fleet.act() == []
     fleet.settle()
     assert Counter(job.worker for job in fleet.jobs.values()) == {"w1": 2, "w2": 4}
+
+
+def test_a_session_goes_back_to_its_worker_unless_an_operator_has_ordered_otherwise() -> None:
+    places = [Place("w1", 5, 0), Place("w2", 5, 3)]
+    rows = [
+        SessionRow("back", last="w2"),
+        SessionRow("ordered", wanted="w1", last="w2"),
+        SessionRow("orphan", last="dead"),
+    ]
+    assert set(decide(rows, [], places)) == {
+        Give("back", "w2"),
+        Give("ordered", "w1"),
+        Give("orphan", "w1"),
+    }

@@ -58,7 +58,7 @@ async def test_a_worker_takes_what_is_added_and_a_second_one_what_the_first_hand
     assert [row["name"] for row in here.rows("SELECT name FROM workers")] == ["w2"]
 
 
-async def test_a_worker_that_was_taken_for_dead_ends_its_sessions_and_begins_anew_without_them(
+async def test_a_worker_that_was_taken_for_dead_ends_its_sessions_and_begins_anew(
     here: Fleet, caplog: pytest.LogCaptureFixture
 ) -> None:
     here.add("a")
@@ -68,13 +68,12 @@ async def test_a_worker_that_was_taken_for_dead_ends_its_sessions_and_begins_ane
     await until(lambda: len(here.rows("SELECT 1 FROM workers")) == 2)
     engine = "(SELECT engine_id FROM workers WHERE name = 'w1')"
     here.write(f"DELETE FROM procrastinate_workers WHERE id = {engine}")
-    await until(lambda: here.owners() == {"a": "w2"}, 5)
     await until(lambda: "the lease of worker w1 has ended" in caplog.text)
     await until(lambda: here.rows(f"SELECT 1 FROM procrastinate_workers WHERE id = {engine}"))
-    assert here.owners() == {"a": "w2"}
-    # What w1 still said of its job meant nothing: it is w2's.
-    assert here.epochs() == {"a": 2}
+    await until(lambda: here.epochs() == {"a": 2}, 5)  # it may come back to w1, once that is new
+    # What w1 still said of its former job meant nothing.
     assert here.jobs() == 1
+    assert here.epochs() == {"a": 2}
 
 
 async def test_operators_move_drain_and_remove_but_not_what_is_being_paired(here: Fleet) -> None:

@@ -245,10 +245,7 @@ def _prove_lease(connection: Connection, here: Registration, timing: Timing) -> 
 
 def _resign(connection: Connection, engine_id: int | None) -> None:
     """Have another lead at once, if that one does."""
-    connection.execute(
-        "UPDATE leader SET engine_id = NULL, ticked_at = '-infinity' WHERE engine_id = %s",
-        (engine_id,),
-    )
+    connection.execute("UPDATE leader SET engine_id = NULL WHERE engine_id = %s", (engine_id,))
 
 
 def _notify(connection: Connection) -> None:

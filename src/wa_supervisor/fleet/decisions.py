@@ -26,6 +26,8 @@ class SessionRow:
     """Whether it is to run nowhere."""
     wanted: str | None = None
     """The worker to which an operator has ordered it."""
+    last: str | None = None
+    """The worker that had it and did not hand it over: what it has not read yet is there."""
     stays: bool = False
     """Whether it is not to be moved while its worker lives: it is pairing, or banned."""
     waits: bool = False
@@ -138,7 +140,8 @@ class _Decision:
             for row in self._rows.values()
             if not (row.removed or row.waits or row.name in self._kept)
         )
-        wanted = {name: to for name in idle if (to := self._rows[name].wanted) is not None}
+        rows = [self._rows[name] for name in idle]
+        wanted = {row.name: to for row in rows if (to := row.wanted or row.last) is not None}
         places = [
             Place(each.worker, each.capacity, self._loads[each.worker], each.draining)
             for each in self._places.values()

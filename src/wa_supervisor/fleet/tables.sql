@@ -129,7 +129,8 @@ INSERT INTO pace (apart) VALUES ('0.1 s');
 CREATE TABLE leader (
   only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
   engine_id bigint,
-  ticked_at timestamptz NOT NULL DEFAULT '-infinity'
+  ticked_at timestamptz NOT NULL DEFAULT '-infinity',
+  places_from timestamptz NOT NULL DEFAULT '-infinity' -- until then workers gather, after an outage
 );
 INSERT INTO leader DEFAULT VALUES;
 

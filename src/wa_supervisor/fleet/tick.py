@@ -26,13 +26,20 @@ TICK_EVERY: Final = 1.0
 """Seconds between two looks of the leader."""
 LAPSES_AFTER: Final = 2.5 * TICK_EVERY
 """Seconds after which another worker leads, if the leader has not looked."""
+GATHERS: Final = 3
+"""Heartbeats for which nothing is placed after nobody could look for so long that every lease has
+ended: the first worker that is back would get all that it has room for, and the others nothing."""
 
 _LEAD: Final = """
-UPDATE leader SET engine_id = %(engine)s, ticked_at = now() WHERE only_row IN (
-    SELECT only_row FROM leader
-    WHERE engine_id = %(engine)s OR ticked_at < now() - make_interval(secs => %(lapses)s)
+UPDATE leader SET engine_id = %(engine)s, ticked_at = now(), places_from = CASE
+    WHEN ticked_at < now() - make_interval(secs => %(dead)s)
+    THEN now() + make_interval(secs => %(gathers)s) ELSE places_from END
+WHERE only_row IN (
+    SELECT only_row FROM leader WHERE engine_id = %(engine)s OR engine_id IS NULL
+    OR ticked_at < now() - make_interval(secs => %(lapses)s)
     FOR UPDATE SKIP LOCKED
-) AND EXISTS (SELECT FROM workers WHERE engine_id = %(engine)s AND NOT stopping) RETURNING 1
+) AND EXISTS (SELECT FROM workers WHERE engine_id = %(engine)s AND NOT stopping)
+RETURNING places_from > now() AS gathers
 """
 # A heartbeat that comes at the same time is either in time, and keeps the worker alive, or finds
 # its row gone: its worker then knows. Its jobs lose their worker_id by the foreign key.
@@ -68,9 +75,11 @@ WITH living AS (
 )
 SELECT coalesce(sessions.name, jobs.session) AS session,
     sessions.name IS NULL OR removed AS removed,
-    wanted_worker, state, reason, coalesce(retry_at > now(), false) AS waits,
+    wanted_worker, owners.worker AS last, state, reason,
+    coalesce(retry_at > now(), false) AS waits,
     jobs.id, jobs.running, jobs.ending, living.name AS worker
 FROM sessions FULL JOIN jobs ON jobs.session = sessions.name
+LEFT JOIN owners ON owners.session = sessions.name
 LEFT JOIN living ON living.queue = jobs.queue_name
     AND (NOT jobs.running OR jobs.worker_id = living.engine_id)
 WHERE (jobs.id IS NOT NULL OR NOT removed)
@@ -107,7 +116,13 @@ def tick(database: FleetDatabase, here: Registration, timing: Timing) -> list[Ac
     """
     with database.transaction() as connection:
         leads = connection.execute(
-            _LEAD, {"engine": here.engine_id, "lapses": LAPSES_AFTER}
+            _LEAD,
+            {
+                "engine": here.engine_id,
+                "lapses": LAPSES_AFTER,
+                "dead": timing.dead_after + TICK_EVERY,
+                "gathers": GATHERS * timing.heartbeat_every,
+            },
         ).fetchone()
         if leads is None:
             return []
@@ -115,7 +130,8 @@ def tick(database: FleetDatabase, here: Registration, timing: Timing) -> list[Ac
         connection.execute(_FORGET)
         places = [_place(row) for row in connection.execute(_PLACES).fetchall()]
         rows = connection.execute(_ROWS, (TASK,)).fetchall()
-        actions = decide(_sessions(rows), _jobs(rows), places)
+        sessions = _sessions(rows, all_wait=leads["gathers"])
+        actions = decide(sessions, _jobs(rows), places)
         _carry_out(connection, actions)
     for row in dead:
         log.warning("worker %s is dead: others take its sessions", row["name"])
@@ -126,14 +142,15 @@ def _place(row: Row) -> Place:
     return Place(row["name"], row["capacity"], row["load"], row["draining"])
 
 
-def _sessions(rows: Iterable[Row]) -> list[SessionRow]:
+def _sessions(rows: Iterable[Row], *, all_wait: bool) -> list[SessionRow]:
     found = {
         row["session"]: SessionRow(
             row["session"],
             removed=row["removed"],
             wanted=row["wanted_worker"],
+            last=row["last"],
             stays=must_stay(row["state"], row["reason"]) is not None,
-            waits=row["waits"],
+            waits=row["waits"] or all_wait,
         )
         for row in rows
     }
