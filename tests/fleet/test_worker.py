@@ -81,7 +81,6 @@ async def test_operators_move_drain_and_remove_but_not_what_is_being_paired(here
     here.add(*names)
     here.worker("w1", capacity=40)
     await until(lambda: len(here.owners()) == 30, 20)
-    here.played.paired = False
     here.add("new")
     await until(lambda: here.owners().get("new") == "w1")
     here.write("UPDATE sessions SET state = 'Pairing' WHERE name = 'new'")
@@ -103,6 +102,26 @@ async def test_operators_move_drain_and_remove_but_not_what_is_being_paired(here
     await until(lambda: here.jobs() == 30)
     here.add("s01")
     await until(lambda: here.owners().get("s01") == "w2", 5)
+
+
+async def test_a_worker_that_stops_waits_for_a_pairing_until_its_deadline_and_for_nothing_else(
+    here: Fleet,
+) -> None:
+    here.add("a")
+    first = here.worker("w1", drain=2.0)
+    await until(lambda: here.owners() == {"a": "w1"})
+    here.played.paired = False
+    here.add("new")
+    await until(lambda: State.PAIRING in {each.state for each in first.statuses()})
+    here.write("UPDATE sessions SET state = 'Pairing' WHERE name = 'new'")  # as its store does
+    here.worker("w2")
+    await until(lambda: len(here.rows("SELECT 1 FROM workers")) == 2)
+    began = time.monotonic()
+    first.stop()
+    await until(lambda: here.owners().get("a") == "w2", 2.0)
+    assert here.owners()["new"] == "w1"
+    await until(lambda: here.owners() == {"a": "w2", "new": "w2"})
+    assert time.monotonic() - began > 2.0
 
 
 async def test_what_cannot_be_begun_says_why_and_is_tried_again_and_a_full_worker_takes_no_more(

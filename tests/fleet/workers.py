@@ -28,10 +28,11 @@ class Played:
         self.owners: list[Ownership] = []
         self.settings: dict[str, Settings] = {}
         self.paired = True
+        """Whether sessions that are begun from now on are paired."""
 
     def link(self, post: Any, **given: Any) -> PlayedLink:
         link = PlayedLink()
-        link.connects = True
+        link.connects = True  # or shows a QR, if its store is of no device
         return link.make(post, **given)
 
     def store(
