@@ -179,7 +179,7 @@ async def test_a_second_supervisor_of_a_session_is_refused(world: World) -> None
     run, _ = await world.paired()
     second = Supervisor(world.settings(), sinks=[])
     with pytest.raises(LockHeld, match=rf"pid {os.getpid()} on host"):
-        await asyncio.wait_for(second.run(), 5)
+        await asyncio.wait_for(second.run(), 30)
     assert run.supervisor.status.state is State.CONNECTED
     await run.stop()
     again = world.start()
