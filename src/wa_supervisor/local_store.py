@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .control import Orders, Talks
     from .crashes import CrashReport
     from .messages.elsewhere import Copies
+    from .messages.send_rows import Sends
     from .settings import Settings
     from .status import Status
 
@@ -50,6 +51,11 @@ class LocalStore:
     def outbox(self) -> Path:
         """The outbox beside the journal."""
         return self.files.directory / "outbox.db"
+
+    @property
+    def sends(self) -> Sends | None:
+        """Nowhere: the outbox is that file."""
+        return None
 
     @property
     def inbox(self) -> Path:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .account import Account
+    from .messages.send_rows import Sends
     from .seams import Link
     from .session.shared.protocol import Work
     from .status import Status
@@ -47,6 +48,7 @@ class Outgoing:
         self,
         path: Path | None,
         *,
+        sends: Sends | None = None,
         status: Callable[[], Status],
         is_online: Callable[[], bool],
         connected: Callable[..., Awaitable[Status]],
@@ -54,6 +56,7 @@ class Outgoing:
         self.restricted_at: datetime | None = None
         """When WhatsApp last refused a message to a new contact (463)."""
         self._path = path
+        self._sends = sends
         self._status = status
         self._is_online = is_online
         self._connected = connected
@@ -77,7 +80,9 @@ class Outgoing:
             outbox, self._outbox = self._outbox, None
             if outbox is not None:
                 await outbox.aclose()
-            if self._path is not None:
+            if self._sends is not None:
+                await asyncio.to_thread(self._sends.set_aside, target)
+            elif self._path is not None:
                 await asyncio.to_thread(_move, self._path, target)
 
     async def _be_ours(self, changes: int, within: float) -> None:
@@ -166,7 +171,9 @@ class Outgoing:
         if self._link is None:
             raise Misused("messages are sent within the session's context")
         async with self._opening:
-            if self._outbox is None and self._path is not None:
+            if self._outbox is None and self._sends is not None:
+                self._outbox = await Outbox.on(self._sends.open)
+            elif self._outbox is None and self._path is not None:
                 self._outbox = await Outbox.open(self._path)
             return self._outbox
 

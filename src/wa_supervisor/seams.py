@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .crashes import CrashReport
     from .lifecycle.facts import Fact
     from .messages.elsewhere import Copies
+    from .messages.send_rows import Sends
     from .session.parent.calls import Answer
     from .session.parent.door import BotDoor, Dealt
     from .session.shared.endpoint import Endpoint
@@ -135,6 +136,10 @@ class Store(Protocol):
     @property
     def outbox(self) -> Path | None:
         """The file of the outbox; None where keys need not outlive the supervisor."""
+
+    @property
+    def sends(self) -> Sends | None:
+        """Where the outbox is if it is not in that file."""
 
     @property
     def inbox(self) -> Path | None:

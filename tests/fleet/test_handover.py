@@ -312,5 +312,5 @@ def test_each_message_is_for_each_reader_once_whoever_dies_when(
 ) -> None:
     machine = type("Handover", (Handover,), {"database": fleet, "keeps_all": inbox == "postgres"})
     run_state_machine_as_test(
-        machine, settings=settings(max_examples=4, stateful_step_count=15, deadline=None)
+        machine, settings=settings(max_examples=10, stateful_step_count=20, deadline=None)
     )

@@ -242,9 +242,9 @@ async def test_a_defect_in_the_dispatch_is_raised_and_leaves_it_unknown(path: Pa
 async def test_nothing_is_dispatched_whose_key_cannot_be_kept(path: Path) -> None:
     client = Client(Sent("3EB0", AT))
     async with opened(path) as outbox:
-        await outbox._worker.run(
-            lambda: outbox._store._connection.execute("PRAGMA busy_timeout = 10")
-        )
+        store = outbox._store
+        assert isinstance(store, OutboxStore)
+        await outbox._worker.run(lambda: store._connection.execute("PRAGMA busy_timeout = 10"))
         other = sqlite3.connect(path)
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(OutboxError, match="locked") as caught:

@@ -9,6 +9,7 @@ from ..store.fleet_note import FleetNote, write_note
 from .copies import FleetCopies
 from .keys import FleetKeys
 from .records import NoReserve, PostgresRecords
+from .sends import FleetSends
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,6 +55,11 @@ class FleetStore(LocalStore):
         """The session's messages in the fleet's database."""
         keeps_all = self._settings.fleet.inbox == "postgres"
         return FleetCopies(self._fleet, self._ownership, keeps_all=keeps_all)
+
+    @property
+    def sends(self) -> FleetSends:
+        """The outbox, which goes with the session: what one worker has sent no other sends."""
+        return FleetSends(self._fleet, self._ownership)
 
     def acquire(self) -> None:
         """Make or check the directory, lock it, and note whose it is."""

@@ -66,7 +66,8 @@ class Stranded:
         """Hand over what waits for a session that has stopped here; return how many messages."""
         files = SessionFiles.at(session, self._data_dir)
         with self._told(files):
-            return self._hand_over(files)
+            if _inbox_in(files):
+                return self._hand_over(files)
         return 0
 
     def _fleets(self) -> Iterator[SessionFiles]:
@@ -79,7 +80,7 @@ class Stranded:
             raise StoreError(f"cannot list the sessions in {root}: {error.strerror}") from error
         for name in names:
             files = SessionFiles(name, root / name)
-            if not name.startswith((".", "-")) and (files.directory / "inbox" / INDEX).exists():
+            if not name.startswith((".", "-")) and _inbox_in(files):
                 with self._told(files):
                     if read_note(files) is not None:
                         yield files
@@ -153,3 +154,7 @@ class Stranded:
             yield
         except (SupervisorError, OSError, MessagesError) as error:
             log.warning("messages of %s are not handed over: %s", files.name, error)
+
+
+def _inbox_in(files: SessionFiles) -> bool:
+    return (files.directory / "inbox" / INDEX).exists()

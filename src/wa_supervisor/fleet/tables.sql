@@ -108,6 +108,18 @@ CREATE TABLE messages (
 CREATE INDEX messages_that_wait ON messages (session, id) WHERE record IS NOT NULL;
 CREATE INDEX messages_by_change ON messages (changed_at) WHERE record IS NULL;
 
+-- Messages that were sent under a key, as hashes: see `messages.outbox` for the states.
+CREATE TABLE sends (
+  session text NOT NULL REFERENCES sessions (name) ON DELETE CASCADE,
+  key bytea NOT NULL,
+  what bytea NOT NULL,
+  state text NOT NULL,
+  details text NOT NULL,
+  changed_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (session, key)
+);
+CREATE INDEX sends_by_change ON sends (session, changed_at);
+
 -- Messages that wait unread on the disk of a worker which is not the session's owner any more.
 CREATE TABLE stranded (
   worker text NOT NULL,

@@ -25,7 +25,8 @@ from typing import Final, Self
 
 from ..redaction import redact
 from .errors import SEND_ERRORS, OutboxError, Refused, SendError, SendTimeout, SendUnknown
-from .outbox_store import OutboxStore, Row, key_reused
+from .outbox_store import OutboxStore, key_reused
+from .send_rows import Row, SendRows
 from .worker import Worker
 
 _CLOSING: Final = 1.0  # seconds that the end waits for the disk
@@ -81,7 +82,7 @@ def fingerprint(*parts: str | bytes) -> bytes:
 class Outbox:
     """One session's outbox, for one supervisor that holds the session's lock. For one loop."""
 
-    def __init__(self, worker: Worker, store: OutboxStore) -> None:
+    def __init__(self, worker: Worker, store: SendRows) -> None:
         self._worker = worker
         self._store = store
         self._running: dict[str, tuple[bytes, asyncio.Task[Sent]]] = {}
@@ -94,11 +95,16 @@ class Outbox:
         Raises OutboxError if its file cannot be read: to begin without what it knows could send a
         message twice, so that is for a person to decide.
         """
+        return await cls.on(
+            lambda: OutboxStore.open(path, keep=options.keep, keep_rows=options.keep_rows)
+        )
+
+    @classmethod
+    async def on(cls, open_rows: Callable[[], SendRows]) -> Self:
+        """Open the outbox on rows that are not in a file here; as `open`."""
         worker = Worker("outbox", OutboxError)
         try:
-            store = await worker.run(
-                lambda: OutboxStore.open(path, keep=options.keep, keep_rows=options.keep_rows)
-            )
+            store = await worker.run(open_rows)
         except BaseException:
             worker.close()
             raise

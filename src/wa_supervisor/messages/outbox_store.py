@@ -8,7 +8,6 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Final, Self
@@ -16,6 +15,7 @@ from typing import Final, Self
 from ..sqlite_files import Migrations, transaction
 from .database import connect, raised_as
 from .errors import SEND_ERRORS, KeyReused, OutboxError
+from .send_rows import Row
 
 _MIGRATIONS: Final[Migrations] = (
     (
@@ -36,14 +36,6 @@ _MIGRATIONS: Final[Migrations] = (
 _PRUNE_EVERY: Final = 100
 """New keys between two looks at what is too old."""
 _RETRIABLE: Final = frozenset(code for code, error in SEND_ERRORS.items() if error.retriable)
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What is kept of one key."""
-
-    state: str
-    details: str
 
 
 class OutboxStore:
@@ -83,13 +75,13 @@ class OutboxStore:
         """
         with self._changing():
             row = self._check(key, what)
-            if row is not None and not _may_be_sent(row):
+            if row is not None and not may_be_sent(row):
                 return row
             self._prune()
             self._connection.execute(
                 "INSERT INTO sends VALUES (?, ?, 'dispatched', '{}', ?) ON CONFLICT DO UPDATE"
                 " SET state = 'dispatched', details = '{}', changed = excluded.changed",
-                (_hashed(key), what, time.time()),
+                (hashed(key), what, time.time()),
             )
         return None
 
@@ -113,7 +105,7 @@ class OutboxStore:
         """Return what is known of a key."""
         with raised_as(OutboxError, self._path, "read"):
             row = self._connection.execute(
-                "SELECT state, details FROM sends WHERE key = ?", (_hashed(key),)
+                "SELECT state, details FROM sends WHERE key = ?", (hashed(key),)
             ).fetchone()
         return None if row is None else Row(*row)
 
@@ -123,7 +115,7 @@ class OutboxStore:
 
     def _check(self, key: str, what: bytes) -> Row | None:
         row = self._connection.execute(
-            "SELECT what, state, details FROM sends WHERE key = ?", (_hashed(key),)
+            "SELECT what, state, details FROM sends WHERE key = ?", (hashed(key),)
         ).fetchone()
         if row is None:
             return None
@@ -135,7 +127,7 @@ class OutboxStore:
         with self._changing():
             moved = self._connection.execute(
                 "UPDATE sends SET state = ?, details = ?, changed = ? WHERE key = ? AND state = ?",
-                (state, details, time.time(), _hashed(key), before),
+                (state, details, time.time(), hashed(key), before),
             )
             if moved.rowcount != 1:
                 raise OutboxError(f"no message with this key is {before}")
@@ -170,11 +162,11 @@ def key_reused() -> KeyReused:
     )
 
 
-def _hashed(key: str) -> bytes:
+def hashed(key: str) -> bytes:
     """Hash a key: callers make them of addresses and texts."""
     return hashlib.sha256(key.encode()).digest()
 
 
-def _may_be_sent(row: Row) -> bool:
+def may_be_sent(row: Row) -> bool:
     """Whether it is certain that the message was not sent, and it may be tried again."""
     return row.state == "failed" and json.loads(row.details)["code"] in _RETRIABLE

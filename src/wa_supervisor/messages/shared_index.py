@@ -160,9 +160,9 @@ class SharedIndex(OutgoingIndex):
         self._settle(done)
 
     def _write_segment(self, copies: Sequence[Copy]) -> int:
-        number = min([0, *handed_over_numbers(self._directory)]) - 1
+        number = -(self.number + 1)  # of its first item, so that none is used twice
         with raised_as(InboxError, self._path, "write beside"):
-            private_files.create(
+            private_files.replace(
                 segment_path(self._directory, number), b"".join(copy.record for copy in copies)
             )
         return number

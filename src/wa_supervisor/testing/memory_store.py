@@ -41,6 +41,7 @@ class MemoryStore:
     database = Path("memory")
     lock_descriptor = None
     copies = None
+    sends = None
 
     def __init__(self, *, paired: bool = False) -> None:
         self.keys = MemoryKeys(paired=paired)

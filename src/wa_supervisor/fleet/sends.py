@@ -1,0 +1,166 @@
+"""The outbox of a fleet's session in the database: one row a key, see `messages.outbox`.
+
+So `send` with a key sends nothing twice on whatever worker it is called. A key is there before the
+client has its message; what a worker that died had dispatched is unknown to the next one, and is
+never sent again. A worker that has lost the session dispatches nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from ..errors import StoreError
+from ..messages.errors import OutboxError
+from ..messages.outbox_store import hashed, key_reused, may_be_sent
+from ..messages.send_rows import Row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from .database import Connection, FleetDatabase
+    from .ownership import Ownership
+
+KEEP: Final = timedelta(days=30)
+KEEP_ROWS: Final = 100_000
+"""As `messages.outbox.OutboxOptions`."""
+PRUNE_EVERY: Final = 100
+"""New keys between two looks at what is too old."""
+_PRUNED_AT_ONCE: Final = 1000
+
+_DISPATCH: Final = """
+    INSERT INTO sends (session, key, what, state, details) VALUES (%s, %s, %s, 'dispatched', '{}')
+    ON CONFLICT (session, key) DO UPDATE
+    SET state = 'dispatched', details = '{}', changed_at = now()
+"""
+_PRUNE: Final = """
+    DELETE FROM sends WHERE session = %(session)s AND key IN (
+        SELECT key FROM sends WHERE session = %(session)s AND state <> 'dispatched' AND (
+            changed_at < now() - %(keep)s
+            OR changed_at < (SELECT changed_at FROM sends WHERE session = %(session)s
+                ORDER BY changed_at DESC OFFSET %(rows)s LIMIT 1)
+        ) ORDER BY changed_at LIMIT %(most)s)
+"""
+
+
+class FleetSends:
+    """Opens the rows of one session, see `messages.send_rows.Sends`."""
+
+    def __init__(self, database: FleetDatabase, ownership: Ownership) -> None:
+        self._database = database
+        self._ownership = ownership
+
+    def open(self) -> FleetSendRows:
+        """Say of what an earlier owner had dispatched that it is unknown. Raises OutboxError."""
+        rows = FleetSendRows(self._database, self._ownership)
+        rows.begin()
+        return rows
+
+    def set_aside(self, target: Path) -> None:
+        """Forget the keys of the account before; nothing of them is a secret that `target` keeps.
+
+        Raises OutboxError.
+        """
+        del target
+        FleetSendRows(self._database, self._ownership).clear()
+
+
+class FleetSendRows:
+    """The rows; see `messages.send_rows.SendRows`. For one thread."""
+
+    def __init__(self, database: FleetDatabase, ownership: Ownership) -> None:
+        self._database = database
+        self._ownership = ownership
+        self._until_prune = 0
+
+    def begin(self) -> None:
+        """Note that nobody is left to hear an answer to what was dispatched."""
+        with self._as_owner("open") as connection:
+            connection.execute(
+                "UPDATE sends SET state = 'unknown', details = '{}'"
+                " WHERE session = %s AND state = 'dispatched'",
+                (self._session,),
+            )
+
+    def clear(self) -> None:
+        """Forget every key."""
+        with self._as_owner("clear") as connection:
+            connection.execute("DELETE FROM sends WHERE session = %s", (self._session,))
+
+    def dispatch(self, key: str, what: bytes) -> Row | None:
+        """Keep that the client may have this key's message from now on, or return its result."""
+        with self._as_owner("write") as connection:
+            found = connection.execute(
+                "SELECT what, state, details FROM sends WHERE session = %s AND key = %s",
+                (self._session, hashed(key)),
+            ).fetchone()
+            if found is not None:
+                if found["what"] != what:
+                    raise key_reused()
+                row = Row(found["state"], found["details"])
+                if not may_be_sent(row):
+                    return row
+            self._prune(connection)
+            connection.execute(_DISPATCH, (self._session, hashed(key), what))
+        return None
+
+    def settle(self, key: str, state: str, details: str) -> None:
+        """Keep the result of what was dispatched."""
+        self._move(key, "dispatched", state, details)
+
+    def amend(self, key: str, state: str, details: str) -> None:
+        """Keep the result of what was unknown."""
+        self._move(key, "unknown", state, details)
+
+    def get(self, key: str) -> Row | None:
+        """Return what is known of a key."""
+        with self._as_owner("read") as connection:
+            found = connection.execute(
+                "SELECT state, details FROM sends WHERE session = %s AND key = %s",
+                (self._session, hashed(key)),
+            ).fetchone()
+        return None if found is None else Row(found["state"], found["details"])
+
+    def close(self) -> None:
+        """Do nothing: the connections are the worker's."""
+
+    def _move(self, key: str, before: str, state: str, details: str) -> None:
+        with self._as_owner("write") as connection:
+            moved = connection.execute(
+                "UPDATE sends SET state = %s, details = %s, changed_at = now()"
+                " WHERE session = %s AND key = %s AND state = %s",
+                (state, details, self._session, hashed(key), before),
+            )
+            if moved.rowcount != 1:
+                raise OutboxError(f"no message with this key is {before}")
+
+    def _prune(self, connection: Connection) -> None:
+        self._until_prune -= 1
+        if self._until_prune > 0:
+            return
+        self._until_prune = PRUNE_EVERY
+        connection.execute(
+            _PRUNE,
+            {
+                "session": self._session,
+                "keep": KEEP,
+                "rows": KEEP_ROWS - 1,
+                "most": _PRUNED_AT_ONCE,
+            },
+        )
+
+    @property
+    def _session(self) -> str:
+        return self._ownership.session
+
+    @contextlib.contextmanager
+    def _as_owner(self, task: str) -> Iterator[Connection]:
+        try:
+            with self._database.as_owner(self._ownership) as connection:
+                yield connection
+        except StoreError as error:
+            raise OutboxError(
+                f"cannot {task} the outbox in the fleet's database: {error}", hint=error.hint
+            ) from error
