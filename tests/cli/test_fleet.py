@@ -13,10 +13,14 @@ from fleet.rows import claim, write_worker
 from wa_supervisor.cli.doctor import client
 from wa_supervisor.cli.doctor.finding import Finding, Verdict
 from wa_supervisor.cli.exits import Exit
+from wa_supervisor.cli.fleet.worker import MOST, capacity_of
+from wa_supervisor.errors import ConfigError
 from wa_supervisor.fleet import orders
 from wa_supervisor.fleet.database import FleetDatabase
 from wa_supervisor.fleet.sizing import connections
+from wa_supervisor.multi.room import Limit
 from wa_supervisor.redaction import url_secrets
+from wa_supervisor.setting_groups import FleetSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -275,3 +279,32 @@ def test_doctor_looks_at_the_fleets_database(
     monkeypatch.setenv("WA_SUPERVISOR_FLEET__DATABASE", url.replace(place, "/nowhere"))
     ((verdict, said),) = looked()
     assert (verdict, "does not answer" in said) == ("bad", True)
+
+
+# -- what a worker takes ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("set_", "room", "taken"),
+    [
+        (7, (Limit("the memory", 3),), 7),
+        (None, (Limit("the memory", 3), Limit("open files", 9)), 3),
+        (None, (Limit("the memory", 9000),), MOST),
+        (None, (), MOST),
+    ],
+)
+def test_a_worker_takes_what_is_set_else_what_fits_and_not_more_than_one_program_should(
+    set_: int | None, room: tuple[Limit, ...], taken: int
+) -> None:
+    assert capacity_of(FleetSettings(capacity=set_), room) == taken
+
+
+def test_a_machine_without_room_for_one_is_refused() -> None:
+    with pytest.raises(ConfigError, match="the memory is used up"):
+        capacity_of(FleetSettings(), (Limit("the memory", 0),))
+
+
+def test_a_workers_name_that_cannot_be_one_is_refused(cli: Cli) -> None:
+    answer = cli("worker", "--name", "a worker")
+    assert answer.code == Exit.USAGE
+    assert "--name: use 1 to 63 letters" in answer.err
