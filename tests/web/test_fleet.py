@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -25,10 +27,10 @@ from web.test_server import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
     from web.conftest import Site
 
+DASHBOARD = Path(__file__).parents[2] / "docs/grafana.json"
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 HERE = "http://127.0.0.1:8765"
 
@@ -190,6 +192,13 @@ async def test_metrics_count_workers_sessions_takeovers_and_what_is_stranded(
         'wa_supervisor_ready{session="shop"}',
     ):
         assert line in text
+
+
+async def test_what_the_dashboard_asks_of_a_fleet_is_there(viewer: httpx.AsyncClient) -> None:
+    text = (await viewer.get("/metrics")).text
+    asked = set(re.findall(r"wa_supervisor_fleet_\w+", DASHBOARD.read_text("utf-8")))
+    assert len(asked) > 6
+    assert [name for name in asked if not re.search(rf"^{name}[ {{]", text, re.MULTILINE)] == []
 
 
 async def test_a_database_that_hangs_costs_who_looks_at_the_fleet_two_seconds_and_no_session(
