@@ -6,10 +6,7 @@ import difflib
 from typing import Any, Final
 
 import typer
-from pydantic import ValidationError
 from typer.core import TyperCommand
-
-from ..setting_words import words
 
 _UsageError: Final[type[Exception]] = typer.BadParameter.__mro__[1]
 """The base of all that click says of a command line. typer keeps its own, and no name of it."""
@@ -36,6 +33,11 @@ class WordedCommand(TyperCommand):
         try:
             return super().parse_args(ctx, args)
         except typer.BadParameter as wrong:
+            # The list of commands and --version need no pydantic; it takes longer than they do.
+            from pydantic import ValidationError  # noqa: PLC0415
+
+            from ..setting_words import words  # noqa: PLC0415
+
             if isinstance(cause := wrong.__cause__, ValidationError):
                 wrong.message = words(cause.errors(include_url=False)[0]).rstrip(".")
             raise
