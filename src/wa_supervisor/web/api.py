@@ -20,7 +20,7 @@ from ..supervisor import Supervisor
 from .access import LINK_LIFETIME, Scope
 from .answers import PROBLEMS, Body, Name, done
 from .door import AtSite, CanOperate, CanSeeCode, CanView, now, status_of
-from .streams import look_again, room_for_stream, waking
+from .streams import room_for_stream, waking
 
 api = APIRouter(prefix="/api/v1")
 
@@ -135,7 +135,7 @@ async def steps(
                     raw_data=each.entry.model_dump_json(exclude={"taken"}),
                 )
             if len(found) < MOST_STEPS:
-                await look_again(news)
+                await news.wait()
 
 
 def _number(last: str | None, after: int) -> int:

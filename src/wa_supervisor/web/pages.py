@@ -20,7 +20,7 @@ from .api import ORDERS, Link, change_gate, link, order
 from .door import AtSite, CanOperate, MaybeGrant, Site, now, status_of
 from .picture import chart
 from .rendering import ASSETS, asset_bytes, render
-from .streams import look_again, room_for_stream, waking
+from .streams import room_for_stream, waking
 from .view import View, last_path, lines
 
 pages = APIRouter(include_in_schema=False)
@@ -195,7 +195,7 @@ async def events(
             if seen != sent:
                 sent = seen
                 yield ServerSentEvent(event="change", data="")
-            await look_again(news)
+            await news.wait()
             if await request.is_disconnected():
                 return
 

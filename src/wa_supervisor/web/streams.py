@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from .door import Site
 
 LOOK_EVERY: Final = 1.0
-"""Seconds between two looks; a code is shown just after the step that brought it."""
+"""Seconds between two looks though nothing happened."""
 
 GATHER: Final = 0.1
-"""Seconds in which several steps become one event."""
+"""Seconds between two looks at least: in these several steps become one event."""
 
 
 def room_for_stream(site: Site) -> None:
@@ -39,22 +39,39 @@ def stream_counted(site: Site) -> Iterator[None]:
         site.streams -= 1
 
 
+class News:
+    """Says when to look: with each step of any session, and once in a while in any case."""
+
+    def __init__(self) -> None:
+        self.event = asyncio.Event()
+        """Set with each step."""
+        self._earliest = 0.0
+        self._is_fresh = False
+
+    async def wait(self) -> None:
+        """Wait for a step, or for the time to look in any case.
+
+        After a step there are two looks: one at once and one `GATHER` later, as what it brought,
+        such as a code, may come just after it.
+        """
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(self._earliest - loop.time())
+        if not self._is_fresh:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_EVERY):
+                    await self.event.wait()
+        self._is_fresh = self.event.is_set()
+        self.event.clear()
+        self._earliest = loop.time() + GATHER
+
+
 @contextlib.asynccontextmanager
-async def waking(site: Site) -> AsyncIterator[asyncio.Event]:
-    """Give an event that is set with each step of any session."""
-    news = asyncio.Event()
+async def waking(site: Site) -> AsyncIterator[News]:
+    """Give the news of all sessions. Raises HTTPException 503 as `room_for_stream`."""
+    news = News()
     with stream_counted(site):
-        site.watched.follow(news)
+        site.watched.follow(news.event)
         try:
             yield news
         finally:
-            site.watched.leave(news)
-
-
-async def look_again(news: asyncio.Event) -> None:
-    """Wait for a step, or for the time to look in any case."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(LOOK_EVERY):
-            await news.wait()
-            await asyncio.sleep(GATHER)
-    news.clear()
+            site.watched.leave(news.event)

@@ -76,6 +76,7 @@ async function refresh() {
     } while (again);
   } catch {
     lost && (lost.hidden = false);
+    setTimeout(refresh, 2000); // what changed is not said again
   } finally {
     refreshing = false;
   }
