@@ -14,12 +14,12 @@ from .errors import Misused
 from .gate import Address, Identity, Lid, Phone, parse
 from .lifecycle import facts
 from .live_gate import LiveGate
+from .messages import shared_index
 from .messages.admission import Admission
 from .messages.delivery import Deliveries, Download
 from .messages.handed_out import HandedOut
 from .messages.inbox import DEFAULTS, Inbox, InboxOptions, InboxState
 from .messages.reader import KINDS
-from .messages.shared_index import LOOK_EVERY
 from .session.shared.spec import InboxSpec
 from .status_parts import Received
 from .texts import check_name
@@ -87,7 +87,7 @@ class Incoming:
                 max_bytes=options.max_mib << 20,
                 online=frozenset({BOT_READER}),
                 copies=self._copies,
-                poll=LOOK_EVERY if self._copies else DEFAULTS.poll,
+                poll=shared_index.LOOK_EVERY if self._copies else DEFAULTS.poll,
             ),
             on_change=self._changed,
         )

@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ pytest.importorskip("procrastinate", reason="the extra `fleet` is not installed"
 
 from e2e.harness import QUICK
 from e2e.processes import until
+from fleet.worker_program import read
 from wa_supervisor import State
 from wa_supervisor.fleet import Worker, orders
 from wa_supervisor.fleet.database import FleetDatabase
@@ -64,6 +66,7 @@ class Programs:
                 "noise_root": told.noise_root,
             },
             "policy": {"backoff": QUICK.model_dump()},
+            "gate": {"direct": "open"},
         }
 
     async def start(self, name: str) -> None:
@@ -76,6 +79,7 @@ class Programs:
             "timing": dataclasses.asdict(TIMING),
             "drain": 2.0,
             "log": str(self.log(name)),
+            "read": str(self.read),
         }
         process = self.all[name] = await asyncio.create_subprocess_exec(
             sys.executable, PROGRAM, stdin=asyncio.subprocess.PIPE, env=self.world.environment()
@@ -85,6 +89,15 @@ class Programs:
         process.stdin.close()
         self.log(name).touch()
         await until(lambda: "takes sessions" in self.log(name).read_text(), 20)
+
+    @property
+    def read(self) -> Path:
+        """What the workers' programs have read: worker, text, whether it came again."""
+        return self.world.directory / "read"
+
+    async def until_read(self, *lines: str) -> None:
+        self.read.touch()
+        await until(lambda: set(lines) <= set(self.read.read_text().splitlines()), 30)
 
     def log(self, name: str) -> Path:
         return self.world.directory / f"{name}.log"
@@ -188,6 +201,7 @@ async def test_a_session_passes_on_by_drain_kill_and_freeze_and_is_on_one_worker
         capacity=5,
         settings=programs.settings,
         timing=TIMING,
+        on_session=partial(read, programs.read, "w0"),
     )
     running = asyncio.create_task(first.run())
     device = await pair(world, first)
@@ -197,6 +211,9 @@ async def test_a_session_passes_on_by_drain_kill_and_freeze_and_is_on_one_worker
 
     login = await survive_postgres(world, postgres_server, login, took)
     assert owner(fleet) == ("w0", 2)
+    ann, phone = world.server.contact("Ann"), next(iter(world.server.phones.values()))
+    ann.say(phone, "one")
+    await programs.until_read("w0 one False")
 
     # It hands its session over when it is stopped.
     await programs.start("w1")
@@ -206,6 +223,9 @@ async def test_a_session_passes_on_by_drain_kill_and_freeze_and_is_on_one_worker
     took["drain"] = time.monotonic() - began
     await asyncio.wait_for(running, 20)
     assert owner(fleet) == ("w1", 3)
+    # What nobody has acknowledged goes with it.
+    ann.say(phone, "two")
+    await programs.until_read("w1 one True", "w1 two False")
 
     # A worker that is killed: the other takes over, with its keys, though it has none on its disk.
     await programs.start("w2")
@@ -229,6 +249,13 @@ async def test_a_session_passes_on_by_drain_kill_and_freeze_and_is_on_one_worker
     await until(lambda: "lease of worker w2 has ended" in said.read_text(), 10)
     await until(lambda: said.read_text().count("takes sessions") == 2, 20)
     assert owner(fleet) == ("w3", 5)
+    # The disk of the worker that was killed is back: what it had received is handed over.
+    ann.say(phone, "three")
+    await programs.until_read("w3 three False")
+    await programs.start("w1")
+    await programs.until_read("w3 one True", "w3 two True")
+    had = [line for line in programs.read.read_text().splitlines() if line.startswith("w3")]
+    assert len(had) == 3
     assert list(world.server.connections_of(device)) == [login]
     assert [each for phone in world.server.phones.values() for each in phone.devices] == [device]
     for what, seconds in took.items():

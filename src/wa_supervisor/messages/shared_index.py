@@ -30,7 +30,7 @@ from .parse import glance
 from .record import Record, read_header
 from .segments import Position, handed_over_numbers, segment_path
 
-LOOK_EVERY: Final = 30.0
+LOOK_EVERY = 30.0
 """Seconds between two looks at what others have handed over."""
 NUMBERS: Final = 10**9
 """Of one owner: more than any will receive."""
