@@ -167,7 +167,12 @@ async def follows_all_without_being_loaded_again(here: Scene, person: Tab) -> No
     here.fine.link.say(facts.Disconnected)
     await person.says("3 sessions, 1 connected")
     assert await focused(person) == "fine"  # though its part was replaced
+    await person.page.route(f"{here.address.url}/", lambda route: route.abort(), times=1)
     here.fine.link.say(facts.Connected)
+    await person.page.wait_for_selector(".lost:visible")  # no answer came: it is asked again
+    person.complaints.clear()
+    await person.says("3 sessions, 2 connected")
+    assert not await person.page.is_visible(".lost")
     here.new.link.say(facts.PairSucceeded)
     here.new.link.say(facts.Connected)
     await person.says("3 sessions, 3 connected")

@@ -30,7 +30,9 @@ Name = Annotated[str, Path(description="The session's name.", max_length=64)]
 class Body(BaseModel):
     """What is posted: nothing unknown, and no error quotes it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True
+    )
 
 
 class Refusal(BaseModel):
