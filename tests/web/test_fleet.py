@@ -162,6 +162,19 @@ async def test_the_page_has_workers_and_sessions_and_who_needs_a_person_first(
     assert '<a href="/fleet">' in (await viewer.get("/")).text
 
 
+async def test_of_very_many_sessions_those_that_wait_are_shown(
+    viewer: httpx.AsyncClient, fleet: Fleet
+) -> None:
+    many = [session(f"s{number:04}", substate="online") for number in range(1000)]
+    last = session("zoo", owner=None, owner_state=None, waits="it waits for a worker to take it")
+    fleet.says = fleet.says.model_copy(update={"sessions": (*many, last)})
+    page = (await viewer.get("/fleet")).text
+    assert "it waits for a worker to take it" in page
+    assert "And 801 more." in page
+    assert "s0198" in page
+    assert "s0199" not in page
+
+
 async def test_the_api_gives_the_report_and_needs_a_token(viewer: httpx.AsyncClient) -> None:
     answer = await viewer.get("/api/v1/fleet")
     found = answer.json()

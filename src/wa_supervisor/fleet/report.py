@@ -185,21 +185,25 @@ def read_workers(connection: Connection) -> tuple[WorkerReport, ...]:
 
 
 _WORKERS: Final = """
+WITH loads AS (SELECT worker, count(*) AS load FROM owners GROUP BY worker),
+    lying AS (SELECT worker, sum(unread) AS stranded FROM stranded GROUP BY worker)
 SELECT name, host, pid, version, capacity, draining OR stopping AS draining, started_at, died_at,
     CASE WHEN last_heartbeat IS NOT NULL
         THEN greatest(0, extract(epoch FROM now() - last_heartbeat))::float8
     END AS heartbeat_age,
-    (SELECT count(*) FROM owners WHERE owners.worker = workers.name) AS load,
-    (SELECT coalesce(sum(unread), 0) FROM stranded WHERE stranded.worker = workers.name) AS stranded
+    coalesce(load, 0) AS load, coalesce(stranded, 0) AS stranded
 FROM workers LEFT JOIN procrastinate_workers ON procrastinate_workers.id = workers.engine_id
+    LEFT JOIN loads ON loads.worker = name LEFT JOIN lying ON lying.worker = name
 ORDER BY name
 """
 
 _SESSIONS: Final = """
+WITH lying AS (SELECT session, sum(unread) AS stranded FROM stranded GROUP BY session)
 SELECT name AS session, epoch, worker AS owner, claimed_at, state, substate, reason, since, paired,
     coalesce(needs, 'nobody') AS who, wanted_worker, removed, trouble,
-    (SELECT coalesce(sum(unread), 0) FROM stranded WHERE stranded.session = name) AS stranded
+    coalesce(stranded, 0) AS stranded
 FROM sessions JOIN owners ON owners.session = sessions.name
+    LEFT JOIN lying ON lying.session = sessions.name
 WHERE NOT removed OR worker IS NOT NULL
 """
 

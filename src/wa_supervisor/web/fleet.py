@@ -27,6 +27,8 @@ fleet_routes = APIRouter()
 
 ANSWER_BOUND: Final = 2.0
 """Seconds for the database; then it is said that it does not answer."""
+MOST_SHOWN: Final = 200
+"""Sessions on the page beside those that need a person; those that wait come first."""
 FRESH: Final = 1.0
 """Seconds in which all who ask get one answer."""
 
@@ -102,7 +104,16 @@ async def fleet_page(site: AtSite, here: AtFleet, grant: MaybeGrant) -> HTMLResp
         found = await here.report()
     except ControlError as error:
         return render("trouble.html", 503, title="No answer", said=str(error))
-    return render("fleet.html", report=found, here=here.worker, own=await _own(site))
+    others = [each for each in found.sessions if not each.needs_person]
+    others.sort(key=lambda each: each.waits is None)  # and by name, as they are
+    return render(
+        "fleet.html",
+        report=found,
+        others=others[:MOST_SHOWN],
+        more=max(0, len(others) - MOST_SHOWN),
+        here=here.worker,
+        own=await _own(site),
+    )
 
 
 async def _own(site: Site) -> frozenset[str]:

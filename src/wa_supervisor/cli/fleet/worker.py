@@ -9,7 +9,6 @@ import typer
 
 from ...errors import ConfigError
 from ...hints import Action, Hint
-from ...multi.room import limits
 from ...output import take_over
 from ..session_options import DataDirOption, SessionOptions
 from ..web import address_of
@@ -69,7 +68,9 @@ def worker(
     loaded = load(config, database, **given)
     url = url_of(loaded)
     try:
-        from .serve import WorkerRun  # noqa: PLC0415 - brings the engine, which may be missing
+        # Here, as they bring the engine, which may be missing, and take 0.2 s of `fleet status`.
+        from ...multi.room import limits  # noqa: PLC0415
+        from .serve import WorkerRun  # noqa: PLC0415
     except ModuleNotFoundError as missing:
         raise ConfigError(
             f"this command needs {missing.name}, which is not installed",
