@@ -14,14 +14,12 @@ from fleet.owners import add, take
 from wa_supervisor.fleet.report import report
 from wa_supervisor.fleet.store import FleetStore
 from wa_supervisor.fleet.stranded import Stranded
-from wa_supervisor.gate import Identity, Phone
+from wa_supervisor.gate import Phone
 from wa_supervisor.lifecycle import facts
-from wa_supervisor.messages.own import keep_own
 from wa_supervisor.settings import Settings
-from wa_supervisor.store import SessionFiles
 from wa_supervisor.supervisor import Supervisor
 from wa_supervisor.testing import PlayedLink
-from wa_supervisor.testing.events import SENDER, message_event, text_content
+from wa_supervisor.testing.events import OWN, SENDER, message_event, text_content
 from wa_supervisor.testing.fake_session import EVERYONE
 
 if TYPE_CHECKING:
@@ -145,17 +143,23 @@ async def test_messages_of_the_account_before_are_handed_to_nobody(workers: Work
     async with workers.running_on("a") as a:
         a.receive("one")
         await a.read(1)
-    files = SessionFiles.at("shop", workers.root / "b")
-    files.prepare_directory()
-    inbox = files.directory / "inbox"
-    inbox.mkdir(mode=0o700)
-    keep_own(inbox, Identity(None, Phone("15559998888")))  # the client will say that it is another
+    with workers.database.transaction() as connection:  # the client will say that it is another
+        connection.execute(
+            "INSERT INTO accounts VALUES ('shop', %s)", (Phone("15559998888").reveal(),)
+        )
     async with workers.running_on("b") as b:
         b.link.say(facts.PairSucceeded)
         b.link.say(facts.Connected)
         account = b.session._outgoing._account
         assert account is not None
         await until(lambda: account.changes)
+        await until(lambda: account.is_idle)
+        store = b.session._store
+        assert isinstance(store, FleetStore)
+        store._mend_in_place()  # as twice a minute
+        with workers.database.transaction() as connection:
+            row = connection.execute("SELECT addresses FROM accounts").fetchone()
+        assert row == {"addresses": "\n".join(each.reveal() for each in OWN.addresses)}
         workers.stranded_on("a").look()
         b.receive("two")
         assert texts(await b.read(1)) == ["two"]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .. import private_files
 from ..local_store import LocalStore
+from ..messages.own import keep_own_text, read_own_text
 from ..store.fleet_note import FleetNote, write_note
 from .copies import FleetCopies
 from .keys import FleetKeys
@@ -42,6 +44,7 @@ class FleetStore(LocalStore):
         self._fleet = database
         self._ownership = ownership
         self._on_lost = on_lost
+        self._account: str | None = None
         self.keys = FleetKeys(
             database,
             ownership,
@@ -66,12 +69,38 @@ class FleetStore(LocalStore):
         self.files.prepare_directory()
         self._lock.acquire()
         try:
+            self._restore_account()
             write_note(
                 self.files, FleetNote(worker=self._ownership.worker, epoch=self._ownership.epoch)
             )
         except BaseException:
             self._lock.release()
             raise
+
+    def _restore_account(self) -> None:
+        """Have here what an earlier owner knew of whose session it is."""
+        with self._fleet.transaction() as connection:
+            row = connection.execute(
+                "SELECT addresses FROM accounts WHERE session = %s", (self._ownership.session,)
+            ).fetchone()
+        if row is not None:
+            self._account = row["addresses"]
+            with private_files.explained("note whose session it is", self.inbox):
+                private_files.make_directory(self.inbox)
+                keep_own_text(self.inbox, self._account)
+
+    def _mend(self) -> None:
+        """Let the next owner know whose session it is."""
+        text = read_own_text(self.inbox)
+        if text is None or text == self._account:
+            return
+        with self._fleet.as_owner(self._ownership) as connection:
+            connection.execute(
+                "INSERT INTO accounts (session, addresses) VALUES (%s, %s)"
+                " ON CONFLICT (session) DO UPDATE SET addresses = excluded.addresses",
+                (self._ownership.session, text),
+            )
+        self._account = text
 
     def claim(self) -> None:
         """See that the session is still this worker's. Raises LockHeld, Unreachable."""

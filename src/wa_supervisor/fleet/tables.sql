@@ -108,6 +108,12 @@ CREATE TABLE messages (
 CREATE INDEX messages_that_wait ON messages (session, id) WHERE record IS NOT NULL;
 CREATE INDEX messages_by_change ON messages (changed_at) WHERE record IS NULL;
 
+-- Whose session it is: what was received for one account must not be handed to another's program.
+CREATE TABLE accounts (
+  session text PRIMARY KEY REFERENCES sessions (name) ON DELETE CASCADE,
+  addresses text NOT NULL                  -- of the account itself, one a line
+);
+
 -- Messages that were sent under a key, as hashes: see `messages.outbox` for the states.
 CREATE TABLE sends (
   session text NOT NULL REFERENCES sessions (name) ON DELETE CASCADE,

@@ -15,17 +15,27 @@ _LONGEST: Final = 1024  # bytes of two addresses, and more
 
 def read_own(directory: Path) -> Identity | None:
     """Return who we are, as it was kept; None if nobody knows yet, or not any more."""
+    text = read_own_text(directory)
+    return None if text is None else Identity.of(*map(parse, text.split()))
+
+
+def read_own_text(directory: Path) -> str | None:
+    """Return the same as it is written, to be kept elsewhere, too; None if nobody knows."""
     try:
-        text = private_files.read(directory / _NAME, _LONGEST).decode()
+        return private_files.read(directory / _NAME, _LONGEST).decode()
     except (OSError, UnicodeDecodeError):
         return None
-    return Identity.of(*map(parse, text.split()))
+
+
+def keep_own_text(directory: Path, text: str) -> None:
+    """Keep what was kept elsewhere. Raises OSError."""
+    private_files.replace(directory / _NAME, text.encode())
 
 
 def keep_own(directory: Path, own: Identity) -> None:
     """Keep who we are, in a private file. Raises OSError."""
     addresses = (each.reveal() for each in own.addresses)
-    private_files.replace(directory / _NAME, "\n".join(addresses).encode())
+    keep_own_text(directory, "\n".join(addresses))
 
 
 def read_pairing(directory: Path) -> int | None:
