@@ -17,17 +17,16 @@ import pytest
 from pydantic import SecretStr
 
 from e2e.processes import until
-from wa_supervisor import control
+from wa_supervisor import control, control_server
 from wa_supervisor.control import (
-    MOST_CONNECTIONS,
     Arguments,
     Order,
     ShownCode,
     Talk,
     ask,
     ask_code,
-    listening,
 )
+from wa_supervisor.control_server import MOST_CONNECTIONS, listening
 from wa_supervisor.errors import ControlError, NotRunning
 from wa_supervisor.hints import Action, Hint
 from wa_supervisor.lifecycle import Session, State
@@ -153,7 +152,7 @@ async def test_nonsense_is_refused_and_does_no_harm(
 async def test_who_asks_and_says_nothing_is_not_waited_for(
     files: SessionFiles, taken: list[Order], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(control, "EXCHANGE_TIMEOUT", 0.1)
+    monkeypatch.setattr(control_server, "EXCHANGE_TIMEOUT", 0.1)
     monkeypatch.chdir(files.directory)
     async with listening(files, orders(taken), status):
         reader, writer = await asyncio.open_unix_connection("control.sock")
@@ -220,7 +219,7 @@ async def test_so_many_ask_at_a_time_and_no_more(
 async def test_so_many_talk_at_a_time_and_an_operator_is_heard_all_the_same(
     files: SessionFiles, taken: list[Order], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(control, "MOST_TALKS", 1)
+    monkeypatch.setattr(control_server, "MOST_TALKS", 1)
     monkeypatch.chdir(files.directory)
 
     async def listen(
@@ -254,15 +253,15 @@ async def _asked(files: SessionFiles) -> Status | None:
 async def test_a_deleted_socket_is_made_anew(
     files: SessionFiles, taken: list[Order], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(control, "LOOK_EVERY", 0.02)
+    monkeypatch.setattr(control_server, "LOOK_EVERY", 0.02)
     looks: list[bool] = []
-    really = control._is_there
+    really = control_server._is_there
 
     def look(address: str) -> bool:
         looks.append(really(address))
         return looks[-1]
 
-    monkeypatch.setattr(control, "_is_there", look)
+    monkeypatch.setattr(control_server, "_is_there", look)
     place = files.directory / "control.sock"
     async with listening(files, orders(taken), status):
         place.unlink()
@@ -279,7 +278,7 @@ async def test_a_deleted_socket_is_made_anew(
 async def test_conversations_are_bounded_and_end_with_the_supervisor(
     files: SessionFiles, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(control, "MOST_TALKS", 2)
+    monkeypatch.setattr(control_server, "MOST_TALKS", 2)
     monkeypatch.chdir(files.directory)
     ended: list[str] = []
 

@@ -11,7 +11,8 @@ from pydantic import SecretStr
 
 from e2e.processes import until
 from wa_supervisor import State, facts
-from wa_supervisor.control import Order, ask, listening
+from wa_supervisor.control import Order, ask
+from wa_supervisor.control_server import listening
 from wa_supervisor.hints import Action
 from wa_supervisor.standing import look_at
 from wa_supervisor.store import SessionFiles

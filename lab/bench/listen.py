@@ -11,7 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
-from wa_supervisor.control import Talk, listening
+from wa_supervisor.control import Talk
+from wa_supervisor.control_server import listening
 from wa_supervisor.gate import GatePolicy
 from wa_supervisor.incoming import Incoming
 from wa_supervisor.remote.listen import Source, listen

@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from wa_supervisor.control import listening
+from wa_supervisor.control_server import listening
 from wa_supervisor.store import SessionFiles
 from wa_supervisor.testing.fake_session import FakeSession
 

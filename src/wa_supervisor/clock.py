@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import sys
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
+    import asyncio
     from contextlib import AbstractAsyncContextManager
 
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
@@ -63,7 +63,9 @@ class RealClock:
 
     def timeout_at(self, when: float | None) -> asyncio.Timeout:
         """Limit the body to the time before `when`."""
-        return asyncio.timeout(None if when is None else max(0.0, when - time.monotonic()))
+        from asyncio import timeout  # noqa: PLC0415 - who reads a journal wants a clock, and no loop
+
+        return timeout(None if when is None else max(0.0, when - time.monotonic()))
 
 
 @functools.cache
@@ -82,6 +84,8 @@ async def sleep(clock: Clock, seconds: float) -> None:
     """Wait for so many seconds of this clock."""
     try:
         async with clock.timeout_at(clock.time() + seconds):
-            await asyncio.get_running_loop().create_future()
+            from asyncio import get_running_loop  # noqa: PLC0415 - as above
+
+            await get_running_loop().create_future()
     except TimeoutError:
         return

@@ -12,7 +12,7 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from . import crashes, looks
-from .control import listening
+from .control_server import listening
 from .errors import StoreError
 from .store import SessionFiles, SessionLock
 

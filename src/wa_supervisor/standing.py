@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 from dataclasses import dataclass, field
@@ -58,6 +57,8 @@ class Standing:
     async def begun(self) -> AsyncIterator[None]:
         """Count the uptime from now on, and look up the versions, which takes a read of a file."""
         self._started_at = self.clock.wall()
+        import asyncio  # noqa: PLC0415 - `describe` is for those who ask, and have no loop
+
         looking = asyncio.create_task(self._look_up())
         try:
             yield
@@ -65,7 +66,9 @@ class Standing:
             looking.cancel()
 
     async def _look_up(self) -> None:
-        self._versions = await asyncio.to_thread(versions)
+        from asyncio import to_thread  # noqa: PLC0415 - as above
+
+        self._versions = await to_thread(versions)
 
     def heard(self, record: StepRecord) -> None:
         """Take note of when it came about."""

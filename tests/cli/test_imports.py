@@ -92,7 +92,12 @@ def test_status_pays_for_no_chart_no_drawing_and_no_journal_before_they_are_need
 def test_history_of_a_session_that_is_named_reads_no_settings(tmp_path: Path) -> None:
     found = imported(tmp_path, "history", "--session", "shop", "--data-dir", str(tmp_path))
     assert "wa_supervisor.journal.reader" in found
-    unused = {"wa_supervisor.settings", "wa_supervisor.journal.journal", "pydantic_settings"}
+    unused = {
+        "wa_supervisor.settings",
+        "wa_supervisor.journal.journal",
+        "pydantic_settings",
+        "asyncio",
+    }
     assert not found & unused
 
 

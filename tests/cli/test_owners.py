@@ -17,7 +17,8 @@ import pytest
 from journal.rows import make_record
 from store.sessions import write_session
 from wa_supervisor import private_files
-from wa_supervisor.control import Order, ask, listening
+from wa_supervisor.control import Order, ask
+from wa_supervisor.control_server import listening
 from wa_supervisor.errors import JournalError, StoreError, UnsafePermissions
 from wa_supervisor.hints import Action
 from wa_supervisor.journal import Journal, read, remember

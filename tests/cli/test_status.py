@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from journal.rows import make_record
 from wa_supervisor.cli.session_options import SessionOptions
 from wa_supervisor.cli.status_view import headline, lines
-from wa_supervisor.control import listening
+from wa_supervisor.control_server import listening
 from wa_supervisor.exit_record import note_exit
 from wa_supervisor.health import quick_status
 from wa_supervisor.journal import Journal, remember

@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 
 import wa_supervisor.health
 from wa_supervisor.cli.app import app
-from wa_supervisor.control import Order, listening
+from wa_supervisor.control import Order
+from wa_supervisor.control_server import listening
 from wa_supervisor.health import quick_answer
 from wa_supervisor.lifecycle import Phase, Reason, Session
 from wa_supervisor.status import Status

@@ -21,7 +21,8 @@ import pytest
 from e2e.processes import until
 from messages.events import append, writer
 from messages.protobuf_bytes import message_event, text_event
-from wa_supervisor.control import Talk, listening
+from wa_supervisor.control import Talk
+from wa_supervisor.control_server import listening
 from wa_supervisor.errors import ControlError
 from wa_supervisor.gate import GatePolicy, Identity, Phone
 from wa_supervisor.incoming import Incoming
