@@ -67,31 +67,23 @@ class LazyLibrary:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self._noted: dict[str, _Function] = {}
+        self._noted: dict[str, _Function] | None = {}
         self._library: ctypes.CDLL | None = None
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        if self._library is None:
-            return self._noted.setdefault(name, _Function())
-        function = getattr(self._library, name)
-        noted = self._noted.get(name)  # kept: another thread may be here, too
-        if noted is not None:
-            _apply(function, vars(noted))
-        setattr(self, name, function)  # this is not asked for it again
-        return function
+        if self._noted is None:
+            return getattr(self._library, name)
+        return self._noted.setdefault(name, _Function())
 
     def load(self, version: str) -> None:
-        """Load the library, and check its version and that it has what settings were noted for.
-
-        Those are applied to a function when it is first used: most never are, and all at once
-        would cost every session process half a MiB.
+        """Load the library, check its version and apply the settings that were noted.
 
         Raises NeonizeUnusable if it cannot be loaded or is not what its Python expects.
         Raises NoRoom if there is no memory to load it into.
         """
-        if self._library is not None:
+        if self._noted is None:
             return
         try:
             library = ctypes.CDLL(self.path)
@@ -105,13 +97,13 @@ class LazyLibrary:
                 hint=_REINSTALL,
             )
         for name, noted in self._noted.items():
-            _check(library, name, vars(noted))
-        self._library = library
+            _apply(library, name, vars(noted))
+        self._library, self._noted = library, None
 
 
-def _check(library: ctypes.CDLL, name: str, settings: dict[str, Any]) -> None:
+def _apply(library: ctypes.CDLL, name: str, settings: dict[str, Any]) -> None:
     try:
-        library[name]  # a fresh object each time, which goes again
+        function = getattr(library, name)
     except AttributeError:
         # neonize sets only errcheck, and tolerantly, on names an older library had.
         if settings.keys() <= {"errcheck"}:
@@ -119,9 +111,6 @@ def _check(library: ctypes.CDLL, name: str, settings: dict[str, Any]) -> None:
         raise NeonizeUnusable(
             f"neonize's Go library has no function {name}", hint=_REINSTALL
         ) from None
-
-
-def _apply(function: Any, settings: dict[str, Any]) -> None:
     for key in _SETTINGS:
         if key in settings:
             setattr(function, key, settings[key])
