@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from .commands.clients import clients
+from .commands.crowd import crowd
 from .commands.faults import faults
 from .commands.fleet import fleet
 from .commands.generate import generate
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 app.command()(faults)
 app.command()(simulate)
+app.command()(crowd)
 app.command()(clients)
 app.command()(fleet)
 app.command()(generate)

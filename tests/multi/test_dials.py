@@ -2,93 +2,16 @@
 
 from __future__ import annotations
 
-import heapq
 import random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import SecretStr
 
-from wa_supervisor.lifecycle import Policy, Reason, SessionCore, State, effects, facts
+from lab.simulation.crowd import UP, Crowd, most_within
+from wa_supervisor.lifecycle import Reason, SessionCore, State, facts
 from wa_supervisor.multi.breaker import Breaker
 from wa_supervisor.multi.dials import LONGEST_TURN, Dials, Pace
-
-UP = 0.5  # seconds from a dial to WhatsApp's answer
-
-
-class Crowd:
-    """So many sessions under one `Dials`; `answer` is what WhatsApp says to each dial."""
-
-    def __init__(self, count: int, pace: Pace, seed: int = 0) -> None:
-        self.random = random.Random(seed)
-        self.now = 0.0
-        self.dials = Dials(pace)
-        self.names = [f"s{number}" for number in range(count)]
-        jitter = self.random.random
-        self.cores = {name: SessionCore(policy=Policy(), jitter=jitter) for name in self.names}
-        self.dialled: list[tuple[float, str]] = []
-        self.soon: list[tuple[float, int, str, facts.Fact]] = []
-        self.refused = False
-        self.silent = False
-        self.unpaired = False
-        for name in self.names:
-            self.dials.add(name)
-            self.take(name, facts.DialsHeld("in turn"))
-            self.take(name, facts.Start())
-
-    def take(self, name: str, fact: facts.Fact | None) -> None:
-        core = self.cores[name]
-        step = core.handle(fact, self.now) if fact else core.tick(self.now)
-        assert step is not None
-        self.dials.hear(name, step, self.now)
-        for effect in step.effects:
-            match effect:
-                case effects.StartChild(generation=generation):
-                    self.dialled.append((self.now, name))
-                    answer: facts.Fact = facts.Connected(generation)
-                    if self.refused:
-                        answer = facts.ConnectFailure(generation, 500)
-                    elif self.unpaired:
-                        answer = facts.QrOffered(generation, SecretStr("a QR"), 60.0)
-                    if not self.silent:
-                        self.later(UP, name, answer)
-                case effects.StopChild(generation=generation):
-                    self.later(0.1, name, facts.ChildExited(generation, 0, None))
-                case effects.PurgeSession():
-                    self.later(0.1, name, facts.PurgeDone())
-
-    def later(self, seconds: float, name: str, fact: facts.Fact) -> None:
-        entry = (self.now + seconds, len(self.dialled) + len(self.soon), name, fact)
-        heapq.heappush(self.soon, entry)
-
-    def go_on(self, until: float) -> None:
-        while True:
-            alarms = [(c.deadline, n) for n, c in self.cores.items() if c.deadline is not None]
-            due = min((at for at, _ in alarms), default=until)
-            turn = self.dials.deadline(self.now)
-            at = min(due, self.soon[0][0] if self.soon else until, until if turn is None else turn)
-            if at >= until:
-                self.now = until
-                return
-            self.now = max(self.now, at)
-            if self.soon and self.soon[0][0] <= self.now:
-                _, _, name, fact = heapq.heappop(self.soon)
-                self.take(name, fact)
-            elif due <= self.now:
-                self.take(min(alarms)[1], None)
-            else:
-                name_or_none = self.dials.grant(self.now, self.random.random())
-                if name_or_none is not None:
-                    self.take(name_or_none, facts.DialAllowed())
-
-    def count(self, state: State) -> int:
-        return sum(core.session.phase.state is state for core in self.cores.values())
-
-
-def most_within(dialled: list[tuple[float, str]], seconds: float) -> int:
-    times = [at for at, _ in dialled]
-    return max(sum(at <= each < at + seconds for each in times) for at in times)
 
 
 def test_all_come_up_one_after_the_other() -> None:
@@ -211,8 +134,7 @@ def test_a_session_that_is_removed_leaves_its_turn_to_the_next() -> None:
     crowd = Crowd(3, Pace(at_once=1, apart=0.0))
     crowd.silent = True
     crowd.go_on(1.0)
-    crowd.dials.remove("s0")
-    crowd.cores.pop("s0")
+    crowd.remove("s0")
     crowd.go_on(2.0)
     assert [name for _, name in crowd.dialled] == ["s0", "s1"]
 

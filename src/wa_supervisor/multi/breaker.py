@@ -100,9 +100,10 @@ class Breaker:
         if cause not in SHARED_CAUSES or self.is_open:
             return False
         recent = self._recent.setdefault(cause, {})
-        recent[name] = now
-        for each in [each for each, at in recent.items() if now - at > self.limits.window]:
-            del recent[each]
+        recent.pop(name, None)
+        recent[name] = now  # last: they are in the order in which they failed
+        while now - recent[oldest := next(iter(recent))] > self.limits.window:
+            del recent[oldest]
         if len(recent) < max(self.limits.fewest, math.ceil(self.limits.share * of)):
             return False
         self.reason, self.failed = cause, len(recent)
