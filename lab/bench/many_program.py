@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import sys
@@ -63,6 +64,7 @@ async def main(count: int, where: Path, endpoint: Endpoint) -> None:
                 Settings(session=name, data_dir=where / "data", endpoint=endpoint, pairing=shown)
             )
             session.on_step(partial(last.__setitem__, name))
+            gc.freeze()  # as `run --all` does
         while line := (await lines.readline()).decode().split():
             if line == ["quit"]:
                 break
