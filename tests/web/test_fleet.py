@@ -18,11 +18,11 @@ from wa_supervisor.errors import Unreachable
 from wa_supervisor.fleet.report import FleetReport, SessionReport, Totals, WorkerReport
 from wa_supervisor.lifecycle import Reason
 from wa_supervisor.page_address import Address
-from wa_supervisor.web import fleet as fleet_module
+from wa_supervisor.web import watched_fleet
 from wa_supervisor.web.access import Access, Scope, Tokens
 from wa_supervisor.web.app import make_app
-from wa_supervisor.web.fleet import WatchedFleet
 from wa_supervisor.web.serving import serving
+from wa_supervisor.web.watched_fleet import WatchedFleet
 from web.test_server import free_port
 
 if TYPE_CHECKING:
@@ -217,7 +217,7 @@ async def test_what_the_dashboard_asks_of_a_fleet_is_there(viewer: httpx.AsyncCl
 async def test_a_database_that_hangs_costs_who_looks_at_the_fleet_two_seconds_and_no_session(
     viewer: httpx.AsyncClient, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fleet_module, "ANSWER_BOUND", 0.2)
+    monkeypatch.setattr(watched_fleet, "ANSWER_BOUND", 0.2)
     fleet.hangs = threading.Event()
     try:
         answers = await asyncio.gather(
@@ -239,7 +239,7 @@ async def test_a_database_that_hangs_costs_who_looks_at_the_fleet_two_seconds_an
 async def test_a_worker_is_ready_while_it_has_its_lease_whatever_its_sessions_wait_for(
     viewer: httpx.AsyncClient, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fleet_module, "FRESH", 0.0)
+    monkeypatch.setattr(watched_fleet, "FRESH", 0.0)
     assert (await viewer.get("/readyz")).json() == {"ready": True, "why_not": {}}
     fleet.says = fleet_of(worker("w1", state="dead"))
     answer = await viewer.get("/readyz")
@@ -256,6 +256,6 @@ async def test_a_worker_is_ready_while_it_has_its_lease_whatever_its_sessions_wa
 async def test_all_who_ask_within_a_second_are_told_the_same(
     viewer: httpx.AsyncClient, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fleet_module, "FRESH", 60.0)
+    monkeypatch.setattr(watched_fleet, "FRESH", 60.0)
     await asyncio.gather(*(viewer.get("/api/v1/fleet") for _ in range(20)))
     assert fleet.reads == 1

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..setting_groups import WebSettings
     from ..settings import Settings
     from ..supervisor import Supervisor
-    from ..web.fleet import WatchedFleet
+    from ..web.watched_fleet import WatchedFleet
     from .workers import Workers
 
 log = logging.getLogger("wa_supervisor")

@@ -18,8 +18,8 @@ from .probes import probes
 if TYPE_CHECKING:
     from ..page_address import Address
     from .access import Access
-    from .fleet import WatchedFleet
     from .watched import Watched
+    from .watched_fleet import WatchedFleet
 
 
 def make_app(

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from ..page_address import Address
     from ..status import Status
     from .access import Access
-    from .fleet import WatchedFleet
     from .watched import Watched
+    from .watched_fleet import WatchedFleet
 
 MOST_STREAMS: Final = 32
 """Streams of events at a time."""

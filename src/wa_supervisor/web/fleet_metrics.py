@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
 
     from ..fleet.report import FleetReport
-    from .fleet import WatchedFleet
+    from .watched_fleet import WatchedFleet
 
 
 async def fleet_metrics(fleet: WatchedFleet) -> Collector:

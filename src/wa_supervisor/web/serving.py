@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ..page_address import Address
     from ..supervisor import Supervisor
-    from .fleet import WatchedFleet
+    from .watched_fleet import WatchedFleet
 
 log = logging.getLogger("wa_supervisor")
 

@@ -127,7 +127,7 @@ class WorkerRun:
         if self._address is None:
             yield
             return
-        from ...web.fleet import WatchedFleet  # noqa: PLC0415 - only here is it known to be there
+        from ...web.watched_fleet import WatchedFleet  # noqa: PLC0415 - only here is it known to be there
 
         sessions = SessionsNow(lambda: self._worker.sessions)
         database = FleetDatabase(self._url, name=f"wa-supervisor page of {self._worker.name}"[:63])

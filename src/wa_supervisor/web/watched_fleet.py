@@ -1,0 +1,66 @@
+"""The fleet beside a worker's own sessions, as the server's thread sees it.
+
+Read from Postgres in a thread, once for all who ask within a second, and never on the sessions'
+loop: a database that hangs costs those who look at the fleet, and no session.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Final
+
+from ..errors import ControlError, SupervisorError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..fleet.report import FleetReport
+
+ANSWER_BOUND: Final = 2.0
+"""Seconds for the database; then it is said that it does not answer."""
+FRESH: Final = 1.0
+"""Seconds in which all who ask get one answer."""
+
+
+class WatchedFleet:
+    """The fleet as the server's thread sees it, through `read`, which may block for a while."""
+
+    def __init__(self, read: Callable[[], FleetReport], worker: str) -> None:
+        self.worker = worker
+        """The worker whose sessions this page shows."""
+        self._read = read
+        self._last: tuple[float, FleetReport] | None = None
+        self._reading: asyncio.Task[FleetReport] | None = None
+
+    async def report(self) -> FleetReport:
+        """How the fleet stands. Raises ControlError if its database does not answer in time."""
+        if self._last is not None and time.monotonic() - self._last[0] < FRESH:
+            return self._last[1]
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(self._look())
+            self._reading.add_done_callback(lambda done: done.cancelled() or done.exception())
+        try:
+            async with asyncio.timeout(ANSWER_BOUND):
+                return await asyncio.shield(self._reading)
+        except TimeoutError:
+            raise ControlError(
+                f"the fleet's database did not answer within {ANSWER_BOUND:g} s"
+            ) from None
+        except SupervisorError as error:
+            raise ControlError(str(error)) from error
+
+    async def _look(self) -> FleetReport:
+        found = await asyncio.to_thread(self._read)
+        self._last = time.monotonic(), found
+        return found
+
+    async def why_not_ready(self) -> str | None:
+        """Say why this worker has no lease; None if it has one."""
+        try:
+            workers = (await self.report()).workers
+        except ControlError as error:
+            return str(error)
+        if any(each.name == self.worker and each.state != "dead" for each in workers):
+            return None
+        return "this worker has no lease"
