@@ -21,6 +21,8 @@ async def main(sessions: int, workers: int, names: list[str]) -> None:
         async for outcome in play(world, chosen):
             sys.stdout.write(outcome.model_dump_json() + "\n")
             sys.stdout.flush()
+            if outcome.problems:
+                sys.stderr.write(f"{outcome.scenario}: {outcome.problems}\n{world.story()}\n")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,8 @@ LONG: Final = 20.0
 """Seconds for which something is cut or frozen: longer than others wait for a worker."""
 BLIP: Final = 4.0
 """Seconds of Postgres' absence that must cost no session."""
+_STARTS: Final = 0.4
+"""Seconds of it in which it starts."""
 OUTAGE: Final = 30.0
 """Seconds of Postgres' absence after which no lease can hold."""
 
@@ -105,7 +107,7 @@ def _down(seconds: float) -> Act:
     async def act(fault: Fault) -> None:
         fault.begins()
         await asyncio.to_thread(fault.world.postgres.stop)
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(seconds - _STARTS)
         await asyncio.to_thread(fault.world.postgres.start)
         fault.ends()
 

@@ -29,7 +29,7 @@ from .server import WatchedServer
 _ROOT: Final = Path(__file__).parents[2]
 _PORT: Final = 5432
 _LOOK: Final = 0.05
-_PATIENCE: Final = 120.0
+_PATIENCE: Final = 60.0
 WRITE_EVERY: Final = 0.5
 """Seconds between two messages to a session."""
 _ALIVE: Final = (
@@ -123,7 +123,7 @@ class World:
         deadline = time.monotonic() + within
         while not done():
             if time.monotonic() > deadline:
-                raise NotReached(f"{what}: not within {within:g} s\n{self._story()}")
+                raise NotReached(f"{what}: not within {within:g} s\n{self.story()}")
             await asyncio.sleep(_LOOK)
 
     async def all_up(self) -> None:
@@ -189,7 +189,7 @@ class World:
                 await self.server.wait_connected(device, timeout=30)
                 self.sessions[name] = phone
                 return
-        raise NotReached(f"{name} was not paired\n{self._story()}")
+        raise NotReached(f"{name} was not paired\n{self.story()}")
 
     async def _command(self, *arguments: str) -> None:
         """Run `wa-supervisor fleet` here, in the hub."""
@@ -200,9 +200,9 @@ class World:
             stdout=sys.stderr,
         )
         if await asyncio.wait_for(process.wait(), _PATIENCE):
-            raise NotReached(f"`fleet {arguments[0]}` failed\n{self._story()}")
+            raise NotReached(f"`fleet {arguments[0]}` failed\n{self.story()}")
 
-    def _story(self) -> str:
+    def story(self) -> str:
         """What the workers have said of late."""
         return "\n".join(
             f"--- {program.name}\n" + "\n".join(program.log.splitlines()[-15:])

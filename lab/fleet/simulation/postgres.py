@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from wa_supervisor.fleet.decisions import Drop, End, Give, JobRow, SessionRow, decide
 from wa_supervisor.fleet.placement import Place
+from wa_supervisor.fleet.tick import GATHERS, TICK_EVERY
 
 from .conditions import Conditions
 from .events import Act, Clock
@@ -63,6 +65,10 @@ class Postgres:
     """Sessions that have no job."""
     next_dial: float = 0.0
     taken_for_dead: int = 0
+    _last: dict[str, str] = field(default_factory=dict)
+    _orphans: list[Job] = field(default_factory=list)
+    _ticked_at: float = -math.inf
+    _places_from: float = -math.inf
     _late: list[Act] = field(default_factory=list)
     _ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -82,7 +88,9 @@ class Postgres:
                 statement()
 
     def register(self, worker: str) -> str:
-        """Know of a worker."""
+        """Know of a worker; what it had under its former registration is nobody's."""
+        for former in [name for name in self.workers if _name(name) == _name(worker)]:
+            self._orphans += self.workers.pop(former).jobs.values()
         self.workers[worker] = WorkerRow(self.conditions.capacity, self.clock.time())
         return worker
 
@@ -99,17 +107,28 @@ class Postgres:
 
     def tick(self) -> None:
         """Do what follows from the rows."""
-        alive_since = self.clock.time() - self.conditions.timing.dead_after
+        now, timing = self.clock.time(), self.conditions.timing
+        if self._ticked_at < now - timing.dead_after - TICK_EVERY:
+            self._places_from = now + GATHERS * timing.heartbeat_every
+        self._ticked_at = now
+        alive_since = now - timing.dead_after
         dead = [name for name, row in self.workers.items() if row.heartbeat < alive_since]
-        orphans = [job for name in dead for job in self.workers.pop(name).jobs.values()]
+        self._orphans += [job for name in dead for job in self.workers.pop(name).jobs.values()]
         self.taken_for_dead += len(dead)
+        orphans = [job for job in self._orphans if job.id in self.jobs]
+        self._orphans = []
         jobs = orphans + [
             job
             for row in self.workers.values()
             for job in row.jobs.values()
             if row.draining or job.ending
         ]
-        rows = [SessionRow(name) for name in sorted({*self.homeless, *(j.session for j in jobs)})]
+        all_wait = now < self._places_from
+        by_name = {_name(ident): ident for ident in self.workers}
+        rows = [
+            SessionRow(name, last=by_name.get(self._last.get(name, "")), waits=all_wait)
+            for name in sorted({*self.homeless, *(each.session for each in jobs)})
+        ]
         if not rows:
             return
         places = [
@@ -139,10 +158,11 @@ class Postgres:
 
     def claim(self, job: Job) -> Job | None:
         """Make the worker the owner, if the job is its own still."""
-        if job.id not in self.jobs or job.running:
+        if job.id not in self.jobs or job.running or job.worker not in self.workers:
             return None
         job.running = True
         del self.workers[job.worker].news[job.id]
+        self._last[job.session] = _name(job.worker)
         self.on_claim(job)
         return job
 
@@ -157,6 +177,7 @@ class Postgres:
         """Note that a worker has ended a job."""
         if job.id in self.jobs:
             self._delete(job)
+            self._last.pop(job.session, None)
         return job
 
     def _give(self, session: str, worker: str) -> None:
@@ -174,3 +195,7 @@ class Postgres:
             del row.jobs[job.id]
             row.news.pop(job.id, None)
         self.homeless.add(job.session)
+
+
+def _name(registration: str) -> str:
+    return registration.partition(".")[0]

@@ -36,6 +36,8 @@ class Registration:
     """Those that are to dial, in their order."""
     asks: bool = False
     """Whether a turn was asked for, or given and not taken yet."""
+    ended: set[int] = field(default_factory=set)
+    """Jobs that are over here, whatever Postgres knows yet; none is begun again."""
     over: bool = False
 
 
@@ -162,7 +164,7 @@ class Worker:
                 self._after(self._lateness(), lambda: self._stop(own, job))
             else:
                 self._end(own, job)
-        elif job.session not in own.sessions:
+        elif job.session not in own.sessions and job.id not in own.ended:
             self._claim(own, job)
 
     def _claim(self, own: Registration, job: Job) -> None:
@@ -215,6 +217,8 @@ class Worker:
             self._end(own, job)
 
     def _end(self, own: Registration, job: Job) -> None:
+        own.ended.add(job.id)
+
         def answered(ended: Job | None) -> None:
             if ended is None and not own.over:
                 self._end(own, job)

@@ -7,13 +7,14 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Final
 
+from wa_supervisor.fleet.tick import TICK_EVERY
+
 from ..stays import busiest
 from .conditions import Conditions
 from .events import Clock, Events
 from .postgres import Job, Postgres, State
 from .worker import STATEMENT_SECONDS, Registration, Worker
 
-TICK_EVERY: Final = 1.0
 STORM: Final = 30.0
 """Seconds without Postgres, at the end: every session is ended, and all come back at once."""
 _BURST: Final = 10.0
