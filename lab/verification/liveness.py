@@ -9,6 +9,9 @@ if each process has a state in it in which it cannot act, or a move of it that s
 Two worlds: in the *hostile* one everything can happen in any order, and only time is sure: a clock
 that stays set rings. In the *healthy* one the server lets the client in, processes end when told
 to, files obey, each before its alarm, and somebody reads the inbox.
+
+In neither are dials held: whoever holds them (`multi.dials`) gives each session its turn, which is
+shown of that part by itself, and holding again and again would keep any session waiting for ever.
 """
 
 from __future__ import annotations
