@@ -172,13 +172,15 @@ def release(database: FleetDatabase, ownership: Ownership) -> None:
         )
 
 
-def put_off(database: FleetDatabase, session: str, trouble: str, seconds: float) -> None:
-    """Say why a session could not be begun, and have nobody try for so long."""
+def put_off(
+    database: FleetDatabase, here: Registration, session: str, trouble: str, seconds: float
+) -> None:
+    """Say why a session could not be begun here, and have nobody try for so long."""
     with database.transaction() as connection:
         connection.execute(
-            "UPDATE sessions SET trouble = %s, retry_at = now() + make_interval(secs => %s)"
-            " WHERE name = %s",
-            (trouble, seconds, session),
+            "UPDATE sessions SET trouble = %s, retry_at = now() + make_interval(secs => %s),"
+            " failed_on = array_append(array_remove(failed_on, %s), %s) WHERE name = %s",
+            (trouble, seconds, here.worker, here.worker, session),
         )
 
 

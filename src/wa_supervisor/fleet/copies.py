@@ -80,7 +80,7 @@ _FORGET: Final = f"""
 _PRUNE: Final = """
     DELETE FROM messages WHERE id IN (
         SELECT id FROM messages WHERE record IS NULL AND changed_at < now() - %s
-        ORDER BY changed_at LIMIT %s)
+        ORDER BY changed_at LIMIT %s FOR UPDATE SKIP LOCKED)
 """
 
 
@@ -105,7 +105,6 @@ class FleetCopies:
             rows = connection.execute(
                 "SELECT name FROM readers WHERE session = %s", (self._session,)
             ).fetchall()
-            connection.execute(_PRUNE, (REMEMBERED, _PRUNED_AT_ONCE))
         return Term(self._ownership.epoch, frozenset(row["name"] for row in rows))
 
     def register(self, reader: str) -> None:
@@ -218,6 +217,11 @@ class FleetCopies:
             raise InboxError(
                 f"cannot {task} the fleet's database: {error}", hint=error.hint
             ) from error
+
+
+def prune(connection: Connection) -> None:
+    """Forget some of what was dealt with long ago, of any session, in the caller's transaction."""
+    connection.execute(_PRUNE, (REMEMBERED, _PRUNED_AT_ONCE))
 
 
 def keep(

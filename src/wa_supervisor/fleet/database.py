@@ -159,11 +159,15 @@ class FleetDatabase:
         """Make the tables if they are not there; safe while others do the same."""
         with self.transaction() as connection:
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (_INSTALL_LOCK,))
-            schema = connection.execute(
-                "SELECT 1 FROM pg_namespace WHERE nspname = %s", (SCHEMA,)
+            found = connection.execute(
+                "SELECT to_regnamespace(%s) IS NOT NULL AS schema, to_regclass(%s) IS NOT NULL"
+                " AS tables",
+                (SCHEMA, f"{SCHEMA}.leader"),
             ).fetchone()
-            if schema is None:
+            assert found is not None
+            if not found["schema"]:
                 connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(SCHEMA)))
+            if not found["tables"]:  # the schema may be an administrator's gift
                 # The engine's first: what follows reads its workers' heartbeats.
                 connection.execute(_script("procrastinate.sql", "schema.sql"))
                 connection.execute(_script(__package__, "tables.sql"))

@@ -32,6 +32,8 @@ class SessionRow:
     """Whether it is not to be moved while its worker lives: it is pairing, or banned."""
     waits: bool = False
     """Whether it could not be begun a moment ago, and is not to be tried again yet."""
+    failed_on: tuple[str, ...] = ()
+    """The workers on which it could not be begun, the last one last; none once it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +148,8 @@ class _Decision:
             Place(each.worker, each.capacity, self._loads[each.worker], each.draining)
             for each in self._places.values()
         ]
-        for session, worker in place(idle, places, wanted).items():
+        failed_on = {row.name: row.failed_on for row in rows if row.failed_on}
+        for session, worker in place(idle, places, wanted, failed_on).items():
             self._loads[worker] += 1
             yield Give(session, worker)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from ..lifecycle import Reason, State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 _BANS: Final = {
     Reason.TEMPORARY_BAN,
@@ -40,24 +40,29 @@ def place(
     sessions: Iterable[str],
     places: Iterable[Place],
     wanted: Mapping[str, str] | None = None,
+    failed_on: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[str, str]:
     """Give each session the worker that is least full for its capacity.
 
     `wanted` says where an operator wants some of them: there they go if that worker lives and has
-    room, else anywhere. Sessions for which no worker has room are left out.
+    room, else anywhere. `failed_on` says on which workers some could not be begun, the last one
+    last: they go there if no other has room, or a worker whose disk is full would be the least full
+    one for ever. Sessions for which no worker has room are left out.
     """
-    wanted = wanted or {}
+    wanted, failed_on = wanted or {}, failed_on or {}
     open_places = {each.worker: each for each in places if not each.draining}
     loads = {name: each.load for name, each in open_places.items()}
     found: dict[str, str] = {}
     later = []
     for session in sessions:
         worker = wanted.get(session)
-        if worker in loads and loads[worker] < open_places[worker].capacity:
+        if worker not in loads or loads[worker] >= open_places[worker].capacity:
+            worker = _least_failed(failed_on.get(session, ()), open_places, loads)
+        if worker is None:
+            later.append(session)
+        else:
             found[session] = worker
             loads[worker] += 1
-        else:
-            later.append(session)
     least = [
         (load / open_places[name].capacity, name)
         for name, load in loads.items()
@@ -74,6 +79,23 @@ def place(
         if loads[name] < capacity:
             heapq.heappush(least, (loads[name] / capacity, name))
     return found
+
+
+def _least_failed(
+    failed_on: Sequence[str], places: Mapping[str, Place], loads: Mapping[str, int]
+) -> str | None:
+    """Choose for a session that could not be begun somewhere; None if it could, or none has room.
+
+    It is a worker that has not failed, else the one that has longest ago.
+    """
+    with_room = [name for name, each in places.items() if loads[name] < each.capacity]
+    if not failed_on or not with_room:
+        return None
+    when = {name: number for number, name in enumerate(failed_on, 1)}
+    return min(
+        with_room,
+        key=lambda name: (when.get(name, 0), loads[name] / places[name].capacity, name),
+    )
 
 
 def must_stay(state: str | None, reason: str | None) -> str | None:

@@ -52,7 +52,8 @@ _REMEMBER: Final = """
 """
 _SHOW: Final = """
     UPDATE sessions SET state = %(state)s, substate = %(substate)s, reason = %(reason)s,
-    since = %(since)s, paired = %(paired)s, needs = %(needs)s WHERE name = %(session)s
+    since = %(since)s, paired = %(paired)s, needs = %(needs)s, failed_on = '{}'
+    WHERE name = %(session)s
 """
 _IGNORE: Final = """
     INSERT INTO ignored AS i (session, state, fact, count) VALUES (%s, %s, %s, %s)

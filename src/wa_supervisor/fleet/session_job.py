@@ -101,10 +101,11 @@ class SessionJob:
             await self._say(claims.limit_capacity, term.here, len(term.sessions))
         except (SupervisorError, OSError) as error:
             log.warning("%s cannot be begun: %s", name, error)
-            await self._say(claims.put_off, name, str(error), AGAIN_AFTER)
+            await self._say(claims.put_off, term.here, name, str(error), AGAIN_AFTER)
         except Exception:
             log.exception("%s cannot be begun, which is a defect of wa-supervisor", name)
-            await self._say(claims.put_off, name, "a defect; see the worker's log", AGAIN_AFTER)
+            trouble = "a defect; see the worker's log"
+            await self._say(claims.put_off, term.here, name, trouble, AGAIN_AFTER)
         return None
 
     def _lose(self, error: LockHeld) -> None:
@@ -120,6 +121,9 @@ class SessionJob:
         embedder = self._embedder(supervisor)
         try:
             await asyncio.wait({ended, ending}, return_when=asyncio.FIRST_COMPLETED)
+            if not self._ending.is_set() and self._term.holds:  # else it would begin again at once
+                trouble = "it has ended by itself"
+                await self._say(claims.put_off, self._term.here, self.session, trouble, AGAIN_AFTER)
         finally:
             for task in (ended, ending):
                 task.cancel()

@@ -23,6 +23,7 @@ CREATE TABLE sessions (
   wanted_worker text,                      -- where an operator has ordered it; null once it is there
   retry_at timestamptz,                    -- when it is tried again, if it could not be begun
   trouble text,                            -- why it could not be begun
+  failed_on text[] NOT NULL DEFAULT '{}',  -- where it could not, the last one last, until it was
   account_since bigint NOT NULL DEFAULT 0, -- the session process from which on it is of this account
   -- Said by its owner with each step:
   state text,

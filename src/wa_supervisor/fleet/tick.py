@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
+from .copies import prune
 from .decisions import Action, Drop, End, Give, JobRow, SessionRow, decide
 from .engine import TASK
 from .placement import Place, must_stay
@@ -56,6 +57,20 @@ DELETE FROM workers WHERE died_at < now() - interval '1 day'
     AND NOT EXISTS (SELECT FROM owners WHERE owners.worker = workers.name)
     AND NOT EXISTS (SELECT FROM stranded WHERE stranded.worker = workers.name)
 """
+# Whoever died with a session that was removed since will never say that it has ended it.
+_DISOWN: Final = """
+UPDATE owners SET worker = NULL FROM sessions
+WHERE name = session AND removed AND worker IS NOT NULL AND NOT EXISTS (
+    SELECT FROM procrastinate_jobs WHERE lock = session AND status IN ('todo', 'doing')
+)
+"""
+# Else the session would go there when a worker of that name comes, be it in a year.
+_CANCEL_ORDERS: Final = """
+UPDATE sessions SET wanted_worker = NULL WHERE wanted_worker IS NOT NULL AND NOT EXISTS (
+    SELECT FROM workers JOIN procrastinate_workers ON procrastinate_workers.id = engine_id
+    WHERE workers.name = wanted_worker
+) RETURNING name
+"""
 _PLACES: Final = """
 SELECT name, capacity, draining OR stopping AS draining, (
     SELECT count(*) FROM procrastinate_jobs WHERE queue_name = workers.queue
@@ -76,7 +91,7 @@ WITH living AS (
 SELECT coalesce(sessions.name, jobs.session) AS session,
     sessions.name IS NULL OR removed AS removed,
     wanted_worker, owners.worker AS last, state, reason,
-    coalesce(retry_at > now(), false) AS waits,
+    coalesce(retry_at > now(), false) AS waits, coalesce(failed_on, '{}') AS failed_on,
     jobs.id, jobs.running, jobs.ending, living.name AS worker
 FROM sessions FULL JOIN jobs ON jobs.session = sessions.name
 LEFT JOIN owners ON owners.session = sessions.name
@@ -128,6 +143,10 @@ def tick(database: FleetDatabase, here: Registration, timing: Timing) -> list[Ac
             return []
         dead = connection.execute(_BURY, (timing.dead_after,)).fetchall()
         connection.execute(_FORGET)
+        connection.execute(_DISOWN)
+        prune(connection)
+        # While workers gather, the one that is meant may be about to be back.
+        void = [] if leads["gathers"] else connection.execute(_CANCEL_ORDERS).fetchall()
         places = [_place(row) for row in connection.execute(_PLACES).fetchall()]
         rows = connection.execute(_ROWS, (TASK,)).fetchall()
         sessions = _sessions(rows, all_wait=leads["gathers"])
@@ -135,6 +154,8 @@ def tick(database: FleetDatabase, here: Registration, timing: Timing) -> list[Ac
         _carry_out(connection, actions)
     for row in dead:
         log.warning("worker %s is dead: others take its sessions", row["name"])
+    for row in void:
+        log.warning("%s is not moved: the worker to which it was ordered has gone", row["name"])
     return actions
 
 
@@ -151,6 +172,7 @@ def _sessions(rows: Iterable[Row], *, all_wait: bool) -> list[SessionRow]:
             last=row["last"],
             stays=must_stay(row["state"], row["reason"]) is not None,
             waits=row["waits"] or all_wait,
+            failed_on=tuple(row["failed_on"]),
         )
         for row in rows
     }
