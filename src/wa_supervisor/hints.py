@@ -40,6 +40,7 @@ class Action(enum.Enum):
     SNAPSHOTS = "snapshots", "list its snapshots"
     SESSIONS = "sessions", "list the sessions there are"
     FLEET_STATUS = "fleet_status", "look at its status in the fleet"
+    FLEET_HISTORY = "fleet_history", "look at the history of {} in the fleet"  # its name
     PURGE = "purge", "set its keys aside, to link it afresh"
     RESTORE = "restore", "put its newest good snapshot back"
     # On the phone

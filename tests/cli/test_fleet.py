@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from fleet.owners import take
 from fleet.rows import claim, write_worker
+from journal.rows import make_memory, make_record
 from wa_supervisor.cli.doctor import client
 from wa_supervisor.cli.doctor.finding import Finding, Verdict
 from wa_supervisor.cli.exits import Exit
@@ -17,10 +19,14 @@ from wa_supervisor.cli.fleet.worker import MOST, capacity_of
 from wa_supervisor.errors import ConfigError
 from wa_supervisor.fleet import orders
 from wa_supervisor.fleet.database import FleetDatabase
+from wa_supervisor.fleet.records import PostgresRecords
 from wa_supervisor.fleet.sizing import connections
+from wa_supervisor.journal import Journal
 from wa_supervisor.multi.room import Limit
 from wa_supervisor.redaction import url_secrets
-from wa_supervisor.setting_groups import FleetSettings
+from wa_supervisor.setting_groups import FleetSettings, JournalSettings
+from wa_supervisor.store import SessionFiles
+from wa_supervisor.store.fleet_note import FleetNote, write_note
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,6 +84,31 @@ def test_a_session_is_added_listed_moved_and_removed(cli: Cli, postgres: SecretS
     assert "was removed" in cli("list").out
 
 
+def test_a_history_is_the_same_from_any_machine_as_beside_a_journal(
+    cli: Cli, program: Cli, postgres: SecretStr, tmp_path: Path
+) -> None:
+    files = SessionFiles.open("shop", tmp_path)
+    here = Journal.open(files.journal)
+    with FleetDatabase(postgres) as fleet:
+        fleet.install()
+        orders.add(fleet, "shop", {})
+        there = PostgresRecords(fleet, take(fleet, "shop", "w1"), JournalSettings())
+        for number in range(6):
+            for journal in (here, there):
+                journal.append(make_record(number), make_memory(number))
+    here.close()
+    for options in ([], ["--limit", "2"], ["--json", "--limit", "0"], ["--since", "9999-01-01"]):
+        alone = program("history", "--session", "shop", "--data-dir", str(tmp_path), *options)
+        answer = cli("history", "shop", *options)
+        assert answer.code == alone.code == 0, answer.said
+        assert answer.out == alone.out
+    assert len(cli("history", "shop", "--json", "--limit", "0").out.splitlines()) == 6
+    # Who looks on the worker's disk is sent there.
+    write_note(files, FleetNote(worker="w1", epoch=1))
+    answer = program("history", "--session", "shop", "--data-dir", str(tmp_path))
+    assert "`wa-supervisor fleet history shop`" in " ".join(answer.err.split())
+
+
 def test_the_settings_of_the_file_are_stored_without_what_a_worker_decides(
     cli: Cli, postgres: SecretStr, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,6 +143,7 @@ def test_the_settings_of_the_file_are_stored_without_what_a_worker_decides(
         (["move", "shop", "worker1"], Exit.FAILED, "did you mean 'worker-1'?"),
         (["move", "shop"], Exit.FAILED, "no other worker"),
         (["move", "club"], Exit.FAILED, "it is pairing"),
+        (["history", "shpo"], Exit.FAILED, "did you mean 'shop'?"),
         (["drain", "w9"], Exit.FAILED, "the fleet has no worker 'w9'"),
         (["lst"], Exit.USAGE, "list"),
         (["status", "--watch"], Exit.USAGE, "fleet status --json"),

@@ -17,7 +17,7 @@ from lab.postgres_server import Server, serving
 from wa_supervisor.clock import RealClock, Uptime
 from wa_supervisor.errors import JournalError, LockHeld
 from wa_supervisor.fleet import records
-from wa_supervisor.fleet.records import NoReserve, PostgresRecords, read_past
+from wa_supervisor.fleet.records import FleetReading, NoReserve, PostgresRecords, read_past
 from wa_supervisor.journal import Memory, Recorder, remember
 from wa_supervisor.lifecycle import Phase, Policy, Reason, Session
 from wa_supervisor.setting_groups import JournalSettings
@@ -58,6 +58,29 @@ def journal_of(
 
 def facts(fleet: FleetDatabase, session: str = "shop") -> list[str]:
     return [entry.fact for entry in read_past(fleet, session).entries]
+
+
+def test_a_journal_is_read_on_after_a_step_though_others_write_among_its_own(
+    fleet: FleetDatabase, mine: Ownership
+) -> None:
+    ours, others = journal_of(fleet, mine), journal_of(fleet, take(fleet, "other", "b"))
+    for number in range(4):
+        ours.append(make_record(number), make_memory(number))
+        others.append(make_record(100), make_memory(100))
+    reading = FleetReading(fleet, "shop")
+
+    def after(number: int, limit: int = 10) -> list[int]:
+        return [each.entry.generation for each in reading.read_after(number, limit)]
+
+    everything = reading.read_after(0, 10)
+    assert [each.entry.generation for each in everything] == [0, 1, 2, 3]
+    assert after(everything[1].number) == [2, 3]
+    assert after(everything[1].number, 1) == [2]
+    assert after(-2) == [2, 3]
+    assert after(-9) == [0, 1, 2, 3]
+    last = reading.read(limit=1).last
+    assert last == everything[-1].number
+    assert after(last) == []
 
 
 def test_a_step_and_its_memory_are_there_for_the_next_owner(

@@ -6,13 +6,14 @@ import re
 import shutil
 import sys
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from ..errors import ConfigError
-from ..journal.reader import read
+from ..journal.reader import FileReading
 from ..redaction import printable
 from ..step_words import in_words
 from ..times import local
@@ -20,10 +21,10 @@ from .explain import explanation
 from .session_options import ConfigOption, DataDirOption, SessionOption, SessionOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
+    from collections.abc import Callable
 
     from ..journal import Entry, Memory, Past
+    from ..journal.reader import Reading
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _AGO = re.compile(r"(\d{1,4})\s*([smhdw])", re.ASCII)
@@ -31,57 +32,81 @@ _COLOURS = {"Connected": "green", "GaveUp": "red", "LoggedOut": "yellow"}
 _EVERY: Final = 1.0  # seconds between two looks of --follow
 _INTERRUPTED: Final = 130  # as a shell says of Ctrl-C
 
+_AT_ONCE: Final = 1000
+"""Steps in one look of --follow."""
+
+SinceOption = Annotated[
+    str | None,
+    typer.Option(help="Only what is younger: 30m, 2h, 7d, or a time such as 2025-06-01T08:00Z."),
+]
+LimitOption = Annotated[int, typer.Option(min=0, help="At most so many newest steps; 0: all.")]
+FollowOption = Annotated[
+    bool, typer.Option("--follow", "-f", help="Go on with each new step, until Ctrl-C.")
+]
+JsonStepsOption = Annotated[
+    bool, typer.Option("--json", help="One JSON object for each step on standard output.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which steps are shown, and how."""
+
+    since: datetime | None
+    limit: int
+    """Of the newest; 0: all."""
+    follow: bool
+    json: bool
+
+    @classmethod
+    def of(cls, since: str | None, limit: int, *, follow: bool, json: bool) -> Wanted:
+        """Read what was typed. Raises ConfigError."""
+        after = None if since is None else moment(since, datetime.now(UTC))
+        return cls(after, limit, follow, json)
+
 
 def history(
     session: SessionOption = None,
     data_dir: DataDirOption = None,
     config: ConfigOption = None,
-    since: Annotated[
-        str | None,
-        typer.Option(
-            help="Only what is younger: 30m, 2h, 7d, or a time such as 2025-06-01T08:00Z."
-        ),
-    ] = None,
-    limit: Annotated[int, typer.Option(min=0, help="At most so many newest steps; 0: all.")] = 20,
-    follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Go on with each new step, until Ctrl-C.")
-    ] = False,
-    json: Annotated[
-        bool, typer.Option("--json", help="One JSON object for each step on standard output.")
-    ] = False,
+    since: SinceOption = None,
+    limit: LimitOption = 20,
+    follow: FollowOption = False,
+    json: JsonStepsOption = False,
 ) -> None:
     """Show the steps a session took, oldest first, whether it runs now or not."""
-    after = None if since is None else moment(since, datetime.now(UTC))
+    wanted = Wanted.of(since, limit, follow=follow, json=json)
     options = SessionOptions(session, data_dir, config)
     files = options.files()
     with options.advising():
         files.check_owner()
-        past = read(files.journal, since=after, limit=limit or None)
-        show = _print_json if json else _printer()
-        for entry in past.entries:
-            show(entry)
-        if follow:
-            _follow(files.journal, past.entries, show)
-    if not json:
-        for line in _closing(past, files.name, options):
+        show(FileReading(files.journal), files.name, options, wanted)
+
+
+def show(reading: Reading, session: str, options: SessionOptions, wanted: Wanted) -> None:
+    """Show a journal, wherever it is. Raises JournalError."""
+    past = reading.read(since=wanted.since, limit=wanted.limit or None)
+    show_step = _print_json if wanted.json else _printer()
+    for entry in past.entries:
+        show_step(entry)
+    if wanted.follow:
+        _follow(reading, past.last, show_step)
+    if not wanted.json:
+        for line in _closing(past, session, options):
             typer.secho(line, dim=True)
 
 
-def _follow(journal: Path, shown: Sequence[Entry], show: Callable[[Entry], None]) -> None:
+def _follow(reading: Reading, last: int, show_step: Callable[[Entry], None]) -> None:
     """Show what is recorded from now on, until Ctrl-C."""
-    begin = shown[-1].ts if shown else datetime.now(UTC)
-    known = [each for each in shown if each.ts == begin]
     try:
         while True:
-            found = read(journal, since=begin).entries
-            for entry in found:
-                if entry not in known:
-                    show(entry)
-            if found:
-                begin = found[-1].ts
-                known = [each for each in found if each.ts == begin]
+            found = reading.read_after(last, _AT_ONCE)
+            for each in found:
+                show_step(each.entry)
+                last = each.number
             sys.stdout.flush()
-            time.sleep(_EVERY)
+            if len(found) < _AT_ONCE:
+                time.sleep(_EVERY)
     except KeyboardInterrupt:
         raise typer.Exit(_INTERRUPTED) from None
 

@@ -44,6 +44,7 @@ _TYPED: Final[dict[Action, str]] = {
     Action.SNAPSHOTS: "wa-supervisor snapshots",
     Action.SESSIONS: "wa-supervisor sessions",
     Action.FLEET_STATUS: "wa-supervisor fleet status",
+    Action.FLEET_HISTORY: "wa-supervisor fleet history {}",
     Action.PURGE: "wa-supervisor purge",
     Action.RESTORE: "wa-supervisor restore",
     Action.INSTALL: "pip install {}",

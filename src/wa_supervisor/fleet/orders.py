@@ -139,6 +139,13 @@ def drain(database: FleetDatabase, worker: str, *, undo: bool = False) -> int:
     return found.load
 
 
+def check_known(database: FleetDatabase, name: str) -> None:
+    """See that the fleet has, or had, a session of that name. Raises NoSuchSession."""
+    with database.transaction() as connection:
+        if not connection.execute("SELECT 1 FROM sessions WHERE name = %s", (name,)).fetchone():
+            raise _no_such(connection, name)
+
+
 def _session(connection: Connection, name: str) -> Row:
     """Lock a session's row. Raises NoSuchSession."""
     found = connection.execute(
@@ -147,13 +154,16 @@ def _session(connection: Connection, name: str) -> Row:
         (name,),
     ).fetchone()
     if found is None:
-        rows = connection.execute("SELECT name FROM sessions WHERE NOT removed").fetchall()
-        guess = did_you_mean(name, [row["name"] for row in rows])
-        raise NoSuchSession(
-            f"the fleet has no session {name!r}",
-            hint=Hint(note=guess.strip()) if guess else None,
-        )
+        raise _no_such(connection, name)
     return found
+
+
+def _no_such(connection: Connection, name: str) -> NoSuchSession:
+    rows = connection.execute("SELECT name FROM sessions WHERE NOT removed").fetchall()
+    guess = did_you_mean(name, [row["name"] for row in rows])
+    return NoSuchSession(
+        f"the fleet has no session {name!r}", hint=Hint(note=guess.strip()) if guess else None
+    )
 
 
 def _find(workers: Iterable[WorkerReport], name: str) -> WorkerReport:

@@ -10,10 +10,12 @@ the time of the database's server, and what has passed since is told by that clo
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import threading
 from collections import Counter
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,11 +25,11 @@ from ..errors import JournalError, LockHeld, StoreError
 from ..hints import Action, Hint
 from ..journal.entries import Entry
 from ..journal.memory import Memory
-from ..journal.reader import Past
+from ..journal.reader import Numbered, Past
 from ..status import who_must_act
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from ..setting_groups import JournalSettings
     from ..status import StepRecord
@@ -73,6 +75,15 @@ _PRUNE: Final = """
         )
         ORDER BY id LIMIT %(most)s
     )
+"""
+
+
+_AFTER: Final = """
+    SELECT id, record FROM steps WHERE session = %(session)s AND id > CASE
+        WHEN %(number)s::bigint >= 0 THEN %(number)s::bigint
+        ELSE coalesce((SELECT id FROM steps WHERE session = %(session)s
+            ORDER BY id DESC OFFSET greatest(0, -%(number)s::bigint) LIMIT 1), 0) END
+    ORDER BY id LIMIT %(limit)s
 """
 
 
@@ -245,38 +256,74 @@ class NoReserve:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class FleetReading:
+    """Reads one session's journal, from any machine; see `journal.reader.Reading`."""
+
+    database: FleetDatabase
+    session: str
+
+    def read(self, *, since: datetime | None = None, limit: int | None = None) -> Past:
+        """Read it, see `read_past`."""
+        return read_past(self.database, self.session, since=since, limit=limit)
+
+    def read_after(self, number: int, limit: int) -> tuple[Numbered, ...]:
+        """Read on. A step's number is one among all sessions', so they are not dense."""
+        with _read(self.session), self.database.transaction() as connection:
+            rows = connection.execute(
+                _AFTER, {"session": self.session, "number": number, "limit": limit}
+            ).fetchall()
+            return tuple(
+                Numbered(row["id"], Entry.model_validate_json(row["record"])) for row in rows
+            )
+
+
 def read_past(
-    database: FleetDatabase, session: str, *, since: datetime | None = None, limit: int = 1000
+    database: FleetDatabase,
+    session: str,
+    *,
+    since: datetime | None = None,
+    limit: int | None = 1000,
 ) -> Past:
     """Read the newest `limit` steps not before `since`, oldest first, and the memory.
 
-    From any machine, while the session runs, too. Raises JournalError.
+    From any machine, while the session runs, too. `limit` None: all. Raises JournalError.
     """
+    with _read(session), database.transaction() as connection:
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")  # of one moment
+        rows = connection.execute(
+            "SELECT record FROM steps WHERE session = %s"
+            " AND (%s::timestamptz IS NULL OR written_at >= %s)"
+            " ORDER BY id DESC LIMIT %s",
+            (session, since, since, limit),
+        ).fetchall()
+        found = connection.execute(
+            "SELECT (SELECT memory FROM journals WHERE session = %(session)s) AS memory,"
+            " (SELECT coalesce(sum(count), 0)::bigint FROM ignored WHERE session = %(session)s)"
+            " AS ignored,"
+            " (SELECT coalesce(max(id), 0) FROM steps WHERE session = %(session)s) AS last",
+            {"session": session},
+        ).fetchone()
+        assert found is not None
+        return Past(
+            entries=tuple(Entry.model_validate_json(row["record"]) for row in reversed(rows)),
+            memory=_read_memory(found["memory"]) if found["memory"] is not None else None,
+            ignored=found["ignored"],
+            last=found["last"],
+        )
+
+
+@contextlib.contextmanager
+def _read(session: str) -> Iterator[None]:
+    """Raise as JournalError what goes wrong while steps are read."""
     try:
-        with database.transaction() as connection:
-            rows = connection.execute(
-                "SELECT record FROM steps WHERE session = %s"
-                " AND (%s::timestamptz IS NULL OR written_at >= %s)"
-                " ORDER BY id DESC LIMIT %s",
-                (session, since, since, limit),
-            ).fetchall()
-            found = connection.execute(
-                "SELECT memory FROM journals WHERE session = %s", (session,)
-            ).fetchone()
-            counted = connection.execute(
-                "SELECT coalesce(sum(count), 0)::bigint AS ignored FROM ignored WHERE session = %s",
-                (session,),
-            ).fetchone()
-        entries = tuple(Entry.model_validate_json(row["record"]) for row in reversed(rows))
+        yield
+    except JournalError:
+        raise
     except StoreError as error:
         raise _journal_error("read", error) from error
     except ValidationError:  # not chained: its words would repeat what is in the row
         raise JournalError(f"a step of {session!r} is not what was written") from None
-    return Past(
-        entries=entries,
-        memory=_read_memory(found["memory"]) if found else None,
-        ignored=counted["ignored"] if counted else 0,
-    )
 
 
 def _shown(session: str, record: StepRecord, memory: Memory) -> dict[str, Any]:

@@ -1,11 +1,14 @@
-"""Reading a journal from outside its supervisor: nothing is created, nothing is changed."""
+"""Reading a journal from outside its supervisor: nothing is created, nothing is changed.
+
+`Reading` is the seam: `FileReading` reads a file, `fleet.records.FleetReading` a fleet's database.
+"""
 
 from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from pydantic import ValidationError
 
@@ -32,6 +35,47 @@ class Past:
     """What the supervisor remembers; None if it never took a step."""
     ignored: int
     """Facts that meant nothing where they came, since the journal began."""
+    last: int = 0
+    """The number of the newest step in the journal, whether it is among these or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """A step and its number in the journal, which only grows."""
+
+    number: int
+    entry: Entry
+
+
+class Reading(Protocol):
+    """A journal as whoever is not its supervisor reads it. Each method blocks for a short time."""
+
+    def read(self, *, since: datetime | None = None, limit: int | None = None) -> Past:
+        """Read the newest `limit` steps not before `since`, oldest first, and the memory.
+
+        Raises JournalError if it cannot be read.
+        """
+
+    def read_after(self, number: int, limit: int) -> tuple[Numbered, ...]:
+        """Read up to `limit` steps after this number, oldest first.
+
+        A negative number counts from the end. Raises as `read`.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class FileReading:
+    """Reads a journal's file."""
+
+    path: Path
+
+    def read(self, *, since: datetime | None = None, limit: int | None = None) -> Past:
+        """Read it, see `read`."""
+        return read(self.path, since=since, limit=limit)
+
+    def read_after(self, number: int, limit: int) -> tuple[Numbered, ...]:
+        """Read on, see `read_after`."""
+        return read_after(self.path, number, limit)
 
 
 def read(path: Path, *, since: datetime | None = None, limit: int | None = None) -> Past:
@@ -59,17 +103,10 @@ def read(path: Path, *, since: datetime | None = None, limit: int | None = None)
                 entries=select(connection, since, limit),
                 memory=Memory.model_validate_json(found[0]) if found else None,
                 ignored=ignored,
+                last=_last(connection),
             )
     except (sqlite3.Error, ValidationError) as error:
         raise schema.failed(path, "read", error) from error
-
-
-@dataclass(frozen=True, slots=True)
-class Numbered:
-    """A step and its number in the journal, which only grows."""
-
-    number: int
-    entry: Entry
 
 
 def read_after(path: Path, number: int, limit: int) -> tuple[Numbered, ...]:
@@ -83,14 +120,18 @@ def read_after(path: Path, number: int, limit: int) -> tuple[Numbered, ...]:
             if schema.is_empty(connection):
                 return ()
             if number < 0:
-                (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM steps").fetchone()
-                number = max(0, last + number)
+                number = max(0, _last(connection) + number)
             rows = connection.execute(
                 "SELECT id, json FROM steps WHERE id > ? ORDER BY id LIMIT ?", (number, limit)
             ).fetchall()
             return tuple(Numbered(row, Entry.model_validate_json(text)) for row, text in rows)
     except (sqlite3.Error, ValidationError) as error:
         raise schema.failed(path, "read", error) from error
+
+
+def _last(connection: sqlite3.Connection) -> int:
+    (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM steps").fetchone()
+    return int(last)
 
 
 def _check(path: Path) -> None:
@@ -100,4 +141,6 @@ def _check(path: Path) -> None:
     """
     with private_files.explained("read the journal", path.parent, JournalError):
         private_files.check_owners(path.parent)
-    refuse_fleets(SessionFiles(path.parent.name, path.parent), JournalError)
+    name = path.parent.name
+    hint = Hint(Action.FLEET_HISTORY, name)
+    refuse_fleets(SessionFiles(name, path.parent), JournalError, hint)

@@ -50,11 +50,13 @@ def write_note(files: SessionFiles, note: FleetNote) -> None:
         private_files.replace(files.fleet_note, note.model_dump_json().encode())
 
 
-def refuse_fleets(files: SessionFiles, error: type[StoreError] = StoreError) -> None:
-    """Raise an error if a worker of a fleet uses the session's directory."""
+def refuse_fleets(
+    files: SessionFiles, error: type[StoreError] = StoreError, hint: Hint | None = None
+) -> None:
+    """Raise an error, with this hint or the usual, if a worker of a fleet uses the directory."""
     note = read_note(files)
     if note is not None:
-        raise error(says_where(files, note), hint=hint_for(files))
+        raise error(says_where(files, note), hint=hint or hint_for(files))
 
 
 def says_where(files: SessionFiles, note: FleetNote) -> str:

@@ -11,7 +11,7 @@ from .access import Access, Scope, Tokens
 from .app import make_app
 from .door import now
 from .server import Server, bind
-from .watched import Watched
+from .watched import Watched, in_its_directory
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -43,7 +43,7 @@ async def serving(
     listener = bind(address)
     try:
         access = Access(await asyncio.to_thread(Tokens.read, tokens))
-        watched = Watched(sessions)
+        watched = Watched(sessions, fleet.journal_of if fleet else in_its_directory)
         watched.look()
         link = f"{address.url}/login?code={access.make_link(Scope.OPERATE, now=now())}"
         server = Server(make_app(watched, access, address, fleet), listener, workers)

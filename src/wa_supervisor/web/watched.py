@@ -9,15 +9,16 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from ..errors import ControlError
-from ..journal.reader import read, read_after
+from ..errors import ControlError, JournalError
+from ..journal.reader import FileReading
 from ..status import people_first
 from ..store.layout import SessionFiles
 
 if TYPE_CHECKING:
     from ..control import ShownCode
     from ..journal.entries import Entry
-    from ..journal.reader import Numbered
+    from ..journal.reader import Numbered, Reading
+    from ..settings import Settings
     from ..status import Status, StepRecord
     from ..supervisor import Supervisor
 
@@ -26,6 +27,9 @@ ANSWER_BOUND: Final = 2.0
 
 FRESH: Final = 0.1
 """Seconds in which all who ask get one answer: a flood costs a session ten a second."""
+
+READ_BOUND: Final = 5.0
+"""Seconds for a journal to be read; then it is said that it does not answer."""
 
 READS_AT_ONCE: Final = 2
 """Reads of journals that are under way; the threads that do them serve the sessions, too."""
@@ -64,14 +68,25 @@ class Counted:
         return self.in_state | {self.state: self.in_state.get(self.state, 0.0) + spent}
 
 
+def in_its_directory(settings: Settings) -> FileReading:
+    """Return the journal of a session that is kept on this machine."""
+    return FileReading(SessionFiles.at(settings.session, settings.data_dir).journal)
+
+
 class Watched:
     """The sessions of one program. Made on the loop on which they run.
 
     `sessions` may change meanwhile: `multi.Sessions` is one, `{name: supervisor}` another.
+    `journal_of` says where the journal of a session is, by its settings.
     """
 
-    def __init__(self, sessions: Mapping[str, Supervisor]) -> None:
+    def __init__(
+        self,
+        sessions: Mapping[str, Supervisor],
+        journal_of: Callable[[Settings], Reading] = in_its_directory,
+    ) -> None:
         self._sessions = sessions
+        self._journal_of = journal_of
         self._loop = asyncio.get_running_loop()
         self._known: dict[str, tuple[Supervisor, Counted]] = {}
         self._answers: dict[str, tuple[float, Status]] = {}
@@ -182,19 +197,32 @@ class Watched:
 
     async def history(self, name: str, limit: int) -> tuple[Entry, ...]:
         """Return the newest steps, oldest first. Raises KeyError, JournalError."""
-        path = await self._journal(name)
-        async with self._reading:
-            return (await asyncio.to_thread(read, path.journal, limit=limit)).entries
+        journal = await self._journal(name)
+        return (await self._read(lambda: journal.read(limit=limit))).entries
 
     async def after(self, name: str, number: int, limit: int) -> tuple[Numbered, ...]:
         """Return the steps after this number of the journal. Raises KeyError, JournalError."""
-        path = await self._journal(name)
-        async with self._reading:
-            return await asyncio.to_thread(read_after, path.journal, number, limit)
+        journal = await self._journal(name)
+        return await self._read(lambda: journal.read_after(number, limit))
 
-    async def _journal(self, name: str) -> SessionFiles:
-        settings = await self._ask(lambda: self._sessions[name].settings)
-        return SessionFiles.at(settings.session, settings.data_dir)
+    async def _journal(self, name: str) -> Reading:
+        return self._journal_of(await self._ask(lambda: self._sessions[name].settings))
+
+    async def _read(self, read: Callable[[], _T]) -> _T:
+        """Read in a thread. One that hangs counts among `READS_AT_ONCE` until it has ended."""
+        try:
+            async with asyncio.timeout(READ_BOUND):
+                await self._reading.acquire()
+                reading = asyncio.ensure_future(asyncio.to_thread(read))
+                reading.add_done_callback(self._read_ended)
+                return await asyncio.shield(reading)
+        except TimeoutError:
+            raise JournalError(f"the journal was not read within {READ_BOUND:g} s") from None
+
+    def _read_ended(self, reading: asyncio.Future[Any]) -> None:
+        self._reading.release()
+        if not reading.cancelled():
+            reading.exception()  # whoever asked may have gone
 
     async def _ask(self, question: Callable[[], _T]) -> _T:
         async def asking() -> _T:

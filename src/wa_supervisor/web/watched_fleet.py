@@ -11,11 +11,14 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from ..errors import ControlError, SupervisorError
+from .watched import in_its_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..fleet.report import FleetReport
+    from ..journal.reader import Reading
+    from ..settings import Settings
 
 ANSWER_BOUND: Final = 2.0
 """Seconds for the database; then it is said that it does not answer."""
@@ -26,9 +29,16 @@ FRESH: Final = 1.0
 class WatchedFleet:
     """The fleet as the server's thread sees it, through `read`, which may block for a while."""
 
-    def __init__(self, read: Callable[[], FleetReport], worker: str) -> None:
+    def __init__(
+        self,
+        read: Callable[[], FleetReport],
+        worker: str,
+        journal_of: Callable[[Settings], Reading] = in_its_directory,
+    ) -> None:
         self.worker = worker
         """The worker whose sessions this page shows."""
+        self.journal_of = journal_of
+        """Says where the journal of a session is."""
         self._read = read
         self._last: tuple[float, FleetReport] | None = None
         self._reading: asyncio.Task[FleetReport] | None = None

@@ -15,6 +15,7 @@ from ..commands import TYPER
 from ..parameters import WordedCommand
 from ..session_options import JsonOption
 from .access import ConfigOption, DatabaseOption, fleet_of, load, opened, url_of
+from .history import history
 from .status import list_sessions, status
 from .worker import worker
 
@@ -26,6 +27,7 @@ fleet = typer.Typer(
 fleet.command("worker", cls=WordedCommand)(worker)
 fleet.command("status", cls=WordedCommand)(status)
 fleet.command("list", cls=WordedCommand)(list_sessions)
+fleet.command("history", cls=WordedCommand)(history)
 
 _SessionArgument = Annotated[str, typer.Argument(metavar="SESSION", help="The session's name.")]
 _WorkerArgument = Annotated[str, typer.Argument(metavar="WORKER", help="The worker's name.")]

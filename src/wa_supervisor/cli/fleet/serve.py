@@ -16,6 +16,7 @@ from rich.console import Console
 from ...bounds import working_on
 from ...fleet.database import FleetDatabase
 from ...fleet.orders import sessions_own
+from ...fleet.records import FleetReading
 from ...fleet.report import report
 from ...fleet.worker import Worker
 from ...lifecycle import State
@@ -131,7 +132,11 @@ class WorkerRun:
 
         sessions = SessionsNow(lambda: self._worker.sessions)
         database = FleetDatabase(self._url, name=f"wa-supervisor page of {self._worker.name}"[:63])
-        watched = WatchedFleet(partial(report, database), self._worker.name)
+        watched = WatchedFleet(
+            partial(report, database),
+            self._worker.name,
+            lambda settings: FleetReading(database, settings.session),
+        )
         with database:
             async with page(sessions, self._address, self._settings, self._threads, watched):
                 yield
