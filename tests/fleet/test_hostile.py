@@ -60,6 +60,8 @@ def test_an_order_to_a_worker_that_has_gone_is_void_and_not_carried_out_in_a_yea
     def wanted() -> list[str | None]:
         return [each.wanted_worker for each in report(fleet).sessions]
 
+    with fleet.transaction() as connection:
+        connection.execute("UPDATE leader SET ticked_at = now() - interval '1 hour'")
     tick(fleet, here, Timing())
     assert wanted() == ["w2", "gone"]  # workers gather: it may be about to be back
     with fleet.transaction() as connection:

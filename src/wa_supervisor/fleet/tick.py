@@ -29,11 +29,12 @@ LAPSES_AFTER: Final = 2.5 * TICK_EVERY
 """Seconds after which another worker leads, if the leader has not looked."""
 GATHERS: Final = 3
 """Heartbeats for which nothing is placed after nobody could look for so long that every lease has
-ended: the first worker that is back would get all that it has room for, and the others nothing."""
+ended: the first worker that is back would get all that it has room for, and the others nothing. A
+new fleet has nothing to come back to."""
 
 _LEAD: Final = """
 UPDATE leader SET engine_id = %(engine)s, ticked_at = now(), places_from = CASE
-    WHEN ticked_at < now() - make_interval(secs => %(dead)s)
+    WHEN ticked_at > '-infinity' AND ticked_at < now() - make_interval(secs => %(dead)s)
     THEN now() + make_interval(secs => %(gathers)s) ELSE places_from END
 WHERE only_row IN (
     SELECT only_row FROM leader WHERE engine_id = %(engine)s OR engine_id IS NULL
