@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import errno
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from pydantic import SecretStr
 
+from fleet.pooler import pooler
 from fleet.rows import claim, write_worker
 from fleet.workers import Fleet, fleet_of, until
+from wa_supervisor.errors import StoreError
 from wa_supervisor.fleet import orders, session_job
 from wa_supervisor.fleet.claims import register
 from wa_supervisor.fleet.database import FleetDatabase
@@ -23,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from pydantic import SecretStr
+    from lab.postgres_server import Server
 
 
 @pytest.fixture
@@ -95,6 +99,22 @@ def test_the_schema_may_be_there_before_the_tables_are(postgres: SecretStr) -> N
         database.install()
         database.install()
         assert report(database).sessions == ()
+
+
+def test_a_pooler_that_drops_the_options_is_named_and_no_table_is_made_elsewhere(
+    postgres: SecretStr, postgres_server: Server
+) -> None:
+    told = urlsplit(postgres.get_secret_value())
+    who = told.netloc.rpartition("@")[0]
+    with pooler(postgres_server.directory / ".s.PGSQL.5432") as port:
+        behind = SecretStr(f"postgres://{who}@127.0.0.1:{port}{told.path}?sslmode=disable")
+        with FleetDatabase(behind) as database:
+            for begin in (database.check, database.install):
+                with pytest.raises(StoreError, match="a pooler such as pgbouncer"):
+                    begin()
+    with psycopg.connect(postgres.get_secret_value()) as connection:
+        made = "SELECT FROM pg_tables WHERE schemaname IN ('public', 'wa_fleet')"
+        assert connection.execute(made).fetchall() == []
 
 
 def test_a_session_is_tried_where_it_has_not_failed_then_where_it_failed_longest_ago() -> None:

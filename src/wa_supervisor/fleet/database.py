@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.rows import dict_row
+from psycopg.rows import dict_row, scalar_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from ..errors import LockHeld, StoreError, Unreachable
@@ -94,10 +94,12 @@ class FleetDatabase:
     def check(self) -> None:
         """Connect once, to know why that is not possible: a pool only says that it has none.
 
-        Raises Unreachable if Postgres does not answer, StoreError if it refuses.
+        Raises Unreachable if Postgres does not answer, StoreError if it refuses, or a pooler does
+        not hand on what the connection is opened with.
         """
         try:
-            psycopg.connect(self.conninfo).close()
+            with contextlib.closing(psycopg.connect(self.conninfo)) as connection:
+                _refuse_pooler(connection)
         except psycopg.Error as error:
             raise self._explained(error) from None
 
@@ -156,8 +158,12 @@ class FleetDatabase:
             raise LockHeld(f"another worker takes the session {session!r} over just now") from None
 
     def install(self) -> None:
-        """Make the tables if they are not there; safe while others do the same."""
+        """Make the tables if they are not there; safe while others do the same.
+
+        Raises as `transaction` and `check` do.
+        """
         with self.transaction() as connection:
+            _refuse_pooler(connection)
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (_INSTALL_LOCK,))
             found = connection.execute(
                 "SELECT to_regnamespace(%s) IS NOT NULL AS schema, to_regclass(%s) IS NOT NULL"
@@ -193,6 +199,17 @@ def _check(connection: Connection) -> None:
     """See that a connection of the pool still works. Raises psycopg's errors."""
     with bounded(connection, WAIT_SECONDS):
         ConnectionPool.check_connection(connection)
+
+
+def _refuse_pooler(connection: psycopg.Connection[Any]) -> None:
+    """See that the connection is as it was opened, or tables would be made in another schema."""
+    path = connection.cursor(row_factory=scalar_row).execute("SHOW search_path").fetchone()
+    if path != SCHEMA:
+        raise StoreError(
+            "the connection to the fleet's Postgres database lost the options with which it was "
+            "opened, as behind a pooler such as pgbouncer: it cannot be used",
+            hint=Hint(Action.SET, _SETTING, note="to the URL of the server itself"),
+        )
 
 
 def _script(package: str, name: str) -> bytes:
