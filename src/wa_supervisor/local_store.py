@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Final
 from . import crashes, looks
 from .control_server import listening
 from .errors import StoreError
+from .notify.memory import FILE as NOTICES
+from .notify.memory import FileMemory
 from .store import SessionFiles, SessionLock
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from .crashes import CrashReport
     from .messages.elsewhere import Copies
     from .messages.send_rows import Sends
+    from .notify.memory import NoticeMemory
     from .settings import Settings
     from .status import Status
 
@@ -56,6 +59,11 @@ class LocalStore:
     def sends(self) -> Sends | None:
         """Nowhere: the outbox is that file."""
         return None
+
+    @property
+    def notices(self) -> NoticeMemory:
+        """A file in the directory."""
+        return FileMemory(self.files.directory / NOTICES)
 
     @property
     def inbox(self) -> Path:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .lifecycle.facts import Fact
     from .messages.elsewhere import Copies
     from .messages.send_rows import Sends
+    from .notify.memory import NoticeMemory
     from .session.parent.calls import Answer
     from .session.parent.door import BotDoor, Dealt
     from .session.shared.endpoint import Endpoint
@@ -140,6 +141,10 @@ class Store(Protocol):
     @property
     def sends(self) -> Sends | None:
         """Where the outbox is if it is not in that file."""
+
+    @property
+    def notices(self) -> NoticeMemory | None:
+        """Where it is kept what was notified; None where that need not outlive the supervisor."""
 
     @property
     def inbox(self) -> Path | None:

@@ -121,7 +121,7 @@ class Supervisor(Sending):
         )
         if self._incoming is not None:
             self._outgoing.belong_to(self._incoming.account)
-        self._notices = Notices(settings.notify, settings.page, beside=self._store.outbox)
+        self._notices = Notices(settings.notify, settings.page, self._store.notices)
         self._standing = Standing(
             self._clock, self._code, self._incoming, self._outgoing, self._notices
         )

@@ -10,6 +10,7 @@ from ..messages.own import keep_own_text, read_own_text
 from ..store.fleet_note import FleetNote, write_note
 from .copies import FleetCopies
 from .keys import FleetKeys
+from .notices import FleetNotices
 from .records import NoReserve, PostgresRecords
 from .sends import FleetSends
 
@@ -63,6 +64,11 @@ class FleetStore(LocalStore):
     def sends(self) -> FleetSends:
         """The outbox, which goes with the session: what one worker has sent no other sends."""
         return FleetSends(self._fleet, self._ownership)
+
+    @property
+    def notices(self) -> FleetNotices:
+        """What was notified, which goes with the session."""
+        return FleetNotices(self._fleet, self._ownership)
 
     def acquire(self) -> None:
         """Make or check the directory, lock it, and note whose it is."""

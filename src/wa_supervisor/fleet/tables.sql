@@ -115,6 +115,12 @@ CREATE TABLE accounts (
   addresses text NOT NULL                  -- of the account itself, one a line
 );
 
+-- What was notified of a session and what is still to be said, see `notify.memory`.
+CREATE TABLE notices (
+  session text PRIMARY KEY REFERENCES sessions (name) ON DELETE CASCADE,
+  memory text NOT NULL
+);
+
 -- Messages that were sent under a key, as hashes: see `messages.outbox` for the states.
 CREATE TABLE sends (
   session text NOT NULL REFERENCES sessions (name) ON DELETE CASCADE,

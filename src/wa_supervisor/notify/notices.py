@@ -7,9 +7,9 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from ..errors import LockHeld, StoreError
 from ..lifecycle import State
 from . import memory
 from .channels import SECONDS, Channel, Heartbeat, NotSaid, channels
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..lifecycle import Step
     from ..setting_groups import NotifySettings
     from ..status import Status
+    from .memory import NoticeMemory
     from .notice import Notice
 
 log = logging.getLogger("wa_supervisor")
@@ -38,16 +39,18 @@ LAST_CALL_SECONDS: Final = 10.0
 class Notices:
     """The notices of one session."""
 
-    def __init__(self, settings: NotifySettings, page: str | None, beside: Path | None) -> None:
-        """Notify as these settings say, with a link to `page`.
-
-        What was notified is kept in the directory of `beside`.
-        """
+    def __init__(
+        self, settings: NotifySettings, page: str | None, kept: NoticeMemory | None
+    ) -> None:
+        """Notify as these settings say, with a link to `page`; `kept` is what was notified."""
         self._channels = tuple(channels(settings))
         self._heartbeat = Heartbeat(settings.heartbeat) if settings.heartbeat else None
         self._every = settings.heartbeat_every
         self._page = page
-        self._path = beside and beside.with_name(memory.FILE)
+        self._kept = kept
+        self._saving = asyncio.Lock()
+        self._is_lost = False
+        """Whether another supervisor has the session now, and notifies."""
         self._memory = memory.Memory()
         self._incidents = Incidents(page=page)
         self._news = asyncio.Event()
@@ -67,7 +70,8 @@ class Notices:
         if not self._channels and self._heartbeat is None:
             yield
             return
-        self._memory = await asyncio.to_thread(memory.load, self._path)
+        self._memory = await asyncio.to_thread(memory.load, self._kept)
+        self._show_this_page()
         self._incidents = Incidents(self._memory.notified, page=self._page)
         tasks = [asyncio.create_task(self._watch(status), name="notices")]
         tasks += [asyncio.create_task(self._speak(each), name=each.name) for each in self._channels]
@@ -85,6 +89,11 @@ class Notices:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _show_this_page(self) -> None:
+        """Have what is still to be said point here: it may be another machine's."""
+        for waiting in self._memory.unsaid.values():
+            waiting[:] = [each.model_copy(update={"page": self._page}) for each in waiting]
 
     async def _watch(self, status: Callable[[], Status]) -> None:
         while True:
@@ -108,21 +117,25 @@ class Notices:
         notices = self._incidents.see(status)
         if not notices and before == self._incidents.notified.model_dump_json():
             return
-        for notice in notices:
-            log.info("notice to %s: %s", self._named(), notice.title)
-            for channel in self._channels:
-                waiting = self._memory.unsaid.setdefault(channel.name, [])
-                waiting.append(notice)
-                del waiting[:-MOST_UNSAID]
-                self._all_said[channel.name].clear()
-                self._to_say[channel.name].set()
+        for channel in self._channels if notices else ():
+            waiting = self._memory.unsaid.setdefault(channel.name, [])
+            waiting += notices
+            del waiting[:-MOST_UNSAID]
+            self._all_said[channel.name].clear()
         self._memory.notified = self._incidents.notified
         await self._save()
+        if self._is_lost:
+            return
+        for notice in notices:
+            log.info("notice to %s: %s", self._named(), notice.title)
+        for channel in self._channels:
+            self._to_say[channel.name].set()
 
     async def _speak(self, channel: Channel) -> None:
         tries = 0
         while True:
-            waiting = self._memory.unsaid.setdefault(channel.name, [])
+            async with self._saving:  # what is said was kept before, if that was possible
+                waiting = self._memory.unsaid.setdefault(channel.name, [])
             if not waiting:
                 self._all_said[channel.name].set()
                 self._to_say[channel.name].clear()
@@ -160,11 +173,19 @@ class Notices:
             await asyncio.sleep(self._every)
 
     async def _save(self) -> None:
-        content = self._memory.model_dump_json().encode()
+        if self._kept is None:
+            return
         try:
-            await asyncio.to_thread(memory.save, self._path, content)
-        except OSError as error:
-            self.trouble["memory"] = f"what was notified cannot be kept: {error.strerror}"
+            async with self._saving:
+                content = self._memory.model_dump_json().encode()
+                await asyncio.to_thread(self._kept.write, content)
+        except LockHeld:
+            self._is_lost = True
+            self._memory.unsaid.clear()
+            for said_all in self._all_said.values():
+                said_all.set()
+        except StoreError as error:
+            self.trouble["memory"] = str(error)
         else:
             self.trouble.pop("memory", None)
 

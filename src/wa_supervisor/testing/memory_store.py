@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ..errors import KeysGone, LockHeld
+from ..notify.memory import FILE as NOTICES
+from ..notify.memory import FileMemory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,6 +63,11 @@ class MemoryStore:
     def outbox(self) -> Path:
         """A file in it."""
         return self._files() / "outbox.db"
+
+    @property
+    def notices(self) -> FileMemory:
+        """A file beside that."""
+        return FileMemory(self._files() / NOTICES)
 
     def acquire(self) -> None:
         """Take it; raises LockHeld if a supervisor has it."""
