@@ -181,7 +181,7 @@ class SessionJob:
             | {
                 "session": self.session,
                 "data_dir": term.plan.data_dir,
-                "database": session_url(term.database.url, claim.ownership),
+                "database": term.patient_way.after(session_url(term.database.url, claim.ownership)),
                 "policy": _policy(given.get("policy", {})),
             }
         )

@@ -21,6 +21,7 @@ from . import claims
 from .engine import Callbacks, engine
 from .heartbeat import Heartbeat, boot_clock
 from .lease import Lease, Timing
+from .patience import PatientWay
 from .session_job import SessionJob
 from .store import FleetStore
 from .stranded import LOOK_EVERY, Stranded
@@ -97,6 +98,7 @@ class Term:
         self.plan = plan
         self.database = database
         self.here = here
+        self.patient_way = PatientWay(database.url)
         self.sessions = Sessions(permit=self._permit, link=plan.link)
         self.jobs: dict[str, SessionJob] = {}
         self.stranded = Stranded(database, plan.name, plan.data_dir)
@@ -126,6 +128,7 @@ class Term:
         async with contextlib.AsyncExitStack() as stack:
             # The lease is kept up, and its end is acted on, until nothing of a session lives here.
             await stack.enter_async_context(_running(heartbeat.run(), self._guard()))
+            await stack.enter_async_context(self.patient_way)
             await stack.enter_async_context(self.sessions)
             made = await stack.enter_async_context(
                 engine(self.database, self.here, callbacks, capacity=self.plan.capacity)
