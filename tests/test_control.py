@@ -32,6 +32,7 @@ from wa_supervisor.hints import Action, Hint
 from wa_supervisor.lifecycle import Session, State
 from wa_supervisor.status import Status
 from wa_supervisor.store import SessionFiles
+from wa_supervisor.store.fleet_note import FleetNote, write_note
 
 
 @pytest.fixture
@@ -95,6 +96,17 @@ def test_without_a_supervisor_the_error_says_how_to_start_one(files: SessionFile
     with pytest.raises(NotRunning, match="no supervisor runs for session 'shop'") as caught:
         ask(files, Order.STATUS)
     assert caught.value.hint == Hint(Action.RUN, session="shop")
+
+
+def test_where_a_fleet_had_the_session_nobody_is_told_to_start_it(files: SessionFiles) -> None:
+    write_note(files, FleetNote(worker="w1", epoch=3))
+    with pytest.raises(NotRunning, match="is a fleet's, on its worker 'w1' last") as caught:
+        ask(files, Order.STATUS)
+    assert caught.value.hint is not None
+    assert caught.value.hint.action is Action.FLEET_STATUS
+    files.fleet_note.write_text("spoilt")
+    with pytest.raises(NotRunning, match="no supervisor runs"):
+        ask(files, Order.STATUS)
 
 
 def test_a_session_that_never_was_is_not_running_either(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from .errors import ControlError, NotRunning
+from .errors import ControlError, NotRunning, StoreError
 from .hints import Action, Hint
 from .pairing.current import Kind
 from .session.shared.secret import Secret
@@ -185,13 +185,22 @@ def connected(
             with contextlib.suppress(BrokenPipeError):  # it may turn us away before it listens
                 line.sendall(said + b"\n")
         except (FileNotFoundError, ConnectionRefusedError):
-            raise NotRunning(
-                f"no supervisor runs for session {files.name!r}",
-                hint=Hint(Action.RUN, session=files.name),
-            ) from None
+            raise _not_running(files) from None
         except OSError as error:
             raise no_answer(files) from error
         yield line
+
+
+def _not_running(files: SessionFiles) -> NotRunning:
+    """Say where the session is to be looked for: here, or where a fleet has it."""
+    from .store.fleet_note import hint_for, read_note, says_where  # noqa: PLC0415 - seldom needed
+
+    said, note = f"no supervisor runs for session {files.name!r}", None
+    with contextlib.suppress(StoreError):  # whoever begins the session is told
+        note = read_note(files)
+    if note is None:
+        return NotRunning(said, hint=Hint(Action.RUN, session=files.name))
+    return NotRunning(f"{said} here: {says_where(files, note)}", hint=hint_for(files))
 
 
 @contextlib.contextmanager

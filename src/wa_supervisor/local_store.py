@@ -116,7 +116,7 @@ class LocalStore:
                 await asyncio.to_thread(self._mend_in_place)
             except StoreError as error:
                 if str(error) != said:
-                    log.warning("%s (%s)", error, error.hint)
+                    log.warning("%s", f"{error} ({error.hint})" if error.hint else error)
                 said = str(error)
             else:
                 said = ""

@@ -60,6 +60,18 @@ def test_a_worker_whose_heartbeat_was_cleared_away_is_dead(fleet: FleetDatabase)
     assert (found.state, found.heartbeat_age) == ("dead", None)
 
 
+def test_what_a_worker_said_before_it_began_anew_is_over(fleet: FleetDatabase) -> None:
+    write_worker(fleet, "w1")
+    orders.add(fleet, "shop", {})
+    claim(fleet, "shop", "w1", state="Connected", substate="online")
+    assert session(report(fleet), "shop").is_ready
+    with fleet.transaction() as connection:  # as `claims.register` does
+        connection.execute("UPDATE workers SET started_at = now()")
+    shop = session(report(fleet), "shop")
+    assert (shop.is_ready, shop.has_owner, shop.owner) == (False, False, "w1")
+    assert shop.waits == "it waits for a worker to take it"
+
+
 def test_one_that_is_about_to_end_drains_and_one_that_was_buried_says_when_it_died(
     fleet: FleetDatabase,
 ) -> None:

@@ -70,6 +70,7 @@ class SessionReport(Part):
     owner: str | None
     """The worker that has it, or had it when it died."""
     owner_state: WorkerState | None
+    """How that one stands; null: it has begun anew since, or there is none."""
     epoch: int
     """How many owners it has had."""
     claimed_at: datetime | None
@@ -160,10 +161,10 @@ def report(database: FleetDatabase) -> FleetReport:
         moment = connection.execute("SELECT now() AS ts").fetchone()
     assert moment is not None
     hold = _hold(workers)
-    states = {each.name: each.state for each in workers}
+    by_name = {each.name: each for each in workers}
     sessions = tuple(
         sorted(
-            (_session(row, states, hold) for row in rows),
+            (_session(row, by_name, hold) for row in rows),
             key=lambda each: (not each.needs_person, each.session),
         )
     )
@@ -229,9 +230,8 @@ def _hold(workers: Iterable[WorkerReport]) -> str | None:
     return None
 
 
-def _session(row: Row, states: Mapping[str, WorkerState], hold: str | None) -> SessionReport:
-    owner = row["owner"]
-    owner_state = states.get(owner, "dead") if owner else None
+def _session(row: Row, workers: Mapping[str, WorkerReport], hold: str | None) -> SessionReport:
+    owner_state = _owner_state(row, workers)
     meaning = _MEANINGS.get(row["reason"])
     return SessionReport(
         **row
@@ -242,6 +242,16 @@ def _session(row: Row, states: Mapping[str, WorkerState], hold: str | None) -> S
             "waits": _waits(row, owner_state, hold),
         }
     )
+
+
+def _owner_state(row: Row, workers: Mapping[str, WorkerReport]) -> WorkerState | None:
+    if row["owner"] is None:
+        return None
+    owner = workers.get(row["owner"])
+    if owner is None:
+        return "dead"
+    # It has begun anew since, with nothing: what it had said of the session is over.
+    return owner.state if row["claimed_at"] >= owner.started_at else None
 
 
 def _hints(row: Row, meaning: Explanation | None) -> tuple[Hint, ...]:

@@ -110,9 +110,14 @@ class SessionJob:
 
     def _lose(self, error: LockHeld) -> None:
         """End: something was not written, as the session is another worker's. From any thread."""
-        log.warning("%s ends here: %s", self.session, error)
+
+        def end() -> None:
+            if not self._ending.is_set():  # each write that is refused comes here
+                log.warning("%s ends here: %s", self.session, error)
+                self.end()
+
         with contextlib.suppress(RuntimeError):  # the loop is closed: it has ended
-            self._loop.call_soon_threadsafe(self.end)
+            self._loop.call_soon_threadsafe(end)
 
     async def _live(self, supervisor: Supervisor) -> None:
         sessions = self._term.sessions

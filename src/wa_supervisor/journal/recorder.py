@@ -156,7 +156,8 @@ class Recorder:
         except _CANNOT_WRITE as error:
             if self.trouble is None:
                 hint = getattr(error, "hint", None)
-                log.error("steps cannot be recorded: %s (%s)", error, hint)  # noqa: TRY400
+                said = f"{error} ({hint})" if hint else str(error)
+                log.error("steps cannot be recorded: %s", said)  # noqa: TRY400
             self.trouble = str(error)
         else:
             self._kept = memory
