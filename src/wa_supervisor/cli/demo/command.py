@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from ...status import StepRecord
 
 LIMIT = 60.0
-"""Seconds after which the demo is called stuck. It takes about 15."""
+"""Seconds after which the demo is called stuck. It takes about 17."""
 
 
 NO_REAL_PHONE = "Only this demo's own phone can scan this code; no real one can."
@@ -120,7 +120,7 @@ class DemoScreen(Screen):
         """Draw the chart and the steps; while a QR needs their room, the story alone."""
         below = list(super().__rich_console__(console, options))
         steps = [Text(step, style="dim", no_wrap=True, overflow="ellipsis") for step in self._steps]
-        story = Text(self._told[-1][0].partition("  ")[2].strip() or " ", style="bold")
+        story = Text(self._told[-1][0].strip() or " ", style="bold")
         everything = [chart(self._state), Text(), story, Text(), *steps, Text()]
         rows = sum(len(console.render_lines(part, options)) for part in (*everything, *below))
         yield from everything if rows < options.size.height else [story]

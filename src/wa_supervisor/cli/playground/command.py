@@ -79,7 +79,7 @@ def playground(
 
 async def _play(bot: str, *, only_phone: bool) -> Exit:
     prompt = Prompt()
-    with tempfile.TemporaryDirectory(prefix="wa-supervisor-playground-") as directory:
+    with tempfile.TemporaryDirectory(prefix="wa-playground-") as directory:
         async with LoopbackServer() as server:
             settings = _settings(server, Path(directory), bot)
             config = _written(settings, Path(directory))

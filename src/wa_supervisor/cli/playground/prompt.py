@@ -8,9 +8,10 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from ...redaction import printable
+from ..wrap import WIDTH, wrapped
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
 _PROMPT: Final = "> "
 _ERASE: Final = "\r\x1b[K"
@@ -21,12 +22,13 @@ class Prompt:
 
     def __init__(self) -> None:
         self._is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
+        self._loop = asyncio.get_running_loop()
         self._lines: asyncio.Queue[str | None] = asyncio.Queue()
         self._asking = False
 
     async def lines(self) -> AsyncIterator[str]:
         """Give what is typed, line by line, until there is no more, or `close`."""
-        loop = asyncio.get_running_loop()
+        loop = self._loop
 
         def read() -> None:
             for line in sys.stdin:
@@ -40,23 +42,34 @@ class Prompt:
             line = await self._lines.get()
             self._asking = False
             if line is None:
+                if self._is_terminal:
+                    print()  # what comes now is not typed
                 return
             if not self._is_terminal:
                 print(f"{_PROMPT}{printable(line)}", flush=True)
             yield line
 
     def close(self) -> None:
-        """End the lines."""
-        self._lines.put_nowait(None)
+        """End the lines: also from another thread, or a signal's handler, which wakes no loop."""
+        self._loop.call_soon_threadsafe(self._lines.put_nowait, None)
 
     def say(self, text: str = "") -> None:
         """Print above the line that is being typed."""
         before = _ERASE if self._asking and self._is_terminal else ""
-        for line in text.split("\n"):
-            print(f"{before}{printable(line)}")
+        for line in self._fitting(text):
+            print(f"{before}{line}")
             before = ""
         self._ask(again=self._asking)
         sys.stdout.flush()
+
+    def _fitting(self, text: str) -> Iterator[str]:
+        """Break what is longer than a terminal is wide between words."""
+        for line in map(printable, text.split("\n")):
+            if self._is_terminal and len(line) > WIDTH:
+                indent = line[: len(line) - len(line.lstrip())]
+                yield from wrapped(line.lstrip(), indent, f"{indent}  ")
+            else:
+                yield line
 
     def _ask(self, *, again: bool = True) -> None:
         if again and self._is_terminal:
