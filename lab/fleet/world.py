@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
 import psycopg
@@ -212,10 +212,12 @@ class World:
 
 
 @contextlib.asynccontextmanager
-async def running(workers: int, sessions: int) -> AsyncIterator[World]:
+async def running(
+    workers: int, sessions: int, inbox: Literal["disk", "postgres"] = "disk"
+) -> AsyncIterator[World]:
     """Have a fleet whose sessions are all logged in; each worker has room for all of them.
 
-    Only in a hub, see `namespaces.within`.
+    `inbox` is the setting `fleet.inbox`. Only in a hub, see `namespaces.within`.
     """
     with tempfile.TemporaryDirectory(prefix="wa-fleet-", dir=MEMORY) as name:
         directory = Path(name)
@@ -227,6 +229,7 @@ async def running(workers: int, sessions: int) -> AsyncIterator[World]:
             server = await stack.enter_async_context(WatchedServer(there))
             mail = Mail(directory / "read")
             given = environment(server, database, mail.file)
+            given["WA_SUPERVISOR_FLEET__INBOX"] = inbox
             programs = {
                 each.name: Program(each, directory / each.name, given, sessions) for each in there
             }

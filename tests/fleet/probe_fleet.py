@@ -17,12 +17,12 @@ from lab.fleet.stays import overlaps, takeovers
 from lab.fleet.world import NotReached, World, running
 
 QUIET = 3.0
-MAIL_SECONDS = 30.0
+MAIL_SECONDS = 60.0  # what a frozen worker had is handed over, and looked for every 30 s
 HIT = ("killed", "cut off from Postgres", "frozen", "left alone", "left alone, too")
 
 
 async def main() -> None:
-    async with running(workers=5, sessions=5) as world:
+    async with running(workers=5, sessions=5, inbox="postgres") as world:
         on = {worker: session for session, worker in world.where().items()}
         names = dict(zip(HIT, world.programs.values(), strict=True))
         began, paired = time.monotonic(), world.server.registrations
