@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from fleet.pooler import pooler
 from fleet.rows import claim, write_worker
 from fleet.workers import Fleet, fleet_of, until
-from wa_supervisor.errors import StoreError
+from wa_supervisor.errors import StoreError, Unreachable
 from wa_supervisor.fleet import orders, session_job
 from wa_supervisor.fleet.claims import register
 from wa_supervisor.fleet.database import FleetDatabase
@@ -22,6 +22,7 @@ from wa_supervisor.fleet.lease import Timing
 from wa_supervisor.fleet.placement import Place, place
 from wa_supervisor.fleet.report import report
 from wa_supervisor.fleet.tick import tick
+from wa_supervisor.store.postgres.errors import store_error
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -157,3 +158,44 @@ async def test_a_session_that_ends_by_itself_does_not_begin_again_at_once(here: 
     assert here.epochs() == {"a": 1}
     (shown,) = report(here.database).sessions
     assert shown.waits == "it could not be begun, and is tried again: it has ended by itself"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "FATAL:  remaining connection slots are reserved for roles with the SUPERUSER attribute",
+        "FATAL:  sorry, too many clients already",
+    ],
+)
+def test_a_server_that_is_full_is_not_taken_for_one_that_does_not_run(said: str) -> None:
+    error = psycopg.OperationalError(f"connection failed: {said}")
+    found = store_error(error, lambda text: text, whose="fleet")
+    assert isinstance(found, Unreachable)
+    assert "has no connection left" in str(found)
+    assert "max_connections" in found.advice
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("tables_version = 2", "are of version 2, and this wa-supervisor knows version 1"),
+        ("engine_schema = 'other'", "are not those of the procrastinate that is installed here"),
+    ],
+)
+def test_tables_of_another_version_are_refused_by_name(
+    fleet: FleetDatabase, change: str, said: str
+) -> None:
+    with fleet.transaction() as connection:
+        connection.execute(f"UPDATE made_by SET {change}".encode())
+    with pytest.raises(StoreError, match=said):
+        fleet.install()
+
+
+async def test_a_worker_to_which_postgres_gives_no_jobs_says_so(
+    here: Fleet, caplog: pytest.LogCaptureFixture
+) -> None:
+    here.write(
+        "ALTER FUNCTION procrastinate_fetch_job_v2(varchar[], bigint) RENAME TO another_version"
+    )
+    here.worker("w1")
+    await until(lambda: "Postgres refuses to give jobs: UndefinedFunction" in caplog.text)

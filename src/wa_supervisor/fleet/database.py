@@ -6,7 +6,8 @@ Everything here blocks for a short time and is called in worker threads.
 from __future__ import annotations
 
 import contextlib
-from importlib import resources
+import hashlib
+from importlib import metadata, resources
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import psycopg
@@ -48,6 +49,9 @@ KEEPALIVES: Final = {
     "tcp_user_timeout": 4000,
 }
 """A connection that was cut is known to be within 5 s: less than a lease lasts."""
+
+TABLES_VERSION: Final = 1
+"""Of `tables.sql`; one more with each change of it that is released."""
 
 _SETTING: Final = "fleet.database"
 _INSTALL_LOCK: Final = 0x77614665  # for the advisory lock under which the tables are made
@@ -160,7 +164,7 @@ class FleetDatabase:
     def install(self) -> None:
         """Make the tables if they are not there; safe while others do the same.
 
-        Raises as `transaction` and `check` do.
+        Raises as `transaction` and `check` do, and StoreError if they are of another version.
         """
         with self.transaction() as connection:
             _refuse_pooler(connection)
@@ -175,8 +179,14 @@ class FleetDatabase:
                 connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(SCHEMA)))
             if not found["tables"]:  # the schema may be an administrator's gift
                 # The engine's first: what follows reads its workers' heartbeats.
-                connection.execute(_script("procrastinate.sql", "schema.sql"))
+                connection.execute(_engine_schema())
                 connection.execute(_script(__package__, "tables.sql"))
+                connection.execute(
+                    "INSERT INTO made_by (tables_version, engine_schema, engine_version)"
+                    " VALUES (%s, %s, %s)",
+                    (TABLES_VERSION, _engine_digest(), metadata.version("procrastinate")),
+                )
+            _refuse_others(connection)
 
     def _explained(self, error: psycopg.Error) -> StoreError:
         if isinstance(error, psycopg.errors.UndefinedTable):
@@ -210,6 +220,32 @@ def _refuse_pooler(connection: psycopg.Connection[Any]) -> None:
             "opened, as behind a pooler such as pgbouncer: it cannot be used",
             hint=Hint(Action.SET, _SETTING, note="to the URL of the server itself"),
         )
+
+
+def _refuse_others(connection: Connection) -> None:
+    """See that the tables are as this version and its engine make them."""
+    found = connection.execute("SELECT * FROM made_by").fetchone()
+    assert found is not None
+    if found["tables_version"] != TABLES_VERSION:
+        raise StoreError(
+            f"the fleet's tables are of version {found['tables_version']}, and this wa-supervisor "
+            f"knows version {TABLES_VERSION}",
+            hint=Hint(Action.UPGRADE, "wa-supervisor", note="to one version on every worker"),
+        )
+    if found["engine_schema"] != _engine_digest():
+        raise StoreError(
+            "the fleet's tables are not those of the procrastinate that is installed here, "
+            f"{metadata.version('procrastinate')}",
+            hint=f"install procrastinate=={found['engine_version']}",
+        )
+
+
+def _engine_schema() -> bytes:
+    return _script("procrastinate.sql", "schema.sql")
+
+
+def _engine_digest() -> str:
+    return hashlib.sha256(_engine_schema()).hexdigest()
 
 
 def _script(package: str, name: str) -> bytes:

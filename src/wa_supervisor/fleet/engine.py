@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+import psycopg
 from procrastinate import App, JobContext, PsycopgConnector
 from procrastinate.exceptions import ConnectorException
 from procrastinate.manager import JobManager, NotificationCallback, get_channel_for_queues
@@ -85,6 +86,7 @@ class Jobs(JobManager):
         super().__init__(connector)
         self._here = here
         self._callbacks = callbacks
+        self._refused: type[psycopg.Error] | None = None
 
     async def register_worker(self) -> int:
         """Return the number under which the worker registered itself, see `claims.register`."""
@@ -106,9 +108,19 @@ class Jobs(JobManager):
         if not self._callbacks.takes_jobs():
             return None
         try:
-            return await super().fetch_job(queues, worker_id)
-        except ConnectorException:
+            found = await super().fetch_job(queues, worker_id)
+        except ConnectorException as error:
+            self._note(error.__cause__)
             return None
+        self._refused = None
+        return found
+
+    def _note(self, cause: BaseException | None) -> None:
+        """Say once why Postgres refuses; that it is away the heartbeat says."""
+        if isinstance(cause, psycopg.Error) and not isinstance(cause, psycopg.OperationalError):
+            if self._refused is not type(cause):
+                log.error("Postgres refuses to give jobs: %s", type(cause).__name__)
+            self._refused = type(cause)
 
     async def list_jobs_to_abort_async(self, queue: str | None = None) -> Iterable[int]:
         """Return the jobs that were asked to end; none while Postgres is away."""

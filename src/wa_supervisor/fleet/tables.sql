@@ -1,6 +1,14 @@
 -- What the workers of a fleet share. The engine's own tables (procrastinate_*) stand beside these, in
 -- the schema `wa_fleet`; the keys of a session are in a schema of its own, see `session_url`.
 
+-- Whose tables these are: of another wa-supervisor's, or another engine's, no use is made.
+CREATE TABLE made_by (
+  only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+  tables_version integer NOT NULL,         -- see `database.TABLES_VERSION`
+  engine_schema text NOT NULL,             -- the digest of what has made the engine's tables
+  engine_version text NOT NULL
+);
+
 CREATE TABLE workers (
   name text PRIMARY KEY,
   engine_id bigint NOT NULL,               -- its row in procrastinate_workers, whose heartbeat is the lease

@@ -52,22 +52,23 @@ WITH dead AS (
 )
 UPDATE workers SET died_at = now() FROM dead WHERE engine_id = id RETURNING name
 """
-# Pods have another name each time: what is said of a dead worker is no use for ever.
-_FORGET: Final = """
-DELETE FROM workers WHERE died_at < now() - interval '1 day'
+# One statement, as each is a way to Postgres and back. Whoever died with a session that was removed
+# since will never say that it has ended it. Pods have another name each time: what is said of a
+# dead worker is no use for ever. And what is ordered to one would be carried out when one of its
+# name comes, be it in a year; only after an outage it may be about to be back.
+_TIDY: Final = """
+WITH forgotten AS (
+    DELETE FROM workers WHERE died_at < now() - interval '1 day'
     AND NOT EXISTS (SELECT FROM owners WHERE owners.worker = workers.name)
     AND NOT EXISTS (SELECT FROM stranded WHERE stranded.worker = workers.name)
-"""
-# Whoever died with a session that was removed since will never say that it has ended it.
-_DISOWN: Final = """
-UPDATE owners SET worker = NULL FROM sessions
-WHERE name = session AND removed AND worker IS NOT NULL AND NOT EXISTS (
-    SELECT FROM procrastinate_jobs WHERE lock = session AND status IN ('todo', 'doing')
+), disowned AS (
+    UPDATE owners SET worker = NULL FROM sessions
+    WHERE name = session AND removed AND worker IS NOT NULL AND NOT EXISTS (
+        SELECT FROM procrastinate_jobs WHERE lock = session AND status IN ('todo', 'doing')
+    )
 )
-"""
-# Else the session would go there when a worker of that name comes, be it in a year.
-_CANCEL_ORDERS: Final = """
-UPDATE sessions SET wanted_worker = NULL WHERE wanted_worker IS NOT NULL AND NOT EXISTS (
+UPDATE sessions SET wanted_worker = NULL
+WHERE NOT %(gathers)s AND wanted_worker IS NOT NULL AND NOT EXISTS (
     SELECT FROM workers JOIN procrastinate_workers ON procrastinate_workers.id = engine_id
     WHERE workers.name = wanted_worker
 ) RETURNING name
@@ -143,11 +144,8 @@ def tick(database: FleetDatabase, here: Registration, timing: Timing) -> list[Ac
         if leads is None:
             return []
         dead = connection.execute(_BURY, (timing.dead_after,)).fetchall()
-        connection.execute(_FORGET)
-        connection.execute(_DISOWN)
+        void = connection.execute(_TIDY, {"gathers": leads["gathers"]}).fetchall()
         prune(connection)
-        # While workers gather, the one that is meant may be about to be back.
-        void = [] if leads["gathers"] else connection.execute(_CANCEL_ORDERS).fetchall()
         places = [_place(row) for row in connection.execute(_PLACES).fetchall()]
         rows = connection.execute(_ROWS, (TASK,)).fetchall()
         sessions = _sessions(rows, all_wait=leads["gathers"])

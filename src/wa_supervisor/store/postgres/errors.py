@@ -38,13 +38,20 @@ _AWAY: Final = _Kind(  # the server is away or overloaded; it is not we who are 
     Hint(Action.SET, "database", first="check that its server runs", note="nothing was lost"),
     ("08", "53", "57", "58"),
 )
+_FULL: Final = _Kind(
+    Unreachable,
+    "the {whose}'s Postgres database has no connection left: {why}",
+    Hint(note="raise its `max_connections`; `wa-supervisor doctor` says to what"),
+    ("53300",),
+)
 _REFUSED: Final = _Kind(
     StoreError,
     "cannot use the {whose}'s Postgres database: {why}",
     Hint(Action.SET, "database", note="and the rights of its user; nothing was lost"),
 )
 _AT_THE_DOOR: Final = "FATAL:"  # the server answered and refused; psycopg has no code of that
-_COMING_AND_GOING: Final = ("the database system is", "too many clients", "connection slots")
+_COMING_AND_GOING: Final = "the database system is"
+_NONE_LEFT: Final = ("too many clients", "connection slots", "too many connections")
 
 
 def store_error(
@@ -73,6 +80,10 @@ def first_line(error: psycopg.Error) -> str:
 
 def _kind(state: str, text: str) -> _Kind:
     if not state:
-        refused = _AT_THE_DOOR in text and not any(word in text for word in _COMING_AND_GOING)
+        if _AT_THE_DOOR in text and any(words in text for words in _NONE_LEFT):
+            return _FULL
+        refused = _AT_THE_DOOR in text and _COMING_AND_GOING not in text
         return _REFUSED if refused else _AWAY
-    return next((kind for kind in (_LOCKED, _AWAY) if state.startswith(kind.states)), _REFUSED)
+    return next(
+        (kind for kind in (_LOCKED, _FULL, _AWAY) if state.startswith(kind.states)), _REFUSED
+    )
