@@ -17,7 +17,14 @@ from . import private_files
 from .errors import StoreError
 from .lifecycle import facts
 from .messages.errors import MessagesError
-from .messages.own import forget_pairing, keep_own, keep_pairing, read_own, read_pairing
+from .messages.own import (
+    forget_pairing,
+    keep_own,
+    keep_pairing,
+    own_text,
+    read_own,
+    read_pairing,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -39,9 +46,18 @@ _AGAIN: Final = 2.0
 
 
 class Account:
-    """The account of one run. For the supervisor's loop; `directory` is the inbox's."""
+    """The account of one run. For the supervisor's loop; `directory` is the inbox's.
 
-    def __init__(self, directory: Path, ask: Callable[[], Awaitable[Identity | None]]) -> None:
+    `note` keeps elsewhere, too, whose session it is; it blocks for a short time, and may raise
+    InboxError.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        ask: Callable[[], Awaitable[Identity | None]],
+        note: Callable[[str], None] | None = None,
+    ) -> None:
         self.own: Identity | None = None
         """Who we are, as far as it was ever known."""
         self.changes = 0
@@ -50,6 +66,7 @@ class Account:
         """What is done when it has."""
         self._directory = directory
         self._ask = ask
+        self._note = note
         self._known = asyncio.Event()
         self._known.set()
         self._paired: int | None = None
@@ -124,11 +141,18 @@ class Account:
                 log.error("what was kept for another account cannot be set aside: %s", error)  # noqa: TRY400
                 self._known.clear()
                 await asyncio.sleep(_AGAIN)
+        is_news = own != before or self._paired is not None
         self.own, self._paired = own, None
         try:
             await asyncio.to_thread(self._keep, own)
         except OSError as error:
             log.warning("who we are could not be kept: %s", error.strerror)
+        if is_news and self._note is not None:
+            # Before a program gets a message of it: else the next machine takes it for another's.
+            try:
+                await asyncio.to_thread(self._note, own_text(own))
+            except (MessagesError, StoreError) as error:
+                log.warning("who we are is not known elsewhere yet: %s", error)
         self._known.set()
 
     def _keep(self, own: Identity) -> None:

@@ -63,7 +63,8 @@ class Incoming:
         self._copies = copies
         self._inbox: Inbox | None = None
         self._link: Link | None = None
-        self.account = Account(directory, self._who_am_i)
+        note = copies.note_account if copies is not None else None
+        self.account = Account(directory, self._who_am_i, note)
         self.account.set_aside.append(self._set_aside)
         self._is_full = False
         self.is_held = False

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import os
+import signal
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,7 +30,6 @@ from wa_supervisor.testing.fake_session import EVERYONE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
     from wa_supervisor.fleet.database import FleetDatabase
     from wa_supervisor.messages.delivery import Delivery
@@ -47,7 +52,10 @@ class Place:
     async def read(self, count: int, *, acknowledge: int = 0) -> list[Delivery]:
         """Read so many, and acknowledge the first ones of them."""
         found: list[Delivery] = []
-        async with self.session.messages("program", ack="manual") as messages:
+        async with (
+            asyncio.timeout(20),
+            self.session.messages("program", ack="manual") as messages,
+        ):
             while len(found) < count:
                 found.append(await anext(messages))
             for each in found[:acknowledge]:
@@ -167,3 +175,46 @@ async def test_messages_of_the_account_before_are_handed_to_nobody(workers: Work
         assert texts(await b.read(1)) == ["two"]
         b.receive("three")
         assert texts(await b.read(2)) == ["two", "three"]
+
+
+@pytest.mark.parametrize(
+    ("workers", "moment"),
+    [("postgres", "paired"), ("postgres", "known"), ("disk", "known")],
+    indirect=["workers"],
+)
+async def test_what_a_new_account_receives_survives_the_kill_of_its_worker_right_after(
+    workers: Workers, moment: str
+) -> None:
+    async with workers.running_on("a1") as a1:
+        a1.receive("one")
+        await a1.read(1)
+    with workers.database.transaction() as connection:  # the client will say that it is another
+        connection.execute(
+            "INSERT INTO accounts VALUES ('shop', %s)", (Phone("15559998888").reveal(),)
+        )
+    here = Path(__file__)
+    killed = subprocess.run(  # noqa: ASYNC221 - nothing else happens here meanwhile
+        [
+            sys.executable,
+            here.with_name("account_program.py"),
+            *(workers.root, workers.inbox, moment),
+        ],
+        input=workers.database.url.get_secret_value(),
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, here.parents[1:3]))},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    async with workers.running_on("b") as b:
+        b.link.say(facts.Connected)
+        account = b.session._outgoing._account
+        assert account is not None
+        await until(lambda: account.is_settled)
+        for worker in ("a1", "a2"):
+            workers.stranded_on(worker).look()
+        b.receive("three")
+        await b.read(1 if workers.inbox == "disk" else 2)
+    async with workers.running_on("b") as b:
+        assert sorted(texts(await b.read(2))) == ["three", "two"]

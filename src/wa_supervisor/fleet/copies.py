@@ -73,6 +73,10 @@ _TAKE: Final = f"""
         record = CASE WHEN %(keeps_all)s AND NOT {_ALL_DONE} THEN record END
     WHERE session = %(session)s AND id = ANY(%(ids)s) AND record IS NOT NULL
 """  # noqa: S608 - a part of ours
+_ACCOUNT: Final = """
+    INSERT INTO accounts (session, addresses, paired) VALUES (%s, %s, %s)
+    ON CONFLICT (session) DO UPDATE SET addresses = excluded.addresses, paired = excluded.paired
+"""
 _FORGET: Final = f"""
     UPDATE messages SET changed_at = now(), record = NULL, holder = NULL
     WHERE session = %(session)s AND record IS NOT NULL AND {_ALL_DONE}
@@ -179,6 +183,11 @@ class FleetCopies:
                 _ACKNOWLEDGE,
                 {"session": self._session, "reader": reader, "keys": list(keys)},
             )
+
+    def note_account(self, addresses: str, paired: int | None = None) -> None:
+        """Write its row. A pairing is noted with its step, see `records`."""
+        with self._as_owner("note whose session it is in") as connection:
+            connection.execute(_ACCOUNT, (self._session, addresses, paired))
 
     def set_aside_before(self, generation: int, target: Path) -> None:
         """Move what is of the account before into a segment; what still comes of it is dropped."""

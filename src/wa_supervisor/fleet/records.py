@@ -26,6 +26,7 @@ from ..hints import Action, Hint
 from ..journal.entries import Entry
 from ..journal.memory import Memory
 from ..journal.reader import Numbered, Past
+from ..lifecycle.facts import PairSucceeded
 from ..status import who_must_act
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ _SHOW: Final = """
     since = %(since)s, paired = %(paired)s, needs = %(needs)s, failed_on = '{}'
     WHERE name = %(session)s
 """
+# From now on it may be another account's: whoever has the session asks before it hands out.
+_PAIRED: Final = "UPDATE accounts SET paired = %s WHERE session = %s"
 _IGNORE: Final = """
     INSERT INTO ignored AS i (session, state, fact, count) VALUES (%s, %s, %s, %s)
     ON CONFLICT (session, state, fact) DO UPDATE SET count = i.count + excluded.count
@@ -214,6 +217,8 @@ class PostgresRecords:
         }
         connection.execute(_REMEMBER, remembered)
         connection.execute(_SHOW, _shown(session, record, memory))
+        if record.taken and record.fact == PairSucceeded.name:
+            connection.execute(_PAIRED, (record.generation, session))
 
     def _write_ignored(self, connection: Connection, counts: Counter[tuple[str, str]]) -> None:
         for (state, fact), count in counts.items():

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING
 
 from .. import private_files
 from ..local_store import LocalStore
-from ..messages.own import keep_own_text, read_own_text
+from ..messages.own import (
+    forget_pairing,
+    keep_own_text,
+    keep_pairing,
+    read_own_text,
+    read_pairing,
+)
 from ..store.fleet_note import FleetNote, write_note
 from .copies import FleetCopies
 from .keys import FleetKeys
@@ -87,25 +93,30 @@ class FleetStore(LocalStore):
         """Have here what an earlier owner knew of whose session it is."""
         with self._fleet.transaction() as connection:
             row = connection.execute(
-                "SELECT addresses FROM accounts WHERE session = %s", (self._ownership.session,)
+                "SELECT addresses, paired FROM accounts WHERE session = %s",
+                (self._ownership.session,),
             ).fetchone()
         if row is not None:
             self._account = row["addresses"]
             with private_files.explained("note whose session it is", self.inbox):
                 private_files.make_directory(self.inbox)
+                if row["paired"] is None:
+                    forget_pairing(self.inbox)
+                else:
+                    keep_pairing(self.inbox, row["paired"])
                 keep_own_text(self.inbox, self._account)
 
     def _mend(self) -> None:
-        """Let the next owner know whose session it is."""
+        """Let the next owner know whose session it is, if that could not be noted at once."""
         text = read_own_text(self.inbox)
         if text is None or text == self._account:
             return
-        with self._fleet.as_owner(self._ownership) as connection:
-            connection.execute(
-                "INSERT INTO accounts (session, addresses) VALUES (%s, %s)"
-                " ON CONFLICT (session) DO UPDATE SET addresses = excluded.addresses",
-                (self._ownership.session, text),
-            )
+        with self._fleet.transaction() as connection:
+            row = connection.execute(
+                "SELECT addresses FROM accounts WHERE session = %s", (self._ownership.session,)
+            ).fetchone()
+        if row is None or row["addresses"] != text:
+            self.copies.note_account(text, read_pairing(self.inbox))
         self._account = text
 
     def claim(self) -> None:

@@ -120,7 +120,8 @@ CREATE INDEX messages_by_change ON messages (changed_at) WHERE record IS NULL;
 -- Whose session it is: what was received for one account must not be handed to another's program.
 CREATE TABLE accounts (
   session text PRIMARY KEY REFERENCES sessions (name) ON DELETE CASCADE,
-  addresses text NOT NULL                  -- of the account itself, one a line
+  addresses text NOT NULL,                 -- of the account itself, one a line
+  paired bigint                            -- the session process that was paired since; null: none
 );
 
 -- What was notified of a session and what is still to be said, see `notify.memory`.

@@ -73,5 +73,11 @@ class Copies(Protocol):
     def acknowledge(self, reader: str, keys: Collection[bytes]) -> None:
         """Note that a reader shall never get these again."""
 
+    def note_account(self, addresses: str, paired: int | None = None) -> None:
+        """Note for the owners to come whose session it is, by its addresses, one a line.
+
+        `paired`: the generation that was paired since, so that it may be another account's.
+        """
+
     def set_aside_before(self, generation: int, target: Path) -> None:
         """Put what earlier generations received for another account into a directory."""

@@ -34,8 +34,12 @@ def keep_own_text(directory: Path, text: str) -> None:
 
 def keep_own(directory: Path, own: Identity) -> None:
     """Keep who we are, in a private file. Raises OSError."""
-    addresses = (each.reveal() for each in own.addresses)
-    keep_own_text(directory, "\n".join(addresses))
+    keep_own_text(directory, own_text(own))
+
+
+def own_text(own: Identity) -> str:
+    """Write who we are as it is kept."""
+    return "\n".join(each.reveal() for each in own.addresses)
 
 
 def read_pairing(directory: Path) -> int | None:
