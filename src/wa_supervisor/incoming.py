@@ -93,6 +93,8 @@ class Incoming:
             on_change=self._changed,
         )
         await self.account.open()
+        if self._copies is not None:
+            self._copies.arrivals.on_news = self.notify
         try:
             yield self
         finally:

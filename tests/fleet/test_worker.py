@@ -251,7 +251,7 @@ async def test_what_a_worker_says_of_a_job_that_was_taken_from_it_means_nothing(
             run_job=AsyncMock(),
             takes_jobs=lambda: True,
             lease_holds=lambda: True,
-            on_news=lambda: None,
+            on_news=lambda _: None,
         ),
     )
     await former.connector.open_async()

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 CHANNEL: Final = "wa_fleet"
 """Who changes a row that the leader goes by notifies this channel."""
 
+HANDED_OVER: Final = "handed over "
+"""What a notice of that channel begins with that is for a session's owner: its name follows."""
+
 _LONGEST: Final = 30
 """Bytes of a queue's name: Postgres names a channel after it, in 63 bytes with the engine's own."""
 
@@ -233,6 +236,11 @@ def jobs_begun(database: FleetDatabase, here: Registration) -> set[int]:
             (here.engine_id,),
         ).fetchall()
         return {row["id"] for row in rows}
+
+
+def announce(connection: Connection, session: str) -> None:
+    """Have a session's owner look for what was handed over to it, in the caller's transaction."""
+    connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, HANDED_OVER + session))
 
 
 def _prove_lease(connection: Connection, here: Registration, timing: Timing) -> None:

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Final
 
 from .. import private_files
 from ..errors import StoreError
-from ..messages.elsewhere import Copy, Term
+from ..messages.elsewhere import Arrivals, Copy, Term
 from ..messages.errors import InboxError
 from ..messages.segments import segment_path
 
@@ -97,6 +97,8 @@ class FleetCopies:
         self._database = database
         self._ownership = ownership
         self._keeps_all = keeps_all
+        self.arrivals = Arrivals()
+        """The worker announces them as it hears of them."""
 
     @property
     def keeps_all(self) -> bool:

@@ -63,8 +63,8 @@ class Callbacks:
     """Whether the worker takes more sessions."""
     lease_holds: Callable[[], bool]
     """Whether it is of use to try on."""
-    on_news: Callable[[], None]
-    """Is called when anybody has changed what the leader goes by."""
+    on_news: Callable[[str], None]
+    """Is called with what anybody says on the fleet's channel, see `claims.CHANNEL`."""
 
 
 class Engine(Protocol):
@@ -157,7 +157,7 @@ class Jobs(JobManager):
 
         async def hand_on(channel: str, payload: str) -> None:
             if channel == CHANNEL:
-                self._callbacks.on_news()
+                self._callbacks.on_news(payload)
             else:
                 await on_notification(channel=channel, notification=json.loads(payload))
 

@@ -18,6 +18,7 @@ from .session_url import session_url
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    from ..messages.elsewhere import Copies
     from ..supervisor import Supervisor
     from .claims import Claim
     from .ownership import Ownership
@@ -49,12 +50,18 @@ class SessionJob:
         self._term = term
         self._loop = asyncio.get_running_loop()
         self._ending = asyncio.Event()
+        self._copies: Copies | None = None
 
     @property
     def is_pairing(self) -> bool:
         """Whether a person may be about to scan what is shown."""
         supervisor = self._term.sessions.get(self.session)
         return supervisor is not None and supervisor.status.state is State.PAIRING
+
+    def look_for_messages(self) -> None:
+        """Have the session look now for what other workers have handed over."""
+        if self._copies is not None:
+            self._copies.arrivals.announce()
 
     def end(self) -> None:
         """End the session; `over` is set when it has."""
@@ -93,6 +100,7 @@ class SessionJob:
             store = term.plan.make_store(
                 settings, term.database, claim.ownership, on_lost=self._lose
             )
+            self._copies = store.copies
             shown = "qr" in dict(claim.settings.get("pairing", {}))
             sinks = None if shown else ()  # the terminal of a worker is nobody's
             return await term.sessions.add(settings, store=store, sinks=sinks)

@@ -52,6 +52,8 @@ class FleetStore(LocalStore):
         self._ownership = ownership
         self._on_lost = on_lost
         self._account: str | None = None
+        keeps_all = settings.fleet.inbox == "postgres"
+        self._copies = FleetCopies(database, ownership, keeps_all=keeps_all)
         self.keys = FleetKeys(
             database,
             ownership,
@@ -63,8 +65,7 @@ class FleetStore(LocalStore):
     @property
     def copies(self) -> FleetCopies:
         """The session's messages in the fleet's database."""
-        keeps_all = self._settings.fleet.inbox == "postgres"
-        return FleetCopies(self._fleet, self._ownership, keeps_all=keeps_all)
+        return self._copies
 
     @property
     def sends(self) -> FleetSends:

@@ -5,8 +5,8 @@ and nobody had acknowledged is on its disk, and is `stranded` until the disk is 
 worker brings it into the table `messages`, from where the owner takes it, and acknowledges it here:
 in this order, so that a death in between brings it twice to the table, which knows it by its key.
 
-The owner's readers get it marked `redelivered`, in the order in which it was received, after what
-the owner has received meanwhile.
+The owner hears of it at once, and its readers get it marked `redelivered`, in the order in which it
+was received, after what the owner has received meanwhile.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from ..messages.segments import INDEX
 from ..private_files import list_names
 from ..store import SessionFiles, SessionLock
 from ..store.fleet_note import read_note
+from .claims import announce
 from .copies import keep
 
 if TYPE_CHECKING:
@@ -124,6 +125,7 @@ class Stranded:
                         [copy for _, copy in batch],
                         worker=self._worker,
                     )
+                    announce(connection, files.name)
                 index.give_up(number for number, _ in batch)
                 handed += len(batch)
                 self._count(files.name, index)

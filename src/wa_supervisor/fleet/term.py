@@ -124,7 +124,7 @@ class Term:
             self.database, self.here, self._lease, clock=self.plan.clock, renewed=self._renew
         )
         self._renew()
-        callbacks = Callbacks(self._run_job, self._may_take, lambda: self.holds, self._news.set)
+        callbacks = Callbacks(self._run_job, self._may_take, lambda: self.holds, self._hear)
         async with contextlib.AsyncExitStack() as stack:
             # The lease is kept up, and its end is acted on, until nothing of a session lives here.
             await stack.enter_async_context(_running(heartbeat.run(), self._guard()))
@@ -187,6 +187,14 @@ class Term:
             raise LockHeld("the worker's lease has ended")
 
     # -- the engine
+
+    def _hear(self, news: str) -> None:
+        """Look after the fleet, or have a session look for what was handed over to it."""
+        session = news.removeprefix(claims.HANDED_OVER)
+        if session == news:
+            self._news.set()
+        elif job := self.jobs.get(session):
+            job.look_for_messages()
 
     def _may_take(self) -> bool:
         return self._takes_jobs and self.holds

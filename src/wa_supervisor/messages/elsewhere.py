@@ -5,7 +5,7 @@ A seam: `SharedIndex` keeps an inbox beside such a place, and `fleet.copies` is 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -42,8 +42,31 @@ class Term:
     """All that read on any machine: messages are kept for them here, too."""
 
 
+class Arrivals:
+    """Says to an inbox and its index that others have handed something over just now."""
+
+    def __init__(self) -> None:
+        self.on_news: Callable[[], None] = lambda: None
+        """Called with each; set by the inbox."""
+        self._is_due = False
+
+    def announce(self) -> None:
+        """Have the place looked at now, and not only when that is due."""
+        self._is_due = True
+        self.on_news()
+
+    def take(self) -> bool:
+        """Say whether there is one that nobody has looked for."""
+        is_due, self._is_due = self._is_due, False
+        return is_due
+
+
 class Copies(Protocol):
     """The place. Its methods block for a short time and may raise InboxError."""
+
+    @property
+    def arrivals(self) -> Arrivals:
+        """What others have just handed over, as far as that is announced."""
 
     @property
     def keeps_all(self) -> bool:

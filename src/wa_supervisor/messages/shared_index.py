@@ -31,7 +31,7 @@ from .record import Record, read_header
 from .segments import Position, handed_over_numbers, segment_path
 
 LOOK_EVERY = 30.0
-"""Seconds between two looks at what others have handed over."""
+"""Seconds between two looks at what others have handed over, if nobody announces it."""
 NUMBERS: Final = 10**9
 """Of one owner: more than any will receive."""
 
@@ -106,7 +106,7 @@ class SharedIndex(OutgoingIndex):
         found = super().ingest(limit)
         if copies is None or before is None:
             return found
-        if time.monotonic() >= self._look_at or self._is_unsure:
+        if copies.arrivals.take() or time.monotonic() >= self._look_at or self._is_unsure:
             try:
                 self._look_elsewhere()
             except InboxError:
