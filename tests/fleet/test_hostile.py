@@ -199,3 +199,15 @@ async def test_a_worker_to_which_postgres_gives_no_jobs_says_so(
     )
     here.worker("w1")
     await until(lambda: "Postgres refuses to give jobs: UndefinedFunction" in caplog.text)
+
+
+async def test_one_that_waits_for_a_name_which_another_has_is_not_ready(here: Fleet) -> None:
+    first = here.worker("w1")
+    await until(lambda: first.has_lease)
+    second = here.new("w1")
+    waiting = asyncio.create_task(second.run())
+    await asyncio.sleep(0.5)
+    assert (first.has_lease, second.has_lease) == (True, False)
+    second.stop()
+    await asyncio.wait_for(waiting, 10)
+    assert first.has_lease

@@ -41,7 +41,10 @@ async def test_a_history_is_read_from_the_fleet_and_a_database_that_hangs_costs_
         async with Supervisor(settings, store=store, link=link.make, sinks=()) as session:
             await until(lambda: "Pairing" in {e.after for e in read_past(database, "shop").entries})
             fleet = WatchedFleet(
-                lambda: report(database), "a", lambda each: FleetReading(database, each.session)
+                lambda: report(database),
+                "a",
+                lambda each: FleetReading(database, each.session),
+                has_lease=lambda: True,
             )
             watched = Watched({"shop": session}, fleet.journal_of)
             watched.look()

@@ -90,6 +90,12 @@ class Worker:
         """The sessions that it has now; None while it is not registered."""
         return self._term.sessions if self._term is not None else None
 
+    @property
+    def has_lease(self) -> bool:
+        """Whether it is registered, and may have sessions. From any thread."""
+        term = self._term
+        return term is not None and term.holds
+
     def statuses(self) -> tuple[Status, ...]:
         """How its sessions stand; those that need a person come first."""
         return self._term.sessions.statuses() if self._term is not None else ()

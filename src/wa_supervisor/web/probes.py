@@ -47,7 +47,7 @@ async def readyz(site: AtSite, response: Response) -> Readiness:
     Of a worker of a fleet: while it has its lease, whatever its sessions wait for.
     """
     if site.fleet is not None:
-        why = await site.fleet.why_not_ready()
+        why = site.fleet.why_not_ready()
         response.status_code = 200 if why is None else 503
         return Readiness(ready=why is None, why_not={} if why is None else {"": why})
     try:

@@ -34,12 +34,15 @@ class WatchedFleet:
         read: Callable[[], FleetReport],
         worker: str,
         journal_of: Callable[[Settings], Reading] = in_its_directory,
+        *,
+        has_lease: Callable[[], bool],
     ) -> None:
         self.worker = worker
         """The worker whose sessions this page shows."""
         self.journal_of = journal_of
         """Says where the journal of a session is."""
         self._read = read
+        self._has_lease = has_lease
         self._last: tuple[float, FleetReport] | None = None
         self._reading: asyncio.Task[FleetReport] | None = None
 
@@ -65,12 +68,10 @@ class WatchedFleet:
         self._last = time.monotonic(), found
         return found
 
-    async def why_not_ready(self) -> str | None:
-        """Say why this worker has no lease; None if it has one."""
-        try:
-            workers = (await self.report()).workers
-        except ControlError as error:
-            return str(error)
-        if any(each.name == self.worker and each.state != "dead" for each in workers):
-            return None
-        return "this worker has no lease"
+    def why_not_ready(self) -> str | None:
+        """Say that this worker has no lease; None if it has one.
+
+        It knows itself: the database may hang while the lease lasts, and another worker of the
+        same name may have one.
+        """
+        return None if self._has_lease() else "this worker has no lease"

@@ -136,6 +136,7 @@ class WorkerRun:
             partial(report, database),
             self._worker.name,
             lambda settings: FleetReading(database, settings.session),
+            has_lease=lambda: self._worker.has_lease,
         )
         with database:
             async with page(sessions, self._address, self._settings, self._threads, watched):
