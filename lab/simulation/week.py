@@ -153,7 +153,7 @@ def _restart(random: Random, time: float) -> Script:
 
 
 def _hasty_operator(random: Random, time: float) -> Script:
-    fact = random.choice((facts.Relink(), facts.Resume()))
+    fact = random.choice((facts.Relink(), facts.Restart(), facts.Resume()))
     return at(time, operator(fact))
 
 
