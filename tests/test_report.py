@@ -299,7 +299,10 @@ def test_an_inbox_that_cannot_be_read_is_said_and_the_rest_is_too(files: Session
 def test_of_a_fleets_session_nothing_is_said_that_only_the_fleet_knows(files: SessionFiles) -> None:
     leave(files, replace(BANNED, phase=Phase.GAVE_UP))  # of a time before the fleet
     write_note(files, FleetNote(worker="node-3", epoch=7))
+    with SessionLock(files):
+        pass  # a worker that had it, and has handed it over
     status = look(files)
+    assert status.last_run is None
     assert (status.supervisor, status.reason, status.since) == ("elsewhere", None, None)
     assert status.who == "nobody"
     assert status.trouble is not None

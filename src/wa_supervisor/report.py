@@ -137,7 +137,8 @@ def _read(files: SessionFiles, policy: Policy | None, silent: str | None) -> Sta
         ),
         "received": _received(kept, trouble),
         "order": memory.order if memory else None,
-        "last_run": None if held else _last_run(files, holder, memory),
+        # A worker notes the ends of its sessions in the fleet's database.
+        "last_run": None if held or note is not None else _last_run(files, holder, memory),
         "trouble": silent,
     }
     if note is not None:

@@ -277,6 +277,15 @@ def test_the_first_line_says_whether_a_supervisor_runs(supervisor: str) -> None:
     assert ("Connected" in said) is (supervisor not in {"starting", "never", "elsewhere"})
 
 
+def test_the_dials_of_a_fleets_session_are_not_told_by_who_cannot_know_them() -> None:
+    def told(supervisor: str) -> str:
+        status = replace_in(a_full_status(), supervisor=supervisor)
+        return "".join(lines(status, SessionOptions("shop")))
+
+    assert "this hour" in told("stopped")
+    assert "this hour" not in told("elsewhere")
+
+
 # -- all of them -----------------------------------------------------------------------------------
 
 

@@ -201,6 +201,8 @@ def _messages(status: Status, options: SessionOptions) -> Iterator[tuple[str, st
 
 
 def _budgets(status: Status) -> Iterator[tuple[str, str]]:
+    if status.supervisor == "elsewhere":
+        return  # they are counted in the fleet's database
     for name, budget in status.budgets.items():
         if name != "dials" and not budget.spent:
             continue

@@ -77,7 +77,10 @@ def add(
             "SELECT removed FROM sessions WHERE name = %s FOR UPDATE", (name,)
         ).fetchone()
         if found is not None and not found["removed"] and not replace:
-            raise AlreadyAdded(f"the fleet has a session {name!r} already")
+            raise AlreadyAdded(
+                f"the fleet has a session {name!r} already",
+                hint="`--replace` gives it other settings",
+            )
         connection.execute(
             "INSERT INTO sessions (name, settings) VALUES (%s, %s)"
             " ON CONFLICT (name) DO UPDATE"
