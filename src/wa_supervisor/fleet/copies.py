@@ -66,7 +66,7 @@ _ACKNOWLEDGE: Final = f"""
         done = CASE WHEN %(reader)s = ANY(done) THEN done ELSE done || %(reader)s::text END,
         record = CASE WHEN {_ALL_DONE} THEN NULL ELSE record END,
         holder = CASE WHEN {_ALL_DONE} THEN NULL ELSE holder END
-    WHERE session = %(session)s AND key = ANY(%(keys)s) AND record IS NOT NULL
+    WHERE session = (SELECT session FROM owner) AND key = ANY(%(keys)s) AND record IS NOT NULL
 """  # noqa: S608 - a part of ours
 _TAKE: Final = f"""
     UPDATE messages SET changed_at = now(), holder = %(worker)s,
@@ -180,10 +180,9 @@ class FleetCopies:
 
     def acknowledge(self, reader: str, keys: Collection[bytes]) -> None:
         """Note who has dealt with them; what all have is kept by its key alone."""
-        with self._as_owner("acknowledge messages in") as connection:
-            connection.execute(
-                _ACKNOWLEDGE,
-                {"session": self._session, "reader": reader, "keys": list(keys)},
+        with self._explained("acknowledge messages in"):
+            self._database.change(
+                self._ownership, _ACKNOWLEDGE, {"reader": reader, "keys": list(keys)}
             )
 
     def note_account(self, addresses: str, paired: int | None = None) -> None:
@@ -221,9 +220,13 @@ class FleetCopies:
 
     @contextlib.contextmanager
     def _as_owner(self, task: str) -> Iterator[Connection]:
+        with self._explained(task), self._database.as_owner(self._ownership) as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def _explained(self, task: str) -> Iterator[None]:
         try:
-            with self._database.as_owner(self._ownership) as connection:
-                yield connection
+            yield
         except StoreError as error:
             raise InboxError(
                 f"cannot {task} the fleet's database: {error}", hint=error.hint

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import time
 from importlib import metadata, resources
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, LiteralString, Self
+from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg import sql
@@ -24,7 +26,7 @@ from ..store.postgres.database import bounded
 from .errors import NoFleet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from pydantic import SecretStr
 
@@ -41,6 +43,8 @@ LOCK_SECONDS: Final = 3.0
 """For a row that another program has locked."""
 TASK_SECONDS: Final = 5.0
 """For all of one transaction: then the connection is cut, also from a server that is frozen."""
+FRESH_SECONDS: Final = 0.5
+"""After its last use a connection is taken to work for so long; asking costs a round trip."""
 KEEPALIVES: Final = {
     "connect_timeout": 3,
     "keepalives_idle": 2,
@@ -52,6 +56,13 @@ KEEPALIVES: Final = {
 
 TABLES_VERSION: Final = 1
 """Of `tables.sql`; one more with each change of it that is released."""
+
+_CHANGE: Final = """
+    WITH owner AS MATERIALIZED (
+        SELECT session FROM owners WHERE session = %(session)s AND epoch = %(epoch)s FOR SHARE
+    ), changed AS ({} RETURNING 1)
+    SELECT (SELECT count(*) FROM owner) AS owners, (SELECT count(*) FROM changed) AS changed
+"""
 
 _SETTING: Final = "fleet.database"
 _INSTALL_LOCK: Final = 0x77614665  # for the advisory lock under which the tables are made
@@ -76,6 +87,8 @@ class FleetDatabase:
             url.get_secret_value(), application_name=name, options=" ".join(options), **KEEPALIVES
         )
         """For connections that are to be as ours; it holds the password."""
+        self._used: WeakKeyDictionary[Connection, float] = WeakKeyDictionary()
+        """When each connection was last known to work."""
         self._pool: ConnectionPool[Connection] = ConnectionPool(
             self.conninfo,
             connection_class=psycopg.Connection[Row],
@@ -84,7 +97,7 @@ class FleetDatabase:
             max_size=CONNECTIONS,
             timeout=WAIT_SECONDS,
             reconnect_timeout=WAIT_SECONDS,
-            check=_check,
+            check=self._check,
             open=False,
         )
 
@@ -114,13 +127,15 @@ class FleetDatabase:
         Raises Unreachable if Postgres does not answer, NoFleet if it has no tables of a fleet,
         StoreError if it refuses.
         """
+        with self._connection() as connection, connection.transaction():
+            yield connection
+
+    @contextlib.contextmanager
+    def _connection(self) -> Iterator[Connection]:
         try:
-            with (
-                self._pool.connection() as connection,
-                bounded(connection, TASK_SECONDS),
-                connection.transaction(),
-            ):
+            with self._pool.connection() as connection, bounded(connection, TASK_SECONDS):
                 yield connection
+                self._used[connection] = time.monotonic()
         except PoolTimeout:
             raise Unreachable(
                 f"the fleet's Postgres database gave no connection within {WAIT_SECONDS:g} s",
@@ -151,6 +166,30 @@ class FleetDatabase:
                     + (f"{now} has taken it over" if now else "nobody may have it now"),
                 )
             yield connection
+
+    def change(
+        self, ownership: Ownership, statement: LiteralString, parameters: Mapping[str, Any]
+    ) -> int:
+        """Change rows as the session's owner in one round trip; return how many were.
+
+        As `as_owner`, which takes four. The statement takes the session from the table `owner`,
+        which has no row if the session is another's.
+        """
+        named = {"session": ownership.session, "epoch": ownership.epoch, **parameters}
+        with self._connection() as connection:
+            row = connection.execute(sql.SQL(_CHANGE).format(sql.SQL(statement)), named).fetchone()
+        if row is None or not row["owners"]:
+            with self.as_owner(ownership):  # raises, and says whose it is
+                pass
+            raise LockHeld(f"the session {ownership.session!r} was just taken over")
+        return int(row["changed"])
+
+    def _check(self, connection: Connection) -> None:
+        """See that a connection of the pool still works. Raises psycopg's errors."""
+        if time.monotonic() - self._used.get(connection, 0.0) < FRESH_SECONDS:
+            return
+        with bounded(connection, WAIT_SECONDS):
+            ConnectionPool.check_connection(connection)
 
     def _owner(self, connection: Connection, session: str, *, alone: bool) -> Row | None:
         select = sql.SQL("SELECT epoch, worker FROM owners WHERE session = %s FOR {}")
@@ -203,12 +242,6 @@ class FleetDatabase:
     def redact(self, text: str) -> str:
         """Take what is secret in the URL out of a text."""
         return Redactor(url_secrets(self.url.get_secret_value()))(text)
-
-
-def _check(connection: Connection) -> None:
-    """See that a connection of the pool still works. Raises psycopg's errors."""
-    with bounded(connection, WAIT_SECONDS):
-        ConnectionPool.check_connection(connection)
 
 
 def _refuse_pooler(connection: psycopg.Connection[Any]) -> None:

@@ -35,6 +35,14 @@ _DISPATCH: Final = """
     ON CONFLICT (session, key) DO UPDATE
     SET state = 'dispatched', details = '{}', changed_at = now()
 """
+_DISPATCH_NEW: Final = """
+    INSERT INTO sends (session, key, what, state, details)
+    SELECT session, %(key)s, %(what)s, 'dispatched', '{}' FROM owner ON CONFLICT DO NOTHING
+"""
+_MOVE: Final = """
+    UPDATE sends SET state = %(state)s, details = %(details)s, changed_at = now()
+    WHERE session = (SELECT session FROM owner) AND key = %(key)s AND state = %(before)s
+"""
 _PRUNE: Final = """
     DELETE FROM sends WHERE session = %(session)s AND key IN (
         SELECT key FROM sends WHERE session = %(session)s AND state <> 'dispatched' AND (
@@ -91,6 +99,11 @@ class FleetSendRows:
 
     def dispatch(self, key: str, what: bytes) -> Row | None:
         """Keep that the client may have this key's message from now on, or return its result."""
+        self._prune()
+        with self._explained("write"):
+            of_key = {"key": hashed(key), "what": what}
+            if self._database.change(self._ownership, _DISPATCH_NEW, of_key):
+                return None
         with self._as_owner("write") as connection:
             found = connection.execute(
                 "SELECT what, state, details FROM sends WHERE session = %s AND key = %s",
@@ -102,7 +115,6 @@ class FleetSendRows:
                 row = Row(found["state"], found["details"])
                 if not may_be_sent(row):
                     return row
-            self._prune(connection)
             connection.execute(_DISPATCH, (self._session, hashed(key), what))
         return None
 
@@ -127,29 +139,25 @@ class FleetSendRows:
         """Do nothing: the connections are the worker's."""
 
     def _move(self, key: str, before: str, state: str, details: str) -> None:
-        with self._as_owner("write") as connection:
-            moved = connection.execute(
-                "UPDATE sends SET state = %s, details = %s, changed_at = now()"
-                " WHERE session = %s AND key = %s AND state = %s",
-                (state, details, self._session, hashed(key), before),
-            )
-            if moved.rowcount != 1:
-                raise OutboxError(f"no message with this key is {before}")
+        moving = {"key": hashed(key), "before": before, "state": state, "details": details}
+        with self._explained("write"):
+            moved = self._database.change(self._ownership, _MOVE, moving)
+        if moved != 1:
+            raise OutboxError(f"no message with this key is {before}")
 
-    def _prune(self, connection: Connection) -> None:
+    def _prune(self) -> None:
         self._until_prune -= 1
         if self._until_prune > 0:
             return
         self._until_prune = PRUNE_EVERY
-        connection.execute(
-            _PRUNE,
-            {
-                "session": self._session,
-                "keep": KEEP,
-                "rows": KEEP_ROWS - 1,
-                "most": _PRUNED_AT_ONCE,
-            },
-        )
+        limits = {
+            "session": self._session,
+            "keep": KEEP,
+            "rows": KEEP_ROWS - 1,
+            "most": _PRUNED_AT_ONCE,
+        }
+        with self._as_owner("write") as connection:
+            connection.execute(_PRUNE, limits)
 
     @property
     def _session(self) -> str:
@@ -157,9 +165,13 @@ class FleetSendRows:
 
     @contextlib.contextmanager
     def _as_owner(self, task: str) -> Iterator[Connection]:
+        with self._explained(task), self._database.as_owner(self._ownership) as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def _explained(self, task: str) -> Iterator[None]:
         try:
-            with self._database.as_owner(self._ownership) as connection:
-                yield connection
+            yield
         except StoreError as error:
             raise OutboxError(
                 f"cannot {task} the outbox in the fleet's database: {error}", hint=error.hint
