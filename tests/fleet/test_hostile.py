@@ -201,6 +201,24 @@ async def test_a_worker_to_which_postgres_gives_no_jobs_says_so(
     await until(lambda: "Postgres refuses to give jobs: UndefinedFunction" in caplog.text)
 
 
+async def test_a_session_that_postgres_refuses_to_give_is_not_asked_for_again_at_once(
+    here: Fleet, caplog: pytest.LogCaptureFixture
+) -> None:
+    here.add("a")
+    here.write(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$"
+        " BEGIN RAISE EXCEPTION 'an administrator forbids it'; END $$"
+    )
+    here.write("CREATE TRIGGER refuse BEFORE UPDATE OF epoch ON owners EXECUTE FUNCTION refuse()")
+    here.worker("w1")
+    await until(lambda: "a cannot be taken" in caplog.text)
+    await asyncio.sleep(1.0)
+    assert caplog.text.count("a cannot be taken") == 1
+    (shown,) = report(here.database).sessions
+    assert shown.waits is not None
+    assert "an administrator forbids it" in shown.waits
+
+
 async def test_one_that_waits_for_a_name_which_another_has_is_not_ready(here: Fleet) -> None:
     first = here.worker("w1")
     await until(lambda: first.has_lease)

@@ -7,7 +7,7 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
-from ..errors import LockHeld, StoreError, SupervisorError, TooManySessions
+from ..errors import LockHeld, StoreError, SupervisorError, TooManySessions, Unreachable
 from ..lifecycle import State
 from ..lifecycle.policy import Policy
 from ..setting_sources import merge
@@ -83,6 +83,10 @@ class SessionJob:
             return
         except StoreError as error:
             log.warning("%s cannot be taken: %s", name, error)
+            if not isinstance(
+                error, Unreachable
+            ):  # Postgres refuses, and would do so at once again
+                await self._say(claims.put_off, term.here, name, str(error), AGAIN_AFTER)
             return
         self.ownership = claim.ownership
         try:
