@@ -182,7 +182,7 @@ async def look_at_the_page(world: World, worker: Process) -> None:
     async with httpx.AsyncClient(
         base_url=at[1], headers={"authorization": f"Bearer {token}"}
     ) as viewer:
-        assert "1 of 1 sessions connected" in (await viewer.get("/fleet")).text
+        assert "1 of 1 session connected" in (await viewer.get("/fleet")).text
         metrics = (await viewer.get("/metrics")).text
         assert 'wa_supervisor_fleet_workers{state="alive"} 2.0' in metrics
         assert 'wa_supervisor_ready{session="shop"} 1.0' in metrics

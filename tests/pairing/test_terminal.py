@@ -133,7 +133,8 @@ def test_where_there_is_no_terminal_one_plain_line_tells_where_to_look() -> None
     sink.hide()
     assert file.getvalue() == (
         "A QR to link the device is ready, but this is no terminal to show it on. "
-        "Start `wa-supervisor run` in a terminal, or with --qr png:PATH or payload:PATH.\n"
+        "`wa-supervisor qr` in a terminal shows it; "
+        "--qr png:PATH or payload:PATH writes it to a file.\n"
     )
 
 

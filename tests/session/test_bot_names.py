@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from wa_supervisor.errors import BotUnusable
+from wa_supervisor.session.child import bot_module
 from wa_supervisor.session.shared import bot_names
 
 if TYPE_CHECKING:
@@ -110,3 +111,33 @@ def test_what_cannot_be_a_bot_is_named_with_its_file(
         bot_names.check("mybot:registre")
     assert said.format(tmp_path / "mybot.py") in str(caught.value)
     assert str(tmp_path / "mybot.py") in str(caught.value)
+
+
+def test_a_traceback_begins_in_the_bot_and_not_in_what_leads_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "angry_bot.py").write_text("def fail():\n    raise RuntimeError('no')\n\nfail()\n")
+    with pytest.raises(RuntimeError) as raised:
+        bot_module.register("angry_bot:register", object())
+    # pytest's own frame is the first: what leads to the bot begins after it.
+    error = raised.value.with_traceback(raised.tb.tb_next)
+    bot_module.print_from_the_bot_on(error)
+    lines = capsys.readouterr().err.splitlines()
+    files = [line for line in lines if line.startswith("  File")]
+    assert len(files) == 2
+    assert all("angry_bot.py" in line for line in files)
+    assert lines[-1] == "RuntimeError: no"
+
+
+def test_a_bot_that_is_no_python_is_shown_where_it_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "broken_bot.py").write_text("def register(client:\n")
+    with pytest.raises(SyntaxError) as raised:
+        bot_module.register("broken_bot:register", object())
+    bot_module.print_from_the_bot_on(raised.value.with_traceback(raised.tb.tb_next))
+    said = capsys.readouterr().err
+    assert 'broken_bot.py", line 1' in said
+    assert "bot_module.py" not in said

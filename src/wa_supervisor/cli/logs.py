@@ -101,6 +101,8 @@ def configure_logging(
 
     `typed` makes the commands that a line names ones that can be typed as they stand.
     """
+    # Its pool would say every failure again, raw and without a time; ours says it once.
+    logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
     logger = logging.getLogger("wa_supervisor")
     shown = (_JsonHandler if as_json else _Handler)(console, typed, several=several)
     logger.handlers = [shown]

@@ -272,8 +272,8 @@ def _waits(row: Row, owner_state: WorkerState | None, hold: str | None) -> str |
         return f"its worker {owner} is dead; {hold or 'another takes it over'}"
     if owner_state == "draining":
         stays = must_stay(row["state"], row["reason"])
-        until = f"stays until that ends, as {stays}" if stays else hold or "is handed over"
-        return f"its worker {owner} is draining; it {until}"
+        until = f"it stays until that ends, as {stays}" if stays else hold or "it is handed over"
+        return f"its worker {owner} is draining; {until}"
     if wanted and wanted != owner:
         return f"it is to move to {wanted}"
     return None

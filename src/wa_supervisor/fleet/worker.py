@@ -151,7 +151,7 @@ class Worker:
                     raise
                 said = "waiting until the former worker of this name is known to be dead"
             except Unreachable as error:
-                said = str(error)
+                said = trouble or await self._call(self._why, error)
             except StoreError as error:
                 if former is None:
                     raise
@@ -163,6 +163,14 @@ class Worker:
             trouble = said
             await self._pause()
         return None
+
+    def _why(self, unreachable: Unreachable) -> str:
+        """Say why Postgres is not reached; the pool knows only that it has no connection."""
+        try:
+            self._database.check()
+        except StoreError as error:
+            return str(error)
+        return str(unreachable)
 
     def _register_now(self, former: Registration | None) -> Registration:
         plan = self._plan

@@ -88,7 +88,8 @@ class TerminalSink:
         if not self._tty and not self._announced:
             self._announced = True
             advice = (
-                f" Start `{self._command}` in a terminal, or with --qr png:PATH or payload:PATH."
+                f" `{self._command.replace(' run', ' qr', 1)}` in a terminal shows it;"
+                " --qr png:PATH or payload:PATH writes it to a file."
                 if self._command
                 else ""
             )

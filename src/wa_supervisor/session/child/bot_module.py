@@ -19,7 +19,7 @@ from ..shared import bot_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from types import ModuleType
+    from types import FrameType, ModuleType
 
 _OWN_NAME: Final = __name__.partition(".")[0]
 
@@ -61,6 +61,18 @@ def _import(name: str) -> ModuleType:
         if missing != name and not name.startswith(f"{missing}."):
             raise  # the module is there; what it imports is not
         raise bot_names.no_module(missing) from error
+
+
+def print_from_the_bot_on(error: BaseException) -> None:
+    """Print its traceback without how we, and Python's import, came to the bot."""
+    frames = error.__traceback__
+    while frames is not None and frames.tb_next is not None and _leads_there(frames.tb_frame):
+        frames = frames.tb_next
+    traceback.print_exception(type(error), error, frames)
+
+
+def _leads_there(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__")).partition(".")[0] in {_OWN_NAME, "importlib"}
 
 
 @contextmanager

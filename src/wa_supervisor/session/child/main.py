@@ -104,7 +104,7 @@ def _register_bot(bot: str, run: protocol.Run, client: Any, channel: Channel) ->
     except (BotUnusable, Misused) as error:
         fail(facts.BotFailed(run.generation, redact(error.advice)[:_MAX_ADVICE]))
     except BaseException as error:  # noqa: BLE001 - whatever a bot raises, SystemExit too
-        traceback.print_exc()
+        bot_module.print_from_the_bot_on(error)
         last = redact(traceback.format_exception_only(error)[-1].strip())
         fail(facts.BotFailed(run.generation, last[:_MAX_DETAIL]))
 
