@@ -250,8 +250,10 @@ def _owner_state(row: Row, workers: Mapping[str, WorkerReport]) -> WorkerState |
     owner = workers.get(row["owner"])
     if owner is None:
         return "dead"
-    # It has begun anew since, with nothing: what it had said of the session is over.
-    return owner.state if row["claimed_at"] >= owner.started_at else None
+    claimed_at = row["claimed_at"]
+    if claimed_at is not None and claimed_at < owner.started_at:
+        return None  # it has begun anew since, with nothing: what it had said is over
+    return owner.state
 
 
 def _hints(row: Row, meaning: Explanation | None) -> tuple[Hint, ...]:
