@@ -138,6 +138,8 @@ class GateStanding(_Record):
     settings: dict[str, str]
     """Its other settings, such as `groups`."""
     admits_nobody: bool
+    is_given: bool = True
+    """False: none of its settings is given and nothing was changed, so a bot hears everybody."""
     refused: dict[str, int] = {}
     """Messages refused since the supervisor's start, by reason."""
     lately: tuple[GateExplanation, ...] = ()
@@ -164,6 +166,7 @@ class GateStanding(_Record):
             entries=tuple(entries),
             settings={name: str(value) for name, value in settings if name != "allow"},
             admits_nobody=changes.apply(settings).admits_nobody,
+            is_given=changes.apply(settings).is_given,
             refused=dict(refused or {}),
             lately=tuple(lately),
         )

@@ -207,6 +207,8 @@ def _standing(found: GateStanding, options: SessionOptions) -> Iterator[str]:
     if not found.is_live:
         yield _NOT_LIVE
     yield "Nobody may write." if found.admits_nobody else "The list of those who may write:"
+    if not found.is_given:
+        yield "Only a bot hears everybody, until somebody is allowed or denied, or [gate] is set."
     for each in found.entries:
         source = "the settings" if each.source == "settings" else "`gate allow`"
         gone = "" if each.holds else ", taken off by `gate deny`"
