@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..supervisor import Supervisor
     from .claims import Claim
     from .ownership import Ownership
-    from .term import Term
+    from .surroundings import Surroundings
 
 log = logging.getLogger("wa_supervisor")
 
@@ -40,14 +40,14 @@ EMBEDDER_BOUND: Final = 1.0
 class SessionJob:
     """One session on one worker, from its claim until it has ended."""
 
-    def __init__(self, session: str, number: int, term: Term) -> None:
+    def __init__(self, session: str, number: int, around: Surroundings) -> None:
         self.session = session
         self.number = number
         """The engine's number of it."""
         self.ownership: Ownership | None = None
         """The right to the session, once it was claimed."""
         self.over = asyncio.Event()
-        self._term = term
+        self._around = around
         self._loop = asyncio.get_running_loop()
         self._ending = asyncio.Event()
         self._copies: Copies | None = None
@@ -55,7 +55,7 @@ class SessionJob:
     @property
     def is_pairing(self) -> bool:
         """Whether a person may be about to scan what is shown."""
-        supervisor = self._term.sessions.get(self.session)
+        supervisor = self._around.sessions.get(self.session)
         return supervisor is not None and supervisor.status.state is State.PAIRING
 
     def look_for_messages(self) -> None:
@@ -75,18 +75,16 @@ class SessionJob:
             self.over.set()
 
     async def _run(self) -> None:
-        term, name = self._term, self.session
+        around, name = self._around, self.session
         try:
-            claim = await term.call(claims.claim, term.database, term.here, name, term.plan.timing)
+            claim = await around.ask(claims.claim, name, around.plan.timing)
         except LockHeld as error:
             log.info("%s is not taken: %s", name, error)
             return
         except StoreError as error:
             log.warning("%s cannot be taken: %s", name, error)
-            if not isinstance(
-                error, Unreachable
-            ):  # Postgres refuses, and would do so at once again
-                await self._say(claims.put_off, term.here, name, str(error), AGAIN_AFTER)
+            if not isinstance(error, Unreachable):  # Postgres refuses, and would at once again
+                await self._say(claims.put_off, name, str(error), AGAIN_AFTER)
             return
         self.ownership = claim.ownership
         try:
@@ -95,29 +93,29 @@ class SessionJob:
                 await self._live(supervisor)
         finally:
             with contextlib.suppress(StoreError):  # it is written once more with the next claim
-                await term.call(claims.release, term.database, claim.ownership)
+                await around.call(claims.release, around.database, claim.ownership)
 
     async def _begin(self, claim: Claim) -> Supervisor | None:
-        term, name = self._term, self.session
+        around, name = self._around, self.session
         try:
             settings = self._settings(claim)
-            store = term.plan.make_store(
-                settings, term.database, claim.ownership, on_lost=self._lose
+            store = around.plan.make_store(
+                settings, around.database, claim.ownership, on_lost=self._lose
             )
             self._copies = store.copies
             shown = "qr" in dict(claim.settings.get("pairing", {}))
             sinks = None if shown else ()  # the terminal of a worker is nobody's
-            return await term.sessions.add(settings, store=store, sinks=sinks)
+            return await around.sessions.add(settings, store=store, sinks=sinks)
         except TooManySessions as error:
             log.warning("%s: %s", name, error.advice)
-            await self._say(claims.limit_capacity, term.here, len(term.sessions))
+            await self._say(claims.limit_capacity, len(around.sessions))
         except (SupervisorError, OSError) as error:
             log.warning("%s cannot be begun: %s", name, error)
-            await self._say(claims.put_off, term.here, name, str(error), AGAIN_AFTER)
+            await self._say(claims.put_off, name, str(error), AGAIN_AFTER)
         except Exception:
             log.exception("%s cannot be begun, which is a defect of wa-supervisor", name)
             trouble = "a defect; see the worker's log"
-            await self._say(claims.put_off, term.here, name, trouble, AGAIN_AFTER)
+            await self._say(claims.put_off, name, trouble, AGAIN_AFTER)
         return None
 
     def _lose(self, error: LockHeld) -> None:
@@ -132,15 +130,17 @@ class SessionJob:
             self._loop.call_soon_threadsafe(end)
 
     async def _live(self, supervisor: Supervisor) -> None:
-        sessions = self._term.sessions
+        sessions = self._around.sessions
         ended = asyncio.ensure_future(sessions.ended(self.session))
         ending = asyncio.ensure_future(self._ending.wait())
         embedder = self._embedder(supervisor)
         try:
             await asyncio.wait({ended, ending}, return_when=asyncio.FIRST_COMPLETED)
-            if not self._ending.is_set() and self._term.holds:  # else it would begin again at once
+            if (
+                not self._ending.is_set() and self._around.holds
+            ):  # else it would begin again at once
                 trouble = "it has ended by itself"
-                await self._say(claims.put_off, self._term.here, self.session, trouble, AGAIN_AFTER)
+                await self._say(claims.put_off, self.session, trouble, AGAIN_AFTER)
         finally:
             for task in (ended, ending):
                 task.cancel()
@@ -153,7 +153,7 @@ class SessionJob:
     async def _leave(self, supervisor: Supervisor) -> None:
         """Stop the session; nothing of it lives here after that."""
         try:
-            await self._term.sessions.remove(self.session)
+            await self._around.sessions.remove(self.session)
         except Exception:
             log.exception("%s did not end well", self.session)
         # Its client is ended by SIGKILL, whatever hangs: before that nobody else may have it.
@@ -165,10 +165,10 @@ class SessionJob:
 
     async def _hand_over(self) -> None:
         """Let the next owner have what nobody has read here, before it begins."""
-        if not self._term.holds:
+        if not self._around.holds:
             return  # it is stranded until this worker looks for it
         handing = asyncio.ensure_future(
-            asyncio.to_thread(self._term.stranded.give_up, self.session)
+            asyncio.to_thread(self._around.stranded.give_up, self.session)
         )
         done, _ = await asyncio.wait({handing}, timeout=HANDOVER_BOUND)
         if not done:
@@ -177,7 +177,7 @@ class SessionJob:
             log.error("%s: its messages are not handed over", self.session, exc_info=error)
 
     def _embedder(self, supervisor: Supervisor) -> asyncio.Task[None] | None:
-        on_session = self._term.plan.on_session
+        on_session = self._around.plan.on_session
         if on_session is None:
             return None
 
@@ -191,21 +191,22 @@ class SessionJob:
 
     def _settings(self, claim: Claim) -> Settings:
         """Make the session's settings. Raises WrongSettings."""
-        term = self._term
-        given: dict[str, Any] = merge(dict(term.plan.settings), dict(claim.settings))
+        around = self._around
+        url = session_url(around.database.url, claim.ownership)
+        given: dict[str, Any] = merge(dict(around.plan.settings), dict(claim.settings))
         return Settings(
             **given
             | {
                 "session": self.session,
-                "data_dir": term.plan.data_dir,
-                "database": term.patient_way.after(session_url(term.database.url, claim.ownership)),
+                "data_dir": around.plan.data_dir,
+                "database": around.patient_way.after(url),
                 "policy": _policy(given.get("policy", {})),
             }
         )
 
     async def _say(self, write: Callable[..., None], *arguments: object) -> None:
         with contextlib.suppress(StoreError):  # then it is tried again at once
-            await self._term.call(write, self._term.database, *arguments)
+            await self._around.ask(write, *arguments)
 
 
 def _policy(given: Mapping[str, Any] | Policy) -> Mapping[str, Any] | Policy:

@@ -9,33 +9,30 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from collections.abc import AsyncIterator, Coroutine
+from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import LockHeld, StoreError, SupervisorError
 from ..multi import Sessions
 from ..settings import Settings
-from ..supervisor import LEAVING_BOUND, Supervisor
+from ..supervisor import LEAVING_BOUND
 from . import claims
 from .engine import Callbacks, engine
-from .heartbeat import Heartbeat, boot_clock
-from .lease import Lease, Timing
+from .heartbeat import Heartbeat
+from .lease import Lease
 from .patience import PatientWay
 from .session_job import SessionJob
-from .store import FleetStore
 from .stranded import LOOK_EVERY, Stranded
+from .surroundings import Surroundings
 from .tick import TICK_EVERY, tick
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
-    from pathlib import Path
 
-    from ..seams import MakeLink, Store
     from .claims import Registration
     from .database import FleetDatabase
     from .engine import Engine
-    from .ownership import Ownership
+    from .surroundings import Plan
 
 log = logging.getLogger("wa_supervisor")
 
@@ -51,38 +48,6 @@ DRAIN_LOOKS: Final = 0.5
 ENGINE_BOUND: Final = 3.0
 """Seconds for the engine once all sessions have ended."""
 
-T = TypeVar("T")
-
-
-class MakeStore(Protocol):
-    """Makes the store of one session, see `FleetStore`."""
-
-    def __call__(
-        self,
-        settings: Settings,
-        database: FleetDatabase,
-        ownership: Ownership,
-        *,
-        on_lost: Callable[[LockHeld], None],
-    ) -> Store:
-        """Make it; `on_lost` is told, from any thread, that the session is another worker's."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What a worker was made with, see `Worker`."""
-
-    name: str
-    data_dir: Path
-    capacity: int
-    make_store: MakeStore = FleetStore
-    on_session: Callable[[Supervisor], Awaitable[None]] | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    drain: float = 30.0
-    timing: Timing = field(default_factory=Timing)
-    link: MakeLink | None = None
-    clock: Callable[[], float] = boot_clock
-
 
 class Term:
     """One registration of a worker, and what lives by it."""
@@ -95,43 +60,54 @@ class Term:
         lease: Lease,
         threads: ThreadPoolExecutor,
     ) -> None:
-        self.plan = plan
-        self.database = database
-        self.here = here
-        self.patient_way = PatientWay(database.url)
-        self.sessions = Sessions(permit=self._permit, link=plan.link)
-        self.jobs: dict[str, SessionJob] = {}
-        self.stranded = Stranded(database, plan.name, plan.data_dir)
-        self._lease = lease
-        self._threads = threads
+        self._around = Surroundings(
+            plan=plan,
+            database=database,
+            here=here,
+            lease=lease,
+            sessions=Sessions(permit=self._permit, link=plan.link),
+            stranded=Stranded(database, plan.name, plan.data_dir),
+            patient_way=PatientWay(database.url),
+            threads=threads,
+        )
+        self._jobs: dict[str, SessionJob] = {}
         self._takes_jobs = True
         self._news = asyncio.Event()
         self._lost = asyncio.Event()
 
     @property
+    def sessions(self) -> Sessions:
+        """The sessions that are here now."""
+        return self._around.sessions
+
+    @property
     def holds(self) -> bool:
         """Whether the sessions are this worker's still."""
-        return self._lease.holds(self.plan.clock())
-
-    async def call(self, function: Callable[..., T], *arguments: object) -> T:
-        """Call what blocks for a short time, in a thread."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, function, *arguments)
+        return self._around.holds
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Run sessions until the lease ends, or hand them over and end once `stopping` is set."""
         heartbeat = Heartbeat(
-            self.database, self.here, self._lease, clock=self.plan.clock, renewed=self._renew
+            self._around.database,
+            self._around.here,
+            self._around.lease,
+            clock=self._around.plan.clock,
+            renewed=self._renew,
         )
         self._renew()
         callbacks = Callbacks(self._run_job, self._may_take, lambda: self.holds, self._hear)
         async with contextlib.AsyncExitStack() as stack:
             # The lease is kept up, and its end is acted on, until nothing of a session lives here.
             await stack.enter_async_context(_running(heartbeat.run(), self._guard()))
-            await stack.enter_async_context(self.patient_way)
+            await stack.enter_async_context(self._around.patient_way)
             await stack.enter_async_context(self.sessions)
             made = await stack.enter_async_context(
-                engine(self.database, self.here, callbacks, capacity=self.plan.capacity)
+                engine(
+                    self._around.database,
+                    self._around.here,
+                    callbacks,
+                    capacity=self._around.plan.capacity,
+                )
             )
             await stack.enter_async_context(
                 _running(
@@ -154,12 +130,12 @@ class Term:
 
     def _renew(self) -> None:
         """Let the session processes live as long as the lease, should this program be frozen."""
-        self.sessions.renew(self._lease.ends_at)
+        self.sessions.renew(self._around.lease.ends_at)
 
     async def _guard(self) -> None:
         """Kill every session process at the end of the lease, whatever else goes on."""
         while self.holds:
-            left = self._lease.ends_at - self.plan.clock()
+            left = self._around.lease.ends_at - self._around.plan.clock()
             await asyncio.sleep(min(max(left, 0.0), LEASE_LOOKS))
         self._takes_jobs = False
         self.sessions.kill()
@@ -167,7 +143,7 @@ class Term:
         log.error(
             "the lease of worker %s has ended: its %d sessions were killed, as others may have "
             "them now",
-            self.here.worker,
+            self._around.here.worker,
             len(self.sessions),
         )
 
@@ -176,11 +152,13 @@ class Term:
 
         Raises StoreError.
         """
-        job = self.jobs.get(session)
+        job = self._jobs.get(session)
         if job is None or job.ownership is None or not self._takes_jobs:
             raise LockHeld("this worker takes no more sessions")
-        left = await self.call(
-            claims.take_turn, self.database, self.here, job.ownership, self.plan.timing
+        left = await self._around.ask(
+            claims.take_turn,
+            job.ownership,
+            self._around.plan.timing,
         )
         await asyncio.sleep(left)
         if not self.holds:
@@ -193,24 +171,24 @@ class Term:
         session = news.removeprefix(claims.HANDED_OVER)
         if session == news:
             self._news.set()
-        elif job := self.jobs.get(session):
+        elif job := self._jobs.get(session):
             job.look_for_messages()
 
     def _may_take(self) -> bool:
         return self._takes_jobs and self.holds
 
     async def _run_job(self, session: str, number: int) -> None:
-        former = self.jobs.get(session)
+        former = self._jobs.get(session)
         if former is not None:
             former.end()
             await former.over.wait()
         if not self._may_take():
             return
-        job = self.jobs[session] = SessionJob(session, number, self)
+        job = self._jobs[session] = SessionJob(session, number, self._around)
         try:
             await job.run()
         finally:
-            del self.jobs[session]
+            del self._jobs[session]
 
     async def _until_over(self, running: asyncio.Task[None], stopping: asyncio.Event) -> None:
         waits = [asyncio.create_task(each.wait()) for each in (stopping, self._lost)]
@@ -222,7 +200,7 @@ class Term:
 
     async def _end(self, made: Engine, running: asyncio.Task[None]) -> None:
         """End what is left of the sessions, then the engine. Bounded."""
-        for job in self.jobs.values():
+        for job in self._jobs.values():
             job.end()
         bound = ENGINE_BOUND + max(
             (LEAVING_BOUND + each.settings.stop.drain for each in self.sessions.values()),
@@ -235,21 +213,21 @@ class Term:
             self.sessions.kill()
             running.cancel()
         elif not running.cancelled() and (error := running.exception()) is not None:
-            log.error("the engine failed: %s", self.database.redact(str(error)))
+            log.error("the engine failed: %s", self._around.database.redact(str(error)))
 
     async def _drain(self) -> None:
         """Hand all sessions over; those that are being paired have until the deadline."""
         self._takes_jobs = False
-        log.info("worker %s hands its %d sessions over", self.here.worker, len(self.jobs))
+        log.info("worker %s hands its %d sessions over", self._around.here.worker, len(self._jobs))
         with contextlib.suppress(StoreError):  # then each is placed anew as it ends
-            await self.call(claims.stop_taking, self.database, self.here)
+            await self._around.ask(claims.stop_taking)
         loop = asyncio.get_running_loop()
-        end = loop.time() + self.plan.drain
-        while self.jobs and loop.time() < end and not self._lost.is_set():
-            for job in self.jobs.values():
+        end = loop.time() + self._around.plan.drain
+        while self._jobs and loop.time() < end and not self._lost.is_set():
+            for job in self._jobs.values():
                 if not job.is_pairing:
                     job.end()
-            overs = [asyncio.create_task(job.over.wait()) for job in self.jobs.values()]
+            overs = [asyncio.create_task(job.over.wait()) for job in self._jobs.values()]
             await asyncio.wait(overs, timeout=min(DRAIN_LOOKS, max(0.0, end - loop.time())))
             for each in overs:
                 each.cancel()
@@ -262,7 +240,7 @@ class Term:
         while True:
             self._news.clear()
             try:
-                await self.call(tick, self.database, self.here, self.plan.timing)
+                await self._around.ask(tick, self._around.plan.timing)
             except StoreError as error:
                 if not trouble:
                     log.warning("the fleet cannot be looked after: %s", error)
@@ -276,16 +254,18 @@ class Term:
 
     async def _prestart(self) -> None:
         """Load neonize before the first session comes: it may be one to be taken over."""
-        if self.plan.link is None:
+        if self._around.plan.link is None:
             with contextlib.suppress(SupervisorError):  # the first session says so, too
-                settings = Settings(**{**self.plan.settings, "data_dir": self.plan.data_dir})
+                settings = Settings(
+                    **{**self._around.plan.settings, "data_dir": self._around.plan.data_dir}
+                )
                 await self.sessions.prestart(settings.endpoint)
 
     async def _look_for_stranded(self) -> None:
         """Hand over messages on this disk of sessions that others have now."""
         while True:
             try:
-                await asyncio.to_thread(self.stranded.look)
+                await asyncio.to_thread(self._around.stranded.look)
             except StoreError as error:
                 log.debug("it is not known what is stranded here: %s", error)
             await asyncio.sleep(LOOK_EVERY)
@@ -295,11 +275,11 @@ class Term:
         while True:
             await asyncio.sleep(STRAYS_EVERY)
             try:
-                begun = await self.call(claims.jobs_begun, self.database, self.here)
-                unknown = begun - {job.number for job in self.jobs.values()}
+                begun = await self._around.ask(claims.jobs_begun)
+                unknown = begun - {job.number for job in self._jobs.values()}
                 if strays := unknown & suspected:
                     log.warning("%d jobs were begun and are not run; they go", len(strays))
-                    await self.call(claims.drop_strays, self.database, self.here, strays)
+                    await self._around.ask(claims.drop_strays, strays)
                 suspected = unknown
             except StoreError:
                 suspected = set()

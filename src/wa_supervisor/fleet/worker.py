@@ -13,7 +13,8 @@ from . import claims
 from .database import CONNECTIONS, FleetDatabase
 from .lease import Lease, Timing
 from .store import FleetStore
-from .term import Plan, Term
+from .surroundings import Plan
+from .term import Term
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from ..status import Status
     from ..supervisor import Supervisor
     from .claims import Registration
-    from .term import MakeStore
+    from .surroundings import MakeStore
 
 log = logging.getLogger("wa_supervisor")
 
