@@ -65,7 +65,7 @@ def load_settings_of(directory: Path, text: str) -> Settings:
     return load_settings(directory / "some.toml").settings
 
 
-@pytest.mark.parametrize("taken", [SETTINGS, "mybot.py", "compose.yaml"])
+@pytest.mark.parametrize("taken", [SETTINGS, "compose.yaml"])
 def test_nothing_is_overwritten_and_then_nothing_is_written(
     program: Cli, tmp_path: Path, taken: str
 ) -> None:
@@ -76,6 +76,15 @@ def test_nothing_is_overwritten_and_then_nothing_is_written(
     assert "name another directory" in answer.err
     assert [path.name for path in tmp_path.iterdir()] == [taken]
     assert (tmp_path / taken).read_text() == "mine"
+
+
+def test_a_bot_that_is_there_stays_as_it_is(program: Cli, tmp_path: Path) -> None:
+    (tmp_path / "mybot.py").write_text("mine")
+    answer = program("init")
+    assert answer.code == Exit.OK
+    assert "mybot.py was there, and stays as it is." in answer.out
+    assert (tmp_path / "mybot.py").read_text() == "mine"
+    assert (tmp_path / SETTINGS).exists()
 
 
 def test_a_link_to_nowhere_is_not_written_through(program: Cli, tmp_path: Path) -> None:

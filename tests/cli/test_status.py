@@ -317,6 +317,15 @@ def test_where_there_are_no_sessions_that_is_said(program: Cli, tmp_path: Path) 
     assert program("status", "--all", "--data-dir", str(tmp_path)).code == 0
 
 
+def test_of_one_that_never_ran_the_others_are_named(shop: Cli, files: SessionFiles) -> None:
+    files.directory.mkdir(parents=True, exist_ok=True)
+    (files.directory.parent / "club").mkdir()
+    answer = shop("status", "--session", "shopp")
+    assert "shopp: never run here" in answer.out
+    assert f"There are others here: club, {files.name}." in answer.out
+    assert "Try: `wa-supervisor sessions --data-dir " in answer.out
+
+
 def test_watch_wants_a_terminal(shop: Cli) -> None:
     answer = shop("status", "--watch")
     assert answer.code == 2

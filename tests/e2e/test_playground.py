@@ -34,6 +34,7 @@ SCRIPT = (
     ("unlink", "LoggedOut -> Purging"),
     ("scan", "The phone has linked the session."),
     ("wait connected", "It is Connected."),
+    ("wait 2", "2 s are over."),  # its keys are copied: without a copy nothing could be resumed
     ("ban", "LoggedOut -> GaveUp - WhatsApp banned the account (406)."),
     ("status", "Appeal in WhatsApp|appeal in WhatsApp"),
     ("resume", "Resuming"),

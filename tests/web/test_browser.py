@@ -125,6 +125,7 @@ async def test_those_that_need_a_person_come_first_and_each_is_helped_alone(tmp_
         async with tab(here.browser, here.address.url, color_scheme="dark", **PHONE) as phone:
             await stops_one_on_a_phone(here, phone)
             await person.says("3 sessions, 2 connected")
+            await finds_the_state_on_a_phone(here, phone)
             for each in (person, phone):
                 assert (each.complaints, each.outside) == ([], [])
 
@@ -200,3 +201,18 @@ async def stops_one_on_a_phone(here: Scene, phone: Tab) -> None:
     await page.tap("button:has-text('Stop')")
     await until(lambda: here.new.state is State.STOPPED)
     assert here.states[:2] == [State.CONNECTED, State.CONNECTED]
+
+
+async def finds_the_state_on_a_phone(here: Scene, phone: Tab) -> None:
+    """The chart is wider than a phone: the state of now is within its frame."""
+    here.lost.link.say(facts.TemporaryBan, code=101, expires_in=3600.0)
+    await until(lambda: here.lost.state is State.BACKOFF)
+    await phone.page.goto(f"{here.address.url}/s/lost")
+    await phone.page.wait_for_selector(".drawing .now")
+    assert await phone.page.evaluate(
+        """() => {
+          const [frame, now] = [".drawing", ".drawing .now"].map(
+            (each) => document.querySelector(each).getBoundingClientRect());
+          return frame.left <= now.left && now.right <= frame.right;
+        }"""
+    )

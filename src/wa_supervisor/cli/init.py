@@ -59,7 +59,7 @@ def init(
         typer.Option(help="Write a systemd unit (system or user) or a compose file as well."),
     ] = None,
 ) -> None:
-    """Write a settings file and a bot to begin with. Nothing that exists is overwritten."""
+    """Write a settings file and, if there is none, a bot. Nothing that exists is overwritten."""
     validate_name(session)
     if not bot.isidentifier():
         raise ConfigError(
@@ -68,8 +68,14 @@ def init(
         )
     directory = directory.absolute()
     texts = dict(_files(directory, session, bot, service))
+    module = f"{bot}.py"
+    kept = (directory / module).is_file()
+    if kept:
+        del texts[module]
     _write(directory, texts)
     print(f"Wrote {', '.join(texts)} in {printable(str(directory))}.")
+    if kept:
+        print(f"{module} was there, and stays as it is.")
     print("\n".join(["", *_next(directory, session, bot, service)]))
 
 

@@ -108,6 +108,20 @@ def _print(
         typer.secho(line, fg=fg, bold=fg is not None)
     if not found:
         print("There are no sessions here.")
+    elif not every and found[0].supervisor == "never":
+        _name_others(options)
+
+
+def _name_others(options: SessionOptions) -> None:
+    """Who asks for one that never ran may mean another."""
+    files = options.files()
+    if not files.directory.parent.is_dir():
+        return
+    others = [each.name for each in sessions_beside(files) if each.name != files.name]
+    if others:
+        print(f"There are others here: {', '.join(others)}.")
+        anywhere = dataclasses.replace(options, session=None)
+        print(anywhere.repeat_in("Try: `wa-supervisor sessions`"))
 
 
 def _coloured(

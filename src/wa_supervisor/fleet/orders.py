@@ -79,7 +79,7 @@ def add(
         if found is not None and not found["removed"] and not replace:
             raise AlreadyAdded(
                 f"the fleet has a session {name!r} already",
-                hint="`--replace` gives it other settings",
+                hint="say that they are to be replaced, if it is to get other settings",
             )
         connection.execute(
             "INSERT INTO sessions (name, settings) VALUES (%s, %s)"

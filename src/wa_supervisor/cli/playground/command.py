@@ -36,6 +36,8 @@ from .prompt import Prompt
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from wa_loopback import Contact
+
     from ...status import StepRecord
 
 SESSION: Final = "playground"
@@ -85,7 +87,7 @@ async def _play(bot: str, *, only_phone: bool) -> Exit:
             config = _written(settings, Path(directory))
             files = SessionFiles.at(SESSION, settings.data_dir)
             around = Neighbourhood(server, files, server.contact("Ann"), "15550000001")
-            _welcome(prompt, config, only_phone=only_phone)
+            _welcome(prompt, config, around.friend, only_phone=only_phone)
             with stop_on_signals(prompt.close):
                 async with (
                     _supervised(settings, prompt, only_phone=only_phone),
@@ -132,7 +134,7 @@ def _written(settings: Settings, directory: Path) -> Path:
     return file
 
 
-def _welcome(prompt: Prompt, config: Path, *, only_phone: bool) -> None:
+def _welcome(prompt: Prompt, config: Path, friend: Contact, *, only_phone: bool) -> None:
     prompt.say("A WhatsApp of its own, on this machine only. No real phone can scan its codes.")
     if only_phone:
         prompt.say("Start the session in another terminal:")
@@ -140,6 +142,7 @@ def _welcome(prompt: Prompt, config: Path, *, only_phone: bool) -> None:
     else:
         prompt.say("In another terminal, the same session:")
         prompt.say(f"  wa-supervisor status --config {config}")
+    prompt.say(f"{friend.name}, a friend, has the number +{friend.number}.")
     prompt.say("Type `help` for what can be done, for example: scan")
     prompt.say()
 

@@ -97,9 +97,18 @@ function replaceParts(fresh) {
     made.source = source;
     local(made);
     old.replaceWith(made);
+    showState(made);
     if (focus >= 0) made.querySelectorAll(FOCUSABLE)[focus]?.focus();
   }
   tick();
+}
+
+// On a narrow screen the chart is wider than its frame: the state of now is in the middle.
+function showState(part) {
+  const frame = part.querySelector(".drawing"), now = frame?.querySelector(".now");
+  if (!now) return;
+  const [outer, inner] = [frame, now].map((each) => each.getBoundingClientRect());
+  frame.scrollLeft += inner.left + inner.width / 2 - outer.left - outer.width / 2;
 }
 
 const FOCUSABLE = "a, button, input, [tabindex]";
@@ -128,6 +137,7 @@ const followed = document.querySelector("[data-follow]");
 if (followed) {
   for (const part of document.querySelectorAll("[data-live]")) part.source = part.outerHTML;
   local(document);
+  showState(document);
   tick();
   setInterval(tick, 500);
   setInterval(() => document.hidden || refresh(), 1000 * (followed.dataset.follow || 30));
