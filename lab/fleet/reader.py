@@ -11,8 +11,6 @@ import os
 from pathlib import Path
 from typing import Any, Final
 
-from neonize.events import MessageEv
-
 from wa_supervisor.bot import current_delivery
 
 READ_BY: Final = "LAB_FLEET_READ"
@@ -21,6 +19,8 @@ READ_BY: Final = "LAB_FLEET_READ"
 
 def register(client: Any) -> None:
     """Subscribe."""
+    from neonize.events import MessageEv  # noqa: PLC0415 - the lab reads READ_BY without neonize
+
     path = Path(os.environ[READ_BY])
 
     @client.event(MessageEv)

@@ -69,11 +69,10 @@ class FactQueue:
                 _, fact = waiting.popitem(last=False)
                 self._of_a_kind[type(fact)].popleft()
                 return fact
-        self._news.clear()
         return None
 
-    async def get(self) -> Fact:
-        """Wait for the next fact and return it."""
-        while (fact := self.get_nowait()) is None:
+    async def wait(self) -> None:
+        """Wait until there is a fact."""
+        while not len(self):
+            self._news.clear()
             await self._news.wait()
-        return fact

@@ -108,8 +108,9 @@ class Shell:
                 # Clocks first: a flood of facts must not keep them from ringing.
                 step = self.core.tick(self._now)
                 if step is None:
-                    fact = await self._next_fact()
+                    await self._wait_for_facts()
                     await next_turn()  # it may have happened to many, or be one of very many
+                    fact = self.around.queue.get_nowait()
                     if fact is None:
                         continue
                     step = self.core.handle(fact, self._now)
@@ -138,16 +139,16 @@ class Shell:
         for fact in sorted([facts.Start(), *words], key=lambda each: not isinstance(each, _FIRST)):
             queue.put(fact)
 
-    async def _next_fact(self) -> Fact | None:
-        """Wait for a fact, but no longer than until the next deadline."""
+    async def _wait_for_facts(self) -> None:
+        """Wait until there is a fact, but no longer than until the next deadline."""
         deadline = self.core.deadline
         until = self._last_moment if deadline is None else min(deadline, self._last_moment)
         self._is_waiting = True
         try:
             async with self.around.clock.timeout_at(None if until == math.inf else until):
-                return await self.around.queue.get()
+                await self.around.queue.wait()
         except TimeoutError:
-            return None
+            return
         finally:
             self._is_waiting = False
 

@@ -16,7 +16,7 @@ import pytest
 from e2e.processes import until
 from journal.rows import make_memory, make_record
 from store.sessions import mark_of, write_session
-from wa_supervisor import disk_store
+from wa_supervisor import local_store
 from wa_supervisor.disk_store import DiskStore
 from wa_supervisor.errors import LockHeld, Unreachable
 from wa_supervisor.journal import Journal
@@ -100,13 +100,13 @@ def test_a_volume_that_is_unmounted_is_waited_for_and_its_mount_point_stays_empt
     with closing(journal):
         journal.append(make_record(0), make_memory(0))
         volume.unmount()
-        for work in (lambda: store.keys.before_dial(1), store._mend):
+        for work in (lambda: store.keys.before_dial(1), store._mend_in_place):
             with pytest.raises(Unreachable, match="the session's directory is gone"):
                 work()
         journal.append(make_record(1), make_memory(1))
         assert list(volume.target.iterdir()) == []
         volume.mount()
-        store._mend()
+        store._mend_in_place()
         assert store.keys.before_dial(2) is True
     store.release()
     with closing(Journal.open(store.files.journal)) as reader:
@@ -153,7 +153,7 @@ def test_a_deleted_lock_lets_no_second_supervisor_in(store: DiskStore, tmp_path:
     store.files.lock.unlink()
     assert second(tmp_path).startswith("refused")
     store.files.lock.unlink()
-    store._mend()
+    store._mend_in_place()
     holder = read_holder(store.files)
     assert holder is not None
     assert holder.pid == os.getpid()
@@ -174,7 +174,7 @@ def test_who_is_not_let_in_keeps_no_descriptor(store: DiskStore) -> None:
 def test_a_lock_that_was_made_anew_is_handed_on_under_the_same_number(store: DiskStore) -> None:
     before = store.lock_descriptor
     store.files.lock.unlink()
-    store._mend()
+    store._mend_in_place()
     assert store.lock_descriptor == before
     assert before is not None
     assert os.fstat(before).st_ino == store.files.lock.stat().st_ino
@@ -197,7 +197,7 @@ def test_a_deleted_journal_is_made_anew_with_all_that_was_in_it(store: DiskStore
             journal.append(make_record(number), make_memory(number))
         for path in store.files.directory.glob("journal.db*"):
             path.unlink()
-        store._mend()
+        store._mend_in_place()
         with closing(Journal.open(store.files.journal)) as reader:
             assert reader.memory() == make_memory(2)
             assert [entry.generation for entry in reader.steps()] == [0, 1, 2]
@@ -234,7 +234,7 @@ def test_a_journal_goes_on_in_a_directory_that_was_moved(store: DiskStore) -> No
 async def test_what_is_deleted_is_noticed_while_nothing_happens(
     store: DiskStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(disk_store, "WATCH_EVERY", 0.02)
+    monkeypatch.setattr(local_store, "WATCH_EVERY", 0.02)
     journal, _ = store.open_journal()
     journal.append(make_record(0), make_memory(0))
     async with store.control({}, lambda: pytest.fail("nobody asks"), {}):
