@@ -133,7 +133,8 @@ async def test_those_that_need_a_person_come_first_and_each_is_helped_alone(tmp_
 async def helps_the_first_by_keyboard(here: Scene, person: Tab) -> None:
     page = person.page
     await page.goto(f"{here.address.url}/login")
-    await page.keyboard.type(here.token)  # the field has the focus
+    await page.wait_for_function("document.activeElement?.id === 'token'")  # by itself
+    await page.keyboard.type(here.token)
     await page.keyboard.press("Enter")
     await person.says("3 sessions, 1 connected")
     assert await page.title() == "(2) Sessions · wa-supervisor"
