@@ -19,19 +19,18 @@ before `ack` returns; with "disk" it is on that worker's disk, which hands over 
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from .. import private_files
-from ..errors import StoreError
 from ..messages.elsewhere import Arrivals, Copy, Term
 from ..messages.errors import InboxError
 from ..messages.segments import segment_path
+from .owned import OwnedRows
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
     from .database import Connection, FleetDatabase
@@ -88,14 +87,16 @@ _PRUNE: Final = """
 """
 
 
-class FleetCopies:
+class FleetCopies(OwnedRows):
     """The messages of one session, for its owner; see `messages.elsewhere.Copies`."""
+
+    _error = InboxError
+    _where = "the fleet's database"
 
     def __init__(
         self, database: FleetDatabase, ownership: Ownership, *, keeps_all: bool = False
     ) -> None:
-        self._database = database
-        self._ownership = ownership
+        super().__init__(database, ownership)
         self._keeps_all = keeps_all
         self.arrivals = Arrivals()
         """The worker announces them as it hears of them."""
@@ -213,24 +214,6 @@ class FleetCopies:
                 " WHERE id = ANY(%s)",
                 ([row["id"] for row in rows],),
             )
-
-    @property
-    def _session(self) -> str:
-        return self._ownership.session
-
-    @contextlib.contextmanager
-    def _as_owner(self, task: str) -> Iterator[Connection]:
-        with self._explained(task), self._database.as_owner(self._ownership) as connection:
-            yield connection
-
-    @contextlib.contextmanager
-    def _explained(self, task: str) -> Iterator[None]:
-        try:
-            yield
-        except StoreError as error:
-            raise InboxError(
-                f"cannot {task} the fleet's database: {error}", hint=error.hint
-            ) from error
 
 
 def prune(connection: Connection) -> None:

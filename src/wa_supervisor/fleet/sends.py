@@ -7,20 +7,18 @@ never sent again. A worker that has lost the session dispatches nothing.
 
 from __future__ import annotations
 
-import contextlib
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from ..errors import StoreError
 from ..messages.errors import OutboxError
 from ..messages.outbox_store import hashed, key_reused, may_be_sent
 from ..messages.send_rows import Row
+from .owned import OwnedRows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from .database import Connection, FleetDatabase
+    from .database import FleetDatabase
     from .ownership import Ownership
 
 KEEP: Final = timedelta(days=30)
@@ -75,12 +73,14 @@ class FleetSends:
         FleetSendRows(self._database, self._ownership).clear()
 
 
-class FleetSendRows:
+class FleetSendRows(OwnedRows):
     """The rows; see `messages.send_rows.SendRows`. For one thread."""
 
+    _error = OutboxError
+    _where = "the outbox in the fleet's database"
+
     def __init__(self, database: FleetDatabase, ownership: Ownership) -> None:
-        self._database = database
-        self._ownership = ownership
+        super().__init__(database, ownership)
         self._until_prune = 0
 
     def begin(self) -> None:
@@ -158,21 +158,3 @@ class FleetSendRows:
         }
         with self._as_owner("write") as connection:
             connection.execute(_PRUNE, limits)
-
-    @property
-    def _session(self) -> str:
-        return self._ownership.session
-
-    @contextlib.contextmanager
-    def _as_owner(self, task: str) -> Iterator[Connection]:
-        with self._explained(task), self._database.as_owner(self._ownership) as connection:
-            yield connection
-
-    @contextlib.contextmanager
-    def _explained(self, task: str) -> Iterator[None]:
-        try:
-            yield
-        except StoreError as error:
-            raise OutboxError(
-                f"cannot {task} the outbox in the fleet's database: {error}", hint=error.hint
-            ) from error
